@@ -1,0 +1,51 @@
+"""What the tables say: a fold with its verdict, a verdict that changed, a fingerprint to ask about."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from streams.contract.failure import Origin, TimeMs
+from streams.contract.fingerprint import Fingerprint
+from streams.contract.fold import Fold, Sample
+from streams.contract.verdict import Verdict
+
+
+class Classified(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="classified"):
+    """A fold with the best verdict known when it passed: one document for each of its members."""
+
+    fold: Fold
+    verdict: Verdict
+    verdict_version: int
+    """Grows with every change of the fingerprint's verdict; guards documents against older news."""
+    count_before: int = 0
+    """Failures of this fingerprint that were known before this fold."""
+    known_before: bool = False
+    """Whether the fingerprint had a verdict before this fold."""
+    version: Annotated[int, Meta(ge=1)] = 1
+
+
+class VerdictChanged(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="verdict_changed"):
+    """Bring every document of this fingerprint up to date."""
+
+    fingerprint: str
+    verdict: Verdict
+    verdict_version: int
+    version: Annotated[int, Meta(ge=1)] = 1
+
+
+class Unseen(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A fingerprint that wants a better verdict than the one it has."""
+
+    fingerprint: Fingerprint
+    origin: Origin
+    count: int
+    first_at_ms: TimeMs
+    last_at_ms: TimeMs
+    samples: tuple[Sample, ...]
+    where: dict[str, int]
+    provisional: Verdict
+    asking_because: str
+    """`new` (never asked), `retry` (asked, not answered), `recheck` (the verdict asked for it)."""
+    version: Annotated[int, Meta(ge=1)] = 1

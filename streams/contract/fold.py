@@ -1,0 +1,104 @@
+"""A fold: failures of one fingerprint in one batch of one source partition; and the batch that carries folds.
+
+`FoldBatch` is the one input of the tables: everything that changes them arrives in it, in order, with a cursor.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from streams.contract.failure import Failure, Id, Origin, TimeMs
+from streams.contract.fingerprint import Fingerprint
+from streams.contract.verdict import Verdict
+
+SAMPLES_MAX = 3
+SAMPLE_CHARS_MAX = 600
+FOLD_BYTES_MAX = 256 * 1024
+BATCH_FOLDS_MAX = 500
+BATCH_BYTES_MAX = 256 * 1024
+
+
+class Sample(Struct, frozen=True):
+    """One redacted message of a fingerprint, cut to SAMPLE_CHARS_MAX."""
+
+    text: str
+    at_ms: TimeMs
+    failure_id: Id
+
+
+class Member(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One failure of a fold: all that its document needs.
+
+    The texts of `failure` are empty; `message` and `traceback` are places in the fold's list of texts.
+    """
+
+    failure: Failure
+    message: int
+    traceback: int | None = None
+    evidence: str = ""
+    """The verbatim line of this failure that its rule matched, or nothing."""
+    original_at_ms: TimeMs | None = None
+    """What the producer said, where the time had to be clamped."""
+    earlier_hash: str = ""
+    """The hash that the earlier system gave this failure (`s_error_hash`, or `fingerprint` of 64 digits)."""
+    earlier_kind: str = ""
+    """What the earlier hot path said of a benchmark failure: its status alone."""
+    earlier_message: str = ""
+    """The earlier system's normalised message (benchmark failures)."""
+
+
+class Fold(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Failures of one fingerprint and one origin out of one batch of one source partition.
+
+    Members are in order of time, then id, so two folds of the same failures are equal whatever the order they came in.
+    """
+
+    fold_id: str
+    """`topic/partition/first offset-last offset`, with `#n` behind it when the fold was split at FOLD_BYTES_MAX."""
+    origin: Origin
+    fingerprint: Fingerprint
+    count: Annotated[int, Meta(ge=1)]
+    first_at_ms: TimeMs
+    last_at_ms: TimeMs
+    where: dict[str, int]
+    """Failures by dimension; the three names of a dimension are joined by `WHERE_SEPARATOR`."""
+    windows: dict[str, dict[str, int]]
+    """Failures by start of their 60 s window (epoch seconds, as text), then by dimension."""
+    verdict: Verdict | None
+    """The best status or rule verdict among the members; None when neither had anything to say."""
+    members: tuple[Member, ...]
+    texts: tuple[str, ...]
+    """The distinct redacted texts of the members."""
+    samples: tuple[Sample, ...]
+    """Up to SAMPLES_MAX distinct messages, newest first, then by id."""
+
+
+WHERE_SEPARATOR = "\x1f"
+
+
+class Cursor(Struct, frozen=True):
+    """Which stretch of the source a batch stands for: offsets from `start` up to but not including `end`.
+
+    A transaction may need several batches for one target: `chunk` of `chunks`, counted from 0.
+    A tick is a batch whose `start` equals its `end`.
+    """
+
+    start: int
+    end: int
+    chunk: int = 0
+    chunks: int = 1
+
+
+class FoldBatch(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything of one transaction of the fold stage for one target partition. Written also when it is empty."""
+
+    topic: str
+    partition: int
+    cursor: Cursor
+    at_ms: TimeMs
+    """The fold stage's clock: so time reaches the tables as records."""
+    folds: tuple[Fold, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    version: Annotated[int, Meta(ge=1)] = 1

@@ -1,0 +1,68 @@
+"""Counts of one fingerprint: in a window of time, or over its lifetime, in all or in one dimension.
+
+Every rollup is an absolute snapshot: writing it twice, or after a newer one that a guard on `version` keeps, is harmless.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated
+from urllib.parse import quote
+
+from msgspec import Meta, Struct
+
+from streams.contract.failure import Origin, TimeMs
+from streams.contract.fingerprint import Fingerprint
+from streams.contract.fold import Sample
+from streams.contract.verdict import Verdict
+
+WHERE_MAX = 32
+"""Dimensions that one row counts by name; the rest are counted under OTHER_WHERE."""
+OTHER_WHERE = "other"
+
+
+class Span(enum.StrEnum):
+    """What a rollup counts over."""
+
+    MINUTE = "minute"
+    HOUR = "hour"
+    LIFETIME = "lifetime"
+
+    @property
+    def size_s(self) -> int:
+        """Seconds of the window; 0 for a lifetime."""
+        return {"minute": 60, "hour": 3600, "lifetime": 0}[self.value]
+
+    @property
+    def keep_s(self) -> int:
+        """How long the tables keep a window's row after its end; 0 for a lifetime, which is kept."""
+        return {"minute": 3 * 3600, "hour": 8 * 86_400, "lifetime": 0}[self.value]
+
+
+class Rollup(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One row. A lifetime row has one dimension in `where`, or none: then it counts all and carries the template."""
+
+    fingerprint: str
+    origin: Origin
+    span: Span
+    count: int
+    first_at_ms: TimeMs
+    last_at_ms: TimeMs
+    row_version: int
+    """Table epoch (16 bits) then input offset (40 bits); never goes backwards."""
+    window_start_ms: TimeMs = 0
+    where: tuple[str, str, str] | None = None
+    counts: dict[str, int] = {}
+    """Failures by dimension, at most WHERE_MAX of them, the rest under OTHER_WHERE."""
+    samples: tuple[Sample, ...] = ()
+    verdict: Verdict | None = None
+    parts: Fingerprint | None = None
+    """The whole fingerprint, on the row that counts all."""
+    version: Annotated[int, Meta(ge=1)] = 1
+
+    @property
+    def key(self) -> str:
+        """The key of the record and the `_id` of its document."""
+        if self.span is Span.LIFETIME:
+            return f"{self.fingerprint}@{'/'.join(quote(name, safe='') for name in self.where or ())}"
+        return f"{self.fingerprint}@{self.span.value}:{self.window_start_ms}"

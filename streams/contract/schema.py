@@ -1,0 +1,61 @@
+"""JSON Schemas of the records, one file a topic, generated into `schemas/`.
+
+`python -m streams.contract.schema` writes them, `--check` says which differ (exit status 1) and writes nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from streams.contract.topics import TOPICS, Topic
+
+FOLDER = Path(__file__).parent / "schemas"
+
+
+def schema_of(topic: Topic) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the records of one topic."""
+    kinds: Any = reduce(or_, topic.records)
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:faultline:{topic.name}",
+        "title": topic.name,
+        "description": topic.holds,
+    }
+    if len(topic.records) == 1 or topic.records[0].__struct_config__.tag is not None:
+        return head | msgspec.json.schema(kinds)
+    shapes, parts = msgspec.json.schema_components(topic.records, ref_template="#/$defs/{name}")
+    return head | {"anyOf": list(shapes), "$defs": parts}
+
+
+def rendered(topic: Topic) -> str:
+    """The file's content."""
+    return msgspec.json.format(msgspec.json.encode(schema_of(topic), order="deterministic"), indent=1).decode() + "\n"
+
+
+def main(arguments: list[str], *, folder: Path = FOLDER) -> int:
+    """Write the schemas, or compare them. Returns the exit status."""
+    differ = []
+    for topic in TOPICS:
+        if not topic.records:
+            continue
+        path = folder / f"{topic.name}.schema.json"
+        want = rendered(topic)
+        if path.exists() and path.read_text(encoding="utf-8") == want:
+            continue
+        differ.append(path.name)
+        if "--check" not in arguments:
+            folder.mkdir(exist_ok=True)
+            path.write_text(want, encoding="utf-8")
+    for name in differ:
+        print(f"{name}: {'differs; run `make schemas`' if '--check' in arguments else 'written'}")
+    return 1 if differ and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,146 @@
+"""What a store owes: documents written exactly once in effect (`Sink`), and questions people ask (`Queries`).
+
+A sink is idempotent by document id and guarded by version: the same record twice, or an older one late, changes nothing.
+The pages know only `Queries`; which store answers is decided where the program is wired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from streams.contract.classified import Classified, VerdictChanged
+from streams.contract.fold import Sample
+from streams.contract.rollup import Rollup
+from streams.contract.verdict import Verdict
+
+PAGE_ROWS_MAX = 200
+HISTORY_MAX = 50
+DOCUMENTS_MAX = 50
+
+
+class Sink(Protocol):
+    """Writes records to a store. May block. Raises `SinkUnavailable` when the store is away: then nothing is lost."""
+
+    def write(self, records: Iterable[Classified | VerdictChanged | Rollup]) -> None:
+        """Bring the documents of these records up to date, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFilter:
+    """Which groups to list. Empty text and None filter nothing."""
+
+    origin: str = ""
+    kind: str = ""
+    family: str = ""
+    where: str = ""
+    """One of a dimension's names, whole: a repository, workflow, job, provider, model or stage."""
+    text: str = ""
+    """Words that the template, a sample or the fingerprint must contain, in any case."""
+    since_ms: int | None = None
+    """Last seen at or after this time."""
+    new_since_ms: int | None = None
+    """First seen at or after this time."""
+    sort: str = "last_seen"
+    """`last_seen`, `first_seen` or `count`, largest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """One fingerprint in a table of groups."""
+
+    fingerprint: str
+    origin: str
+    template: str
+    title: str
+    """One line for people: the exception and the first line of the newest sample, or of the template."""
+    kind: str
+    family: str
+    source: str
+    """Who gave the verdict."""
+    confidence: float
+    count: int
+    first_seen_ms: int
+    last_seen_ms: int
+    where: tuple[tuple[str, int], ...]
+    """The largest dimensions with their counts, the three names joined by ` / `, empty names left out."""
+    spark: tuple[int, ...]
+    """Failures in each of the last 24 hours before the asked time, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPage:
+    """Some rows, and how many there are in all."""
+
+    rows: tuple[GroupRow, ...]
+    total: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDetail:
+    """Everything a group's page shows."""
+
+    row: GroupRow
+    class_value: str
+    site_values: int
+    """How many different call sites the kept documents have."""
+    parts: tuple[tuple[str, str, str], ...]
+    """What went into the fingerprint, in order: name, value, rule."""
+    verdict: Verdict
+    samples: tuple[Sample, ...]
+    history: tuple[Verdict, ...]
+    """Verdicts the group had, newest first, at most HISTORY_MAX."""
+    documents: tuple[dict[str, Any], ...]
+    """The newest documents in the store's own field names, at most DOCUMENTS_MAX."""
+
+
+@dataclass(frozen=True, slots=True)
+class KindSeries:
+    """Failures of one kind over time."""
+
+    origin: str
+    kind: str
+    family: str
+    counts: tuple[int, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class KindsOverTime:
+    """All kinds on one time axis: bucket i begins at `start_ms + i * step_ms`."""
+
+    start_ms: int
+    step_ms: int
+    buckets: int
+    series: tuple[KindSeries, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the store holds, and how fresh it is."""
+
+    failures: int
+    groups: int
+    rejected: int
+    last_failure_ms: int | None
+    """Arrival time of the newest failure; None when there is none yet."""
+    revision: int
+    """Grows whenever anything a page shows has changed."""
+
+
+class Queries(Protocol):
+    """Questions of people, answered from the store. Every call may block; none changes anything."""
+
+    def groups(self, wanted: GroupFilter, *, limit: int, offset: int, now_ms: int) -> GroupPage:
+        """Groups that pass the filter, `limit` (1..PAGE_ROWS_MAX) rows from `offset`."""
+
+    def group(self, fingerprint: str, *, now_ms: int) -> GroupDetail | None:
+        """One group by its fingerprint, or by an unambiguous beginning of it; None when there is none."""
+
+    def kinds(self, wanted: GroupFilter, *, start_ms: int, step_ms: int, buckets: int) -> KindsOverTime:
+        """Failures a kind in each of `buckets` (1..1,440) stretches of `step_ms` (a multiple of 60,000)."""
+
+    def totals(self) -> Totals:
+        """Counts and freshness."""
