@@ -77,7 +77,7 @@ def benchmark_normalise(text: str) -> str:
     return " ".join(_REQUEST_ID.sub("request_id=<redacted>", text.lower()).split())[:BENCHMARK_MESSAGE_MAX_CHARS]
 
 
-def benchmark_fingerprint(*, provider: str, model: str, stage: str, kind: str, message: str) -> str:
+def benchmark_fingerprint(provider: str, model: str, stage: str, kind: str, message: str) -> str:
     """`fingerprint` of the earlier rollups: 64 hex digits. The kind by status alone is inside, as it was there."""
     parts = "\n".join((provider, model, stage, kind, benchmark_normalise(message)))
     return hashlib.sha256(parts.encode("utf-8", "replace")).hexdigest()
