@@ -1,0 +1,7 @@
+"""Outside text -> Failures: one file a source.
+
+junit.py        test reports in JUnit's form, whole or damaged (xml_events.py: tags and text that no damage ends)
+joblog.py       the log of a CI job, by way of `streams.core.extract`
+
+A producer reads a stream or lines that a door opened, and yields records; it opens nothing itself.
+"""

@@ -1,0 +1,317 @@
+"""JUnit reports of many writers, whole, damaged and hostile."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.contract.errors import UnreadableInput
+from streams.contract.failure import MESSAGE_BYTES_MAX, Ci, Source
+from streams.producers.junit import Limits, Reading, TestFailure, failures, framework_of, read_junit
+from streams.producers.xml_events import CHUNK_BYTES, End, Scanner, Start, Text, encoding_of
+
+
+def read(report: str | bytes, limits: Limits | None = None) -> tuple[list[TestFailure], Reading]:
+    reading = read_junit(io.BytesIO(report.encode() if isinstance(report, str) else report), limits=limits)
+    return list(reading), reading
+
+
+CASE = '<testcase classname="shop.Cart" name="adds">{}</testcase>'
+SUITE = '<testsuite name="s">{}</testsuite>'
+
+COUNTS = {
+    "a failure with text": (SUITE.format(CASE.format('<failure message="m">t</failure>')), 1),
+    "an empty failure": (SUITE.format(CASE.format("<failure/>")), 1),
+    "an error": (SUITE.format(CASE.format('<error type="E"/>')), 1),
+    "failure and error of one case": (SUITE.format(CASE.format("<failure/><error/><failure/>")), 3),
+    "skipped": (SUITE.format(CASE.format("<skipped/>")), 0),
+    "a flake that passed": (SUITE.format(CASE.format('<flakyFailure message="m"/>')), 0),
+    "a failure and its reruns": (SUITE.format(CASE.format("<failure/><rerunFailure/><rerunError/>")), 1),
+    "a case as root": (CASE.format("<failure/>"), 1),
+    "suites in suites": ("<testsuites>" + SUITE.format(SUITE.format(CASE.format("<failure/>"))) + "</testsuites>", 1),
+    "a default namespace": ('<testsuite xmlns="urn:x">' + CASE.format("<failure/>") + "</testsuite>", 1),
+    "a prefix": (
+        '<j:testsuite xmlns:j="urn:x"><j:testcase name="a"><j:failure/></j:testcase></j:testsuite>',
+        1,
+    ),
+    "an error outside of a case": (SUITE.format("<error/>"), 0),
+    "the word in a text": (SUITE.format(CASE.format("<system-out>&lt;failure/&gt;</system-out>")), 0),
+    "the word in CDATA": (SUITE.format(CASE.format("<system-out><![CDATA[<failure/>]]></system-out>")), 0),
+    "the word in a comment": (SUITE.format(CASE.format("<!-- <failure/> -->")), 0),
+    "no cases": ("<testsuites/>", 0),
+    "another format": ('<project xmlns="urn:p"><name>x</name></project>', 0),
+}
+SURROUNDINGS = {
+    "bare": ("", ""),
+    "declared": ('<?xml version="1.0" encoding="UTF-8"?>\n<!-- made by hand -->\n', "\n"),
+    "with a mark": ("\ufeff<?xml version='1.0'?>", "<!-- end -->"),
+}
+
+
+@pytest.mark.parametrize("around", SURROUNDINGS)
+@pytest.mark.parametrize("name", COUNTS)
+def test_each_failure_and_error_of_a_case_counts_once(name: str, around: str) -> None:
+    report, expected = COUNTS[name]
+    before, after = SURROUNDINGS[around]
+    assert len(read(before + report + after)[0]) == expected
+
+
+DAMAGED = {
+    "cut in a text": SUITE[:-12].format(CASE.format("<failure>a</failure>")) + "<testcase name='b'><failure>half a",
+    "cut in a tag": SUITE[:-12].format(CASE.format("<failure>a</failure><error>b</error>")) + '<testcase name="unfini',
+    "cut in CDATA": SUITE[:-12].format(CASE.format("<failure/>")) + "<testcase><failure><![CDATA[at x",
+    "a raw <": SUITE.format(CASE.format("<failure>1 < 2 and <3</failure>") + CASE.format("<failure/>")),
+    "a raw &": SUITE.format(CASE.format("<failure>a && b &c</failure>") + CASE.format("<failure/>")),
+    "a raw < in an attribute": SUITE.format(CASE.format('<failure message="<x> < y"/><failure/>')),
+    "an unknown entity": SUITE.format(CASE.format("<failure>&nope;</failure><failure/>")),
+    "control characters": SUITE.format(CASE.format("<failure>\x1b[31mred\x1b[0m\x00\x08</failure><failure/>")),
+    "an end tag missing": SUITE.format('<testcase name="a"><failure>x</testcase>' + CASE.format("<failure/>")),
+    "a case not closed": SUITE.format('<testcase name="a"><failure/>' + CASE.format("<failure/>")),
+    "an end tag too many": SUITE.format(CASE.format("<failure/></b><failure/>")),
+    "two roots": SUITE.format(CASE.format("<failure/>")) * 2,
+    "text behind the root": SUITE.format(CASE.format("<failure/><error/>")) + "Done <in> 3 s",
+    "a type definition inside": SUITE.format(CASE.format("<failure><!DOCTYPE html></failure><failure/>")),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_report_gives_what_it_held(name: str) -> None:
+    assert len(read(DAMAGED[name])[0]) == 2
+
+
+@pytest.mark.parametrize("name", ["cut in a text", "cut in a tag", "cut in CDATA", "a raw <", "an end tag missing"])
+def test_what_was_lost_is_said(name: str) -> None:
+    assert read(DAMAGED[name])[1].notes
+
+
+def test_a_clean_report_has_no_notes() -> None:
+    found, reading = read(SUITE.format(CASE.format("<failure>x</failure>")))
+    assert (len(found), reading.cases, reading.notes) == (1, 1, ())
+
+
+UNREADABLE = {
+    "nothing": b"",
+    "blanks": b" \n\t ",
+    "prose": b"no tests were run",
+    "zeroes": bytes(4000),
+    "a type definition": b'<!DOCTYPE x [<!ENTITY a "b">]><testsuite/>',
+    "a type definition behind a comment": b"<?xml version='1.0'?>\n<!--"
+    + b"-" * 9000
+    + b"-->\n<!doctype x><testsuite/>",
+    "a type definition in UTF-16": "<?xml version='1.0' encoding='utf-16'?><!DOCTYPE x><a/>".encode("utf-16"),
+    "a type definition in UTF-16 without a mark": "<!DOCTYPE x><a/>".encode("utf-16-le"),
+    "a prolog without an end": b"<!--" + b"x" * 200_000 + b"--><a/>",
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_holds_nothing_or_defines_types_is_refused(name: str) -> None:
+    with pytest.raises(UnreadableInput):
+        read(UNREADABLE[name])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1"])
+def test_the_encoding_is_the_one_that_the_first_bytes_speak_for(encoding: str) -> None:
+    report = f'<?xml version="1.0" encoding="{encoding}"?>' + SUITE.format(CASE.format("<failure>façade</failure>"))
+    found, reading = read(report.encode(encoding))
+    assert (found[0].text, reading.notes) == ("façade", ())
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b'<?xml version="1.0" encoding="utf-16"?>', "utf-8"),
+        (b'<?xml version="1.0" encoding="unicode_escape"?>', "utf-8"),
+        (b'<?xml version="1.0" encoding="zlib"?>', "utf-8"),
+        (b"<?xml version='1.0' encoding='Windows-1252'?>", "cp1252"),
+    ],
+)
+def test_an_encoding_that_cannot_be_is_not_believed(head: bytes, expected: str) -> None:
+    found = encoding_of(head)
+    assert found == expected
+
+
+def test_a_result_carries_what_the_report_knows() -> None:
+    report = """<testsuites><testsuite name="outer" file="a.py"><testsuite name="inner">
+      <testcase classname="pkg.TestA" name="test_x[1]" line="12" time="1,234.5">
+        <failure message="assert 1 == 2" type="AssertionError">assert 1 == 2&#10;a.py:12</failure>
+        <rerunFailure message="again"><system-out>not this</system-out></rerunFailure>
+        <system-out>printed</system-out>
+      </testcase></testsuite></testsuite></testsuites>"""
+    (found,), _ = read(report)
+    assert found == TestFailure(
+        classname="pkg.TestA",
+        name="test_x[1]",
+        message="assert 1 == 2",
+        type="AssertionError",
+        text="assert 1 == 2\na.py:12",
+        suite="outer > inner",
+        file="a.py",
+        line=12,
+        time_s=1234.5,
+        framework="",
+        outcome="failure",
+        ordinal=0,
+        reruns=1,
+        output="printed",
+    )
+    assert (found.title, found.detail) == ("pkg.TestA::test_x[1]", "assert 1 == 2\na.py:12")
+
+
+def test_flakes_are_counted_apart() -> None:
+    _, reading = read(SUITE.format(CASE.format("<flakyFailure/><flakyError/>") + CASE.format("<failure/>")))
+    assert (reading.failures, reading.flakes) == (1, 1)
+
+
+@pytest.mark.parametrize("shown", ["\x1b[31mred\x1b[0m", "#x1B[31mred#x1B[0m", "&#27;[31mred&#x1b;[0m"])
+def test_colours_are_not_part_of_a_message(shown: str) -> None:
+    assert read(SUITE.format(CASE.format(f"<failure>{shown}</failure>")))[0][0].text == "red"
+
+
+def test_a_long_text_keeps_its_beginning_and_its_end() -> None:
+    text = "begin " + "x" * 3_000_000 + " end"
+    (found,), reading = read(SUITE.format(CASE.format(f"<failure>{text}</failure>")), Limits(text_chars_max=1000))
+    assert found.text.startswith("begin ") and found.text.endswith(" end") and len(found.text) < 1100
+    assert any("cut in the middle" in note for note in reading.notes)
+
+
+def test_more_failures_than_the_limit_are_counted() -> None:
+    found, reading = read(SUITE.format(CASE.format("<failure/>") * 5), Limits(failures_max=3))
+    assert (len(found), reading.notes) == (3, ("more than 3 failures (2 times)",))
+
+
+def test_what_is_deeper_than_the_limit_is_counted_and_the_rest_is_read() -> None:
+    deep = "<testsuite>" * 30_000 + CASE.format("<failure/>") + "</testsuite>" * 30_000
+    found, reading = read("<testsuites>" + deep + SUITE.format(CASE.format("<failure/>")) + "</testsuites>")
+    assert len(found) == 1
+    assert any(note.startswith("deeper than 64") for note in reading.notes)
+
+
+def test_bytes_beyond_the_limit_are_not_read() -> None:
+    found, reading = read(SUITE.format(CASE.format("<failure/>")) + " " * CHUNK_BYTES, Limits(bytes_max=CHUNK_BYTES))
+    assert len(found) == 1
+    assert any("read only the first" in note for note in reading.notes)
+
+
+def test_a_case_with_very_many_results_gives_them_all() -> None:
+    found, _ = read(SUITE.format(CASE.format("<failure/>" * 300)))
+    assert [one.ordinal for one in found] == list(range(300))
+
+
+@pytest.mark.parametrize(
+    ("classname", "name", "expected"),
+    [
+        ("tests.vllm.TestServe", "test_a", "vllm"),
+        ("tests.x", "test_SGLang_decode", "sglang"),
+        ("tests.tensorrt_llm", "test_a", "trtllm"),
+        ("src/lib.rs", "parses", "rust"),
+        ("tests.thrust", "test_a", ""),
+    ],
+)
+def test_the_framework_is_told_by_class_and_name(classname: str, name: str, expected: str) -> None:
+    assert framework_of(classname, name) == expected
+
+
+CONTEXT = Ci(provider="github", repo="o/r", run_id="7", job_id="8", job_name="unit")
+
+
+def test_repeated_cases_get_ordinals_and_so_different_ids() -> None:
+    found, _ = read(SUITE.format(CASE.format("<failure>x</failure>") * 3))
+    records = list(failures(found, CONTEXT, occurred_at_ms=1))
+    assert [r.ordinal for r in records] == [0, 1, 2]
+    assert len({r.id for r in records}) == 3
+
+
+def test_the_same_report_twice_gives_the_same_ids() -> None:
+    report = SUITE.format(CASE.format("<failure>x</failure><error/>"))
+    first, second = (list(failures(read(report)[0], CONTEXT, occurred_at_ms=at)) for at in (1, 2))
+    assert [r.id for r in first] == [r.id for r in second]
+
+
+def test_a_record_names_test_source_and_exception() -> None:
+    found, _ = read(SUITE.format(CASE.format('<failure message="m" type="ValueError">t</failure>')))
+    (record,) = failures(found, CONTEXT, occurred_at_ms=5)
+    assert record.ci is not None
+    assert (record.ci.test_class, record.ci.test_name, record.ci.source) == ("shop.Cart", "adds", Source.JUNIT)
+    assert (record.message, record.exception_type, record.ci.repo) == ("m\nt", "ValueError", "o/r")
+
+
+def test_a_failure_without_a_word_still_has_a_message() -> None:
+    (record,) = failures(read(SUITE.format(CASE.format("<failure type='failure'/>")))[0], CONTEXT, occurred_at_ms=5)
+    assert (record.message, record.exception_type) == ("shop.Cart::adds: failure without a message", "")
+
+
+def test_a_record_stays_within_its_bounds() -> None:
+    found, _ = read(SUITE.format(CASE.format(f"<failure>{'y' * 100_000}</failure>")))
+    (record,) = failures(found, CONTEXT, occurred_at_ms=5)
+    assert len(record.message.encode()) <= MESSAGE_BYTES_MAX and record.truncated
+
+
+def test_the_report_of_a_real_pytest_run_is_read(tmp_path: Path) -> None:
+    (tmp_path / "test_made.py").write_text(
+        "import pytest\n"
+        "@pytest.fixture\ndef broken(): raise OSError('no room \\x1b[31m<left>')\n"
+        "def test_error(broken): pass\n"
+        "def test_failure(): assert 'a' == 'b & c'\n"
+        "@pytest.mark.xfail\ndef test_known(): assert False\n"
+        "def test_passes(): pass\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, "--rootdir", str(tmp_path), "--junitxml", "r.xml", "test_made.py"],
+        cwd=tmp_path, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    found, reading = read((tmp_path / "r.xml").read_bytes())
+    assert {(one.name, one.outcome) for one in found} == {("test_error", "error"), ("test_failure", "failure")}
+    assert (reading.cases, reading.notes) == (4, ())
+    assert any("no room" in one.detail and "\x1b" not in one.detail for one in found)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=400), st.integers(0, 120))
+def test_no_damage_makes_the_reader_raise_anything_else(noise: bytes, at: int) -> None:
+    whole = SUITE.format(CASE.format('<failure message="m">t</failure>')).encode()
+    try:
+        found, _ = read(whole[:at] + noise + whole[at:])
+    except UnreadableInput:
+        return
+    assert all(isinstance(one, TestFailure) for one in found)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=60))
+def test_any_text_comes_back_as_it_was_written(text: str) -> None:
+    written = f"<failure message={quoteattr(text)}>.{escape(text)}.</failure>"
+    (found,), _ = read(f"<testcase name={quoteattr(text)}>{written}</testcase>")
+    assert (found.name, found.text) == (text, f".{text}.")
+
+
+class _Slow(io.BytesIO):
+    """A stream that gives one byte at a time, as a pipe may."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(1)
+
+
+def test_where_the_chunks_end_makes_no_difference() -> None:
+    report = SUITE.format(
+        CASE.format("<failure message='a&amp;b'>x &lt; y<![CDATA[ ]] ]]>é</failure><!-- c --><?p q?>")
+    )
+    whole = list(Scanner(io.BytesIO(report.encode()), bytes_max=10**6))
+    pieces = list(Scanner(_Slow(report.encode()), bytes_max=10**6))
+
+    def tags(events: list[Start | End | Text]) -> list[Start | End | Text]:
+        return [e for e in events if not isinstance(e, Text)]
+
+    def text(events: list[Start | End | Text]) -> str:
+        return "".join(e.unescaped() for e in events if isinstance(e, Text))
+
+    assert (tags(whole), text(whole)) == (tags(pieces), text(pieces))
