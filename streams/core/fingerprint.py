@@ -1,0 +1,306 @@
+"""Failure -> fingerprint, with the parts that explain it.
+
+Three levels, coarse to fine: `class_value` hashes origin, language, exception type, codes and tool;
+`value` adds the template of the message and is the key of verdicts; `site_value` adds the top frames.
+Frames enter `value` only when the message says nothing: empty, or nothing but placeholders and a type.
+Model, provider, repository and time are never inside.
+
+An id is a pure function of the text.  `Fingerprinter` gives the same ids from caches.
+"""
+
+import re
+from base64 import b32encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import zip_longest
+
+from streams.contract.fingerprint import Fingerprint, Part
+from streams.core.frames.parse import parse
+from streams.core.frames.trace import Frame, Trace
+from streams.core.template.lines import TEXT_CHARS_MAX, cleaned
+from streams.core.template.mask import Measured, Token, explain_template, measured
+from streams.core.template.shapes import Shapes
+
+VERSION = "fp1"
+
+FRAMES_IN_SITE_MAX = 3
+"""Frames, innermost first, that say where."""
+
+PART_CHARS_MAX = 256
+"""Characters of a type, code, tool or frame that enter a hash; a template has its own bound."""
+
+BARE_CHARS_MAX = 512
+"""A longer template always says something."""
+
+ENTRIES_MAX = 100_000
+"""Default number of remembered answers of each kind; one costs about 200 bytes for a text, 2 KB for a failure."""
+
+ARGUMENT = "given by the producer"
+TEMPLATE = "masked message"
+FROM_TRACE = "read out of the stack trace"
+BARE = "the message says nothing, so frames tell problems apart"
+
+_PLACEHOLDER = re.compile(r"<[a-z]{2,5}(?::[^<>\s]{1,80})?>")
+_TYPE_ONLY = re.compile(
+    r"[\w.$]{0,200}(?:Error|Exception|Failure|Fault|Interrupt|Exit)|panic|error|failed|FAILED|ERROR"
+)
+_LETTERS = re.compile(r"[^\W\d_]")
+
+
+def fingerprint(
+    *,
+    origin: str,
+    message: str,
+    exception_type: str = "",
+    traceback: str = "",
+    http_status: int | None = None,
+    provider_error_code: str = "",
+    exit_code: int | None = None,
+    tool: str = "",
+) -> Fingerprint:
+    """The fingerprint of one failure.  Pure, linear in the text, reads at most 64 KB of it (head and tail).
+
+    `origin` is `ci` or `benchmark`.  A stack trace may stand in `traceback` or inside `message`.
+    """
+    return _read(
+        origin, message, exception_type, traceback, http_status, provider_error_code, exit_code, tool
+    ).fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a failure has its fingerprint; for people, rendered elsewhere."""
+
+    fingerprint: Fingerprint
+    tokens: tuple[Token, ...]
+    """The message, piece by piece; a masked value is there as a placeholder and a length."""
+    frames: tuple[Frame, ...]
+    """All frames found, innermost first, each with its in-app reason."""
+    chain: tuple[str, ...]
+    """Exception types from the outermost to the cause."""
+
+
+def explain(
+    *,
+    origin: str,
+    message: str,
+    exception_type: str = "",
+    traceback: str = "",
+    http_status: int | None = None,
+    provider_error_code: str = "",
+    exit_code: int | None = None,
+    tool: str = "",
+) -> Explanation:
+    """The fingerprint with every piece of the message and every frame, and the rule that decided about it."""
+    read = _read(origin, message, exception_type, traceback, http_status, provider_error_code, exit_code, tool)
+    trace = read.trace
+    return Explanation(
+        fingerprint=read.fingerprint,
+        tokens=explain_template(read.text),
+        frames=trace.frames if trace else (),
+        chain=trace.chain if trace else (),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first thing that tells two fingerprints apart."""
+
+    level: str
+    """The coarsest level at which they differ: `class`, `value` or `site`."""
+    part: str
+    ours: str
+    theirs: str
+    rule: str
+    """The rule that kept our side; empty where only the other has something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sameness:
+    """What two fingerprints share."""
+
+    levels: tuple[str, ...]
+    """Levels with equal ids, coarse to fine."""
+    parts: tuple[Part, ...]
+
+
+def why_same(a: Fingerprint, b: Fingerprint) -> Sameness:
+    """The levels at which two failures are one, and the parts they share."""
+    levels = [name for name, x, y in _levels(a, b) if x == y]
+    theirs = set(b.parts)
+    return Sameness(levels=tuple(levels), parts=tuple(part for part in a.parts if part in theirs))
+
+
+def why_not(a: Fingerprint, b: Fingerprint) -> Difference | None:
+    """The first difference, or None when even `site_value` is equal.  For templates, the first word that differs."""
+    level = next((name for name, x, y in _levels(a, b) if x != y), "")
+    if not level:
+        return None
+    for ours, theirs in zip_longest(a.parts, b.parts):
+        if ours == theirs:
+            continue
+        if ours is None or theirs is None or ours.name != theirs.name:
+            one = ours or Part("", "", "")
+            other = theirs or Part("", "", "")
+            return Difference(level, one.name or other.name, one.value, other.value, one.rule)
+        if ours.name == "template":
+            for x, y in zip_longest(ours.value.split(), theirs.value.split(), fillvalue=""):
+                if x != y:
+                    return Difference(level, "template", x, y, ours.rule)
+        return Difference(level, ours.name, ours.value, theirs.value, ours.rule)
+    return Difference(level, "version", a.version, b.version, "version")
+
+
+def _levels(a: Fingerprint, b: Fingerprint) -> tuple[tuple[str, str, str], ...]:
+    return (
+        ("class", a.class_value, b.class_value),
+        ("value", a.value, b.value),
+        ("site", a.site_value, b.site_value),
+    )
+
+
+class Fingerprinter:
+    """`fingerprint` with caches in front; the same answers.
+
+    Texts that differ only in masked digits share an entry (`template/shapes.py`);
+    one whose stack trace counts is remembered by its exact text.
+    Holds at most `max_entries` bare texts and as many failures.  Not safe for threads.
+    """
+
+    def __init__(self, max_entries: int = ENTRIES_MAX) -> None:
+        self._texts: Shapes[str] = Shapes(max_entries)
+        self._failures: Shapes[Fingerprint] = Shapes(max_entries)
+
+    def text(self, message: str) -> str:
+        """`fingerprint(origin="ci", message=message).value`."""
+        if len(message) > TEXT_CHARS_MAX or "\x1b" in message or "\r" in message:
+            message = cleaned(message)
+        return self._texts.get(message) or self._text(message)
+
+    def _text(self, text: str) -> str:
+        found = measured(text)
+        if _is_bare(found.template):
+            read = _read("ci", text, "", "", None, "", None, "")
+            self._texts.put(text, None if found.frames else found.kept, read.fingerprint.value)
+            return read.fingerprint.value
+        value = _id("value", [Part("origin", "ci", ARGUMENT), Part("template", found.template, TEMPLATE)])
+        self._texts.put(text, found.kept, value)
+        return value
+
+    def __call__(
+        self,
+        *,
+        origin: str,
+        message: str,
+        exception_type: str = "",
+        traceback: str = "",
+        http_status: int | None = None,
+        provider_error_code: str = "",
+        exit_code: int | None = None,
+        tool: str = "",
+    ) -> Fingerprint:
+        """The same as `fingerprint`."""
+        text = cleaned(message)
+        rest = (origin, exception_type, traceback, str(http_status), provider_error_code, str(exit_code), tool)
+        salt = _canonical(rest)
+        known = self._failures.get(text, salt)
+        if known is None:
+            read = _read(origin, message, exception_type, traceback, http_status, provider_error_code, exit_code, tool)
+            known = read.fingerprint
+            self._failures.put(text, None if read.found.frames else read.found.kept, known, salt)
+        return known
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A failure taken apart."""
+
+    text: str
+    found: Measured
+    trace: Trace | None
+    fingerprint: Fingerprint
+
+
+def _read(
+    origin: str,
+    message: str,
+    exception_type: str,
+    traceback: str,
+    http_status: int | None,
+    provider_error_code: str,
+    exit_code: int | None,
+    tool: str,
+) -> _Read:
+    text = cleaned(message)
+    found = measured(text)
+    trace = parse(cleaned(traceback)) if traceback else None
+    inside = trace is None and found.frames
+    if inside:
+        trace = parse(text)
+    if trace and not found.template and trace.message:
+        text = trace.message
+        found = measured(cleaned(text))._replace(frames=True)
+    given = [
+        Part("origin", origin, ARGUMENT),
+        Part("exception_type", exception_type, ARGUMENT),
+        Part("http_status", "" if http_status is None else str(http_status), ARGUMENT),
+        Part("provider_error_code", provider_error_code, ARGUMENT),
+        Part("exit_code", "" if exit_code is None else str(exit_code), ARGUMENT),
+        Part("tool", tool, ARGUMENT),
+    ]
+    kind = [Part(p.name, p.value[:PART_CHARS_MAX], p.rule) for p in given if p.value]
+    said = []
+    if trace:
+        said = [Part("language", trace.language, FROM_TRACE)]
+        if trace.exception_type and not exception_type:
+            said.append(Part("exception_type", trace.exception_type[:PART_CHARS_MAX], FROM_TRACE))
+    frames = _top(trace.frames) if trace else ()
+    sites = [Part("frame", _name(frame), frame.reason or "frame") for frame in frames]
+    template = Part("template", found.template, TEMPLATE)
+    # What was read out of the message is in its template already; a bare message needs it to mean anything.
+    bare = _is_bare(found.template)
+    problem = [*kind, *(said if bare or not inside else []), *(sites if bare else []), template]
+    result = Fingerprint(
+        value=_id("value", problem),
+        version=VERSION,
+        class_value=_id("class", [*kind, *said]),
+        site_value=_id("site", [*kind, *said, template, *sites]),
+        template=found.template,
+        parts=(*kind, *said, template, *[Part("frame", p.value, BARE if bare else p.rule) for p in sites]),
+    )
+    return _Read(text=text, found=found, trace=trace, fingerprint=result)
+
+
+def _top(frames: Sequence[Frame]) -> Sequence[Frame]:
+    """The innermost frames of the user's own code, or of any code when there is none."""
+    own = [frame for frame in frames if frame.in_app]
+    return (own or frames)[:FRAMES_IN_SITE_MAX]
+
+
+def _name(frame: Frame) -> str:
+    return f"{frame.module}:{frame.function}"[:PART_CHARS_MAX]
+
+
+def _is_bare(template: str) -> bool:
+    """Whether a message says nothing: no word of its own, or one that only names a type."""
+    if len(template) > BARE_CHARS_MAX:
+        return False
+    rest = _PLACEHOLDER.sub(" ", template) if "<" in template else template
+    words = [word for word in rest.split() if _LETTERS.search(word)]
+    return not words or (len(words) == 1 and bool(_TYPE_ONLY.fullmatch(words[0].strip(":;,.()"))))
+
+
+def _id(level: str, parts: Sequence[Part]) -> str:
+    """Version, dot, base32 of the first 16 bytes of SHA-256 over the parts, each with its length in front."""
+    fields = [VERSION, level]
+    for part in parts:
+        fields.append(part.name)
+        fields.append(part.value)
+    digest = sha256(_canonical(fields)).digest()
+    return f"{VERSION}.{b32encode(digest[:16])[:26].decode().lower()}"
+
+
+def _canonical(fields: Sequence[str]) -> bytes:
+    """Fields that no other sequence of fields can spell: each with its length in characters in front."""
+    return "".join([f"{len(field)}:{field}" for field in fields]).encode("utf-8", "surrogatepass")

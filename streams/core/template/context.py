@@ -1,0 +1,137 @@
+"""What the neighbours of a word decide, on the words of one line.
+
+Exit codes, signals, error numbers and HTTP statuses stay after the words that announce them;
+dates written in several words close up; lists close up; a time at the start of a line goes.
+"""
+
+import re
+
+MARK = "\x02"
+"""Prefix of a masked word that a neighbour rule must look at; never part of a template."""
+NUMBER_NEXT, DATE_WORD, KEPT, USER_NEXT, CODE = MARK + "n", MARK + "d", MARK + "k", MARK + "u", MARK + "c"
+_TRIM = "()[]{}<>\"'`,.:;!#"
+_ANY_CODE = re.compile(r"-?\d{1,6}|\d[xX][0-9a-fA-F]{1,8}")
+_HTTP = re.compile(r"\d{3}")
+_SIGNAL = re.compile(r"-?\d{1,3}")
+_SQL = re.compile(r"[0-9A-Z]{5}|-?\d{1,5}")
+_ERROR = re.compile(r"\d{1,5}|\d[xX][0-9a-fA-F]{8}")
+_CODES: dict[str, re.Pattern[str]] = {
+    "code": _ANY_CODE,
+    "exitcode": _ANY_CODE,
+    "exit": _SIGNAL,
+    "exited": _SIGNAL,
+    "rc": _SIGNAL,
+    "errno": _ANY_CODE,
+    "hresult": _ANY_CODE,
+    "ntstatus": _ANY_CODE,
+    "winerror": _ANY_CODE,
+    "signal": _SIGNAL,
+    "sqlstate": _SQL,
+    "sqlcode": _SQL,
+    "error": _ERROR,
+    "http": _HTTP,
+    "status": _HTTP,
+}
+_BETWEEN = frozenset([":", "=", "is", "was", "of", "with", "value", "->", "-"])
+_BETWEEN_MAX = 2
+_ENDING = frozenset(["exit", "exited", "returned", "return", "finished", "terminated"])
+_HTTP_WORD = re.compile(r"HTTP/(?:\d(?:\.\d)?|<num)")
+_MONTH_WORDS = """
+jan feb mar apr may jun jul aug sep sept oct nov dec
+january february march april june july august september october november december
+"""
+_MONTHS = frozenset(_MONTH_WORDS.split())
+_WEEKDAY_WORDS = "mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday"
+_WEEKDAYS = frozenset(_WEEKDAY_WORDS.split())
+_CODE_WORD = re.compile(r"[A-Z]{1,4}\d{3,5}")
+_CODE_BEFORE = frozenset(["error", "warning", "err", "code", "errors"])
+_USER_BEFORE = frozenset(["for", "by", "as", "invalid", "illegal", "unknown"])
+_USER_NAME = re.compile(r"[A-Za-z_][\w.$-]{0,63}")
+_NOT_A_USER_WORDS = """
+is was not has had and or with from name names id ids to in on at of for does did cannot could must should
+request input account error session data agent group space defined specified provided
+"""
+_NOT_A_USER = frozenset(_NOT_A_USER_WORDS.split())
+
+_DATE_WORDS = re.compile(
+    rf"(?:{MARK}d[A-Za-z]+,? )?(?:<num>(?: of)?,? )?{MARK}d[A-Za-z]+[.,]{{0,2}}(?: <num>,?){{0,2}}(?:,?(?: at)? <ts>)?"
+    r"(?: <num>)?(?: (?:UTC|GMT|[A-Z]{1,4}T)\b)?"
+)
+_DATES = re.compile(
+    r"<ts>(?:[ ,T@-]{1,3}(?:<ts>|<num>|[AaPp][Mm]\b|UTC\b|GMT\b|Z\b|[A-Z]{1,4}T\b)| ?\(?(?:UTC|GMT)\)?)+"
+)
+_LIST = re.compile(r"<(num|hex|uuid|ts|dur|size|url|host|email|ip|id|str)>(?:(?:[,;:|/]{1,2} ?| )<\1>)+")
+_LINE_START = re.compile(r"(?:[\[(<]?<ts>[\])>]?[:|,-]{0,2} (?:[-|:] )?)+(?=\S)")
+
+
+def mark_of(word: str) -> str:
+    """The mark that makes the line stage look at this word's neighbours, or nothing."""
+    core = word.strip(_TRIM)
+    low = core.lower()
+    if low in _CODES:
+        # An upper-case ERROR opens a line and is followed by a process number.
+        return "" if core == "ERROR" else NUMBER_NEXT
+    if low in _MONTHS or low in _WEEKDAYS:
+        return DATE_WORD if core[0].isupper() else ""
+    if _CODE_WORD.fullmatch(core):
+        return CODE
+    if low == "user":
+        return USER_NEXT
+    return NUMBER_NEXT if _HTTP_WORD.fullmatch(core) else ""
+
+
+def kept_numbers(words: list[str], masked: list[str]) -> list[int]:
+    """Put back, in `masked`, what marked words announce; return the places of the words that keep digits."""
+    kept: list[int] = []
+    for i, token in enumerate(masked):
+        if token[:1] != MARK:
+            continue
+        kind = token[:2]
+        if kind == KEPT:
+            kept.append(i)
+        elif kind == NUMBER_NEXT:
+            at = _announced(words, i)
+            if at:
+                masked[at] = words[at]
+                kept.append(at)
+        elif kind == CODE:
+            # `file.py:3:1: E501 ...` and `error CS1002`: a checker's own code.
+            before = words[i - 1] if i else ""
+            if before.endswith(":") or before.strip(_TRIM).lower() in _CODE_BEFORE:
+                masked[i] = words[i]
+                kept.append(i)
+        elif kind == USER_NEXT and i + 1 < len(words) and i and words[i - 1].lower() in _USER_BEFORE:
+            name = words[i + 1].strip(_TRIM)
+            if name and name.lower() not in _NOT_A_USER and _USER_NAME.fullmatch(name):
+                masked[i + 1] = words[i + 1].replace(name, "<id>", 1)
+    return kept
+
+
+def _announced(words: list[str], i: int) -> int:
+    """The place of the number that the word at `i` announces, or 0."""
+    core = words[i].strip(_TRIM).lower()
+    form = _HTTP if core.startswith("http") else _CODES[core]
+    if core == "status" and i and words[i - 1].strip(_TRIM).lower() in _ENDING:
+        form = _SIGNAL
+    for at in range(i + 1, min(i + 2 + _BETWEEN_MAX, len(words))):
+        word = words[at]
+        if word in _BETWEEN:
+            continue
+        return at if word.isprintable() and form.fullmatch(word.strip(_TRIM)) else 0
+    return 0
+
+
+def closed(line: str) -> str:
+    """Close up dates, lists and the time at the start of a line of masked words."""
+    if MARK in line:
+        line = _DATE_WORDS.sub(_date, line).replace(DATE_WORD, "").replace(KEPT, "")
+        line = line.replace(NUMBER_NEXT, "").replace(USER_NEXT, "").replace(CODE, "")
+    if "<ts>" in line:
+        line = _DATES.sub("<ts>", line)
+        line = _LINE_START.sub("", line, count=1) if line[:6].find("<ts>") >= 0 else line
+    return _LIST.sub(r"<\1>", line)
+
+
+def _date(match: re.Match[str]) -> str:
+    found = match.group()
+    return "<ts>" if "<num>" in found or "<ts>" in found else found.replace(DATE_WORD, "")

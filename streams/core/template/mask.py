@@ -1,0 +1,228 @@
+"""message -> template, fast and with reasons.
+
+`template_of` and `explain_template` go the same way; the first remembers words and lines that it has seen.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from streams.core.template.context import (
+    CODE,
+    DATE_WORD,
+    KEPT,
+    MARK,
+    NUMBER_NEXT,
+    USER_NEXT,
+    closed,
+    kept_numbers,
+    mark_of,
+)
+from streams.core.template.lines import (
+    LINE_WORDS_MAX,
+    TEMPLATE_CHARS_MAX,
+    cleaned,
+    is_frame,
+    is_python_frame,
+    is_trace_head,
+    printable,
+)
+from streams.core.template.masks import REASONS
+from streams.core.template.words import pieces
+
+WORDS_REMEMBERED_MAX = 50_000
+"""Masked words kept; past it all are forgotten at once."""
+
+LINES_REMEMBERED_MAX = 10_000
+"""Masked lines kept; past it all are forgotten at once."""
+
+REMEMBERED_CHARS_MAX = 512
+"""Longer words and lines are not remembered (characters)."""
+
+KEPT_WORDS_MAX = 64
+"""Words with kept digits a text may have and still be told apart by its shape."""
+
+_KEEPING = frozenset({"kept-number", "term", "error-code"})
+_WORD = re.compile(r"\S+")
+
+Span = tuple[int, int]
+
+
+class Measured(NamedTuple):
+    """A template and the places of the words whose digits it kept; None when there are too many to remember."""
+
+    template: str
+    kept: tuple[Span, ...] | None
+    frames: bool = False
+    """Whether frames of a stack trace were left out."""
+
+
+class _Words(dict[str, str]):
+    """word -> masked word, with a mark in front when neighbours matter."""
+
+    def __missing__(self, word: str) -> str:
+        cut = pieces(word)
+        masked = "".join([p.out for p in cut])
+        if any(p.rule in _KEEPING and any(c in "0123456789" for c in p.raw) for p in cut):
+            masked = KEPT + masked
+        elif len(word) <= 32:
+            masked = mark_of(word) + masked
+        if len(word) <= REMEMBERED_CHARS_MAX:
+            if len(self) >= WORDS_REMEMBERED_MAX:
+                self.clear()
+            self[word] = masked
+        return masked
+
+
+class _Lines(dict[str, Measured]):
+    """line -> its template; empty for a frame of a stack trace."""
+
+    def __missing__(self, line: str) -> Measured:
+        found = _measured_line(line)
+        if len(line) <= REMEMBERED_CHARS_MAX:
+            if len(self) >= LINES_REMEMBERED_MAX:
+                self.clear()
+            self[line] = found
+        return found
+
+
+_words = _Words()
+_lines = _Lines()
+_FRAME = Measured("", (), frames=True)
+
+
+def template_of(text: str) -> str:
+    """The text with typed placeholders in place of what varies.  Linear; at most `TEMPLATE_CHARS_MAX` characters."""
+    return measured(cleaned(text)).template
+
+
+def measured(text: str) -> Measured:
+    """Template of an already cleaned text, with the places of the words whose digits were kept."""
+    if "\n" not in text:
+        found = _measured_line(text)
+        if len(found.template) > TEMPLATE_CHARS_MAX:
+            return found._replace(template=_cut(found.template))
+        return found
+    templates: dict[str, None] = {}
+    kept: list[Span] = []
+    after_frame = frames = many = False
+    at = 0
+    for line in text.split("\n"):
+        if after_frame and line[:4].isspace():
+            after_frame = False
+        elif line:
+            after_frame = is_python_frame(line)
+            if after_frame:
+                frames = True
+            else:
+                template, spans, is_call = _lines[line]
+                templates[template] = None
+                frames = frames or is_call
+                if spans is None:
+                    many = True
+                elif spans:
+                    kept.extend([(at + a, at + b) for a, b in spans])
+        at += len(line) + 1
+    templates.pop("", None)
+    joined = "\n".join(templates)
+    if len(joined) > TEMPLATE_CHARS_MAX:
+        joined = _cut(joined)
+    return Measured(joined, None if many or len(kept) > KEPT_WORDS_MAX else tuple(kept), frames)
+
+
+def _cut(template: str) -> str:
+    """The head of a template, cut between words."""
+    head = template[: TEMPLATE_CHARS_MAX + 1]
+    end = max(head.rfind(" "), head.rfind("\n"))
+    return head[:end].rstrip() if end > 0 else head[:-1]
+
+
+def _measured_line(line: str) -> Measured:
+    if is_frame(line) or is_trace_head(line):
+        return _FRAME
+    shown = line if line.isprintable() else printable(line)
+    words = shown.split()
+    if len(words) > LINE_WORDS_MAX:
+        del words[LINE_WORDS_MAX:]
+    masked = [_words[word] for word in words]
+    joined = " ".join(masked)
+    spans: tuple[Span, ...] | None = ()
+    if MARK in joined:
+        places = kept_numbers(words, masked)
+        joined = " ".join(masked)
+        if len(places) > KEPT_WORDS_MAX or (places and shown != line):
+            spans = None
+        elif places:
+            found = [m.span() for m in _WORD.finditer(line)]
+            spans = tuple([found[i] for i in sorted(set(places))])
+    if MARK in joined or "<" in joined:
+        joined = closed(joined)
+    if joined != line and is_frame(joined):
+        return _FRAME
+    return Measured(joined, spans)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One piece of a message as its template sees it.  A masked value is never held, only its length."""
+
+    shown: str
+    """The kept text, or the placeholder."""
+    length: int
+    """Characters of what stood there."""
+    kept: bool
+    rule: str
+    reason: str
+
+
+def explain_template(text: str) -> tuple[Token, ...]:
+    """The pieces of a text in order, each with the rule that kept or masked it and that rule's reason."""
+    tokens: list[Token] = []
+    seen: set[str] = set()
+    after_frame = False
+    for line in cleaned(text).split("\n"):
+        if not line.strip():
+            continue
+        if (after_frame and line[:4].isspace()) or is_python_frame(line) or is_frame(line) or is_trace_head(line):
+            after_frame = is_python_frame(line)
+            tokens.append(_token("", line, "frame", kept=False))
+            continue
+        after_frame = False
+        template = _measured_line(line).template
+        if template in seen:
+            tokens.append(_token("", line, "repeated-line", kept=False))
+            continue
+        seen.add(template)
+        tokens.extend(_explain_line(line))
+    return tuple(tokens)
+
+
+def _explain_line(line: str) -> list[Token]:
+    words = printable(line).split()
+    dropped = words[LINE_WORDS_MAX:]
+    words = words[:LINE_WORDS_MAX]
+    masked = [_words[word] for word in words]
+    before = list(masked)
+    kept_numbers(words, masked)
+    tokens: list[Token] = []
+    for word, first, now in zip(words, before, masked, strict=True):
+        if now != first:
+            rule = "kept-number" if now == word else "user-name"
+            tokens.append(_token(now, word, rule, kept=now == word))
+            continue
+        for piece in pieces(word):
+            tokens.append(_token(piece.out, piece.raw, piece.rule, kept=piece.raw == piece.out))
+    joined = " ".join(masked)
+    for mark in (CODE, DATE_WORD, KEPT, NUMBER_NEXT, USER_NEXT):
+        joined = joined.replace(mark, "")
+    final = closed(" ".join(masked))
+    if final != joined:
+        rule = "list" if final.count("<ts>") == joined.count("<ts>") else "date-words"
+        tokens.append(_token("", joined[: len(joined) - len(final)], rule, kept=False))
+    if dropped:
+        tokens.append(_token("", " ".join(dropped), "line-cap", kept=False))
+    return tokens
+
+
+def _token(shown: str, raw: str, rule: str, *, kept: bool) -> Token:
+    return Token(shown=shown, length=len(raw), kept=kept, rule=rule, reason=REASONS[rule])

@@ -1,0 +1,127 @@
+"""The ordered table of named masks: first match wins.
+
+A mask sees one atom, a piece of a word without quotes, brackets, commas or `=`.
+Every pattern is matched against the whole atom, is linear, and asks for digits only as a class:
+`\\d`, never a particular digit, because texts that differ only in masked digits share one cache entry.
+"""
+
+import re
+from dataclasses import dataclass
+
+PLACEHOLDERS = ("num", "hex", "uuid", "ts", "dur", "size", "path", "url", "host", "email", "ip", "id", "str")
+
+_HEX = "[0-9a-fA-F]"
+_IPV4 = r"\d{1,3}(?:\.\d{1,3}){3}"
+_CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,:]\d{1,9})?)?"
+_ZONE = r"(?:Z|[+-]\d{2}:?\d{2})?"
+_MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
+_DAY = (
+    rf"(?:\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}|\d{{1,2}}[-/]\d{{1,2}}[-/]\d{{2,4}}|\d{{1,2}}\.\d{{1,2}}\.\d{{4}}"
+    rf"|\d{{1,2}}[-/]{_MONTH}[-/]\d{{2,4}}|\d{{4}}[-/]{_MONTH}[-/]\d{{1,2}})"
+)
+# endings of host names that are seldom also endings of file or module names
+_TOP = (
+    "(?:com|net|org|edu|gov|mil|int|info|biz|io|dev|app|cloud|ai|co|me|tv|eu|us|uk|de|fr|nl|it|es|ch|at|be|se|no|dk|fi"
+    "|pl|cz|ru|cn|jp|kr|in|hk|tw|sg|au|nz|br|mx|ar|ca|za|local|internal|localdomain|lan|corp|intra|test|example)"
+)
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})"
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """One row: the atom that `pattern` matches whole becomes `out`; `reason` is for people."""
+
+    name: str
+    pattern: str
+    out: str
+    reason: str
+
+
+MASKS: tuple[Mask, ...] = (
+    Mask("uuid", rf"{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}", "<uuid>", "a UUID names one occurrence"),
+    Mask(
+        "date-time",
+        rf"{_DAY}(?:[T_:@-]{_CLOCK}{_ZONE})?|\d{{8}}[T_-]\d{{6}}(?:\.\d{{1,9}})?{_ZONE}"
+        rf"|\d{{4}}-\d{{2}}-\d{{2}}T\d{{2}}\d{{2}}(?:\d{{2}})?{_ZONE}|\d{{4}}-W\d{{2}}(?:-\d)?",
+        "<ts>",
+        "a date says when, not what",
+    ),
+    Mask(
+        "clock", rf"T?{_CLOCK}{_ZONE}(?:[AaPp][Mm])?|\d{{1,2}}[AaPp][Mm]", "<ts>", "a time of day says when, not what"
+    ),
+    Mask("mac", rf"{_HEX}{{2}}(?:[:-]{_HEX}{{2}}){{5}}(?:(?:[:-]{_HEX}{{2}}){{2}})?", "<hex>", "an address of a card"),
+    Mask("ipv4", rf"/?{_IPV4}(?:/\d{{1,2}})?", "<ip>", "an address says where"),
+    Mask("ipv4-port", rf"/?{_IPV4}:\d{{1,5}}", "<ip>:<num>", "an address says where"),
+    Mask(
+        "name-and-ipv4",
+        rf"[\w.-]{{1,253}}/{_IPV4}(?::\d{{1,5}})?",
+        "<host>",
+        "a JVM prints addresses as name/address:port",
+    ),
+    Mask(
+        "ipv6",
+        rf"(?=[^.]{{0,45}}\d)(?:{_HEX}{{1,4}}(?::{_HEX}{{1,4}}){{7}}"
+        rf"|(?:{_HEX}{{1,4}}(?::{_HEX}{{1,4}}){{0,6}})?::(?:{_HEX}{{1,4}}(?::{_HEX}{{1,4}}){{0,6}})?"
+        rf"|(?:{_HEX}{{1,4}}:){{0,6}}:(?:{_HEX}{{1,4}}:){{1,5}}{_IPV4}|::{_IPV4})"
+        r"(?:%\w{1,16})?(?:/\d{1,3})?",
+        "<ip>",
+        "an address says where",
+    ),
+    Mask("email", rf"[\w.+-]{{1,64}}@{_LABEL}(?:\.{_LABEL}){{1,6}}", "<email>", "an address of a person"),
+    Mask("host-port", rf"{_LABEL}(?:\.{_LABEL}){{0,8}}\.{_TOP}:\d{{1,5}}", "<host>:<num>", "a host says where"),
+    Mask("host", rf"{_LABEL}(?:\.{_LABEL}){{1,8}}\.{_TOP}|localhost", "<host>", "a host says where"),
+    Mask("hex-prefixed", rf"[-+#]?\d[xX]{_HEX}{{1,64}}[uUlLhH]{{0,3}}", "<hex>", "an address or a raw value"),
+    Mask(
+        "duration",
+        r"[-+~]?(?:\d{1,18}(?:\.\d{1,18})?(?:ns|us|µs|μs|ms|msecs?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w)){1,6}"
+        r"|PT?(?:\d{1,9}(?:\.\d{1,9})?[YMWDTHS]T?){1,7}",
+        "<dur>",
+        "how long it took counts, it does not name",
+    ),
+    Mask(
+        "size",
+        r"[-+~]?\d{1,18}(?:\.\d{1,18})?(?:[kKMGTPE]i?[bB]?|[bB](?:ytes?)?|[kKMGT]?i?[bB]ps)(?:/s)?",
+        "<size>",
+        "how big it was counts, it does not name",
+    ),
+    Mask(
+        "number",
+        r"[-+#$~@^]?\d[\d._]{0,80}(?:,\d{3}){0,8}(?:[eE][-+]?\d{1,4})?%?|[-+]?\.\d{1,30}(?:[eE][-+]?\d{1,4})?|\d{1,6}(?:st|nd|rd|th)"
+        r"|\d{1,12}/\d{1,12}|v\d{1,6}(?:\.\d{1,9}){1,4}|\d{1,6}(?:\.\d{1,9}){1,4}(?:[-+.]?(?:rc|beta|alpha|dev|post|a|b)\.?\d{0,9})"
+        r"|\d{1,12}[xX]\d{1,12}(?:[xX]\d{1,12})?|\d{1,12}[-~]\d{1,12}",
+        "<num>",
+        "a number that counts or places",
+    ),
+    Mask(
+        "bare-hex",
+        rf"(?=[^g-zG-Z]{{0,256}}\d)(?=\d{{0,256}}[a-fA-F]){_HEX}{{4,256}}|[a-f]{{8,64}}|[A-F]{{8,64}}",
+        "<hex>",
+        "a digest, a commit or an address",
+    ),
+)
+
+ATOM_MASK = re.compile("|".join(f"(?P<{m.name.replace('-', '_')}>{m.pattern})" for m in MASKS))
+BY_GROUP = {m.name.replace("-", "_"): m for m in MASKS}
+
+# Not forms of an atom, but decisions taken while a word is cut up; they share the explanation's vocabulary.
+REASONS: dict[str, str] = {m.name: m.reason for m in MASKS} | {
+    "plain": "no digit and no variable form: a word of the message",
+    "placeholder": "already a placeholder",
+    "delimiter": "punctuation between the parts of a word",
+    "url": "a link says where",
+    "base64": "an encoded value",
+    "path": "directories belong to a machine; a file name without digits stays",
+    "word-with-digit": "a name that carries a number is one of many",
+    "long": "a run too long to be a word",
+    "key-value": "the value of a switch",
+    "term": "a technical term whose number is part of its name",
+    "error-code": "the code of a compiler, linter or database names the problem",
+    "kept-number": "an exit code, signal, errno, HTTP status or error number names the problem",
+    "user-name": "a user belongs to a machine",
+    "date-words": "a date written in several words",
+    "timestamp-prefix": "a time at the start of a line says when",
+    "list": "the length of a list is no part of the problem",
+    "frame": "frames of a stack trace belong to the finer level",
+    "repeated-line": "a line that was there already",
+    "line-cap": "words past the limit of a line",
+}

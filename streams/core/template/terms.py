@@ -1,0 +1,49 @@
+"""Words and forms whose digits name something: keys of codes, technical terms, error codes."""
+
+import re
+
+# A number right after one of these keys (`code=5`, `"code":5`, `code:5`) names the problem.
+_CODE_KEYS = """
+code errcode errorcode exitcode returncode retcode rc exitstatus errno signal signum hresult ntstatus winerror
+"""
+_STATUS_KEYS = "status statuscode httpstatus httpcode httpstatuscode responsecode"
+_STATE_KEYS = "sqlstate sqlcode"
+_NUMBER = re.compile(r"-?\d{1,6}|\d[xX][0-9a-fA-F]{1,8}")
+_STATUS = re.compile(r"\d{3}|-\d{1,3}")
+_STATE = re.compile(r"[0-9A-Z]{5}|-?\d{1,5}")
+KEPT_AFTER: dict[str, re.Pattern[str]] = (
+    dict.fromkeys(_CODE_KEYS.split(), _NUMBER)
+    | dict.fromkeys(_STATUS_KEYS.split(), _STATUS)
+    | dict.fromkeys(_STATE_KEYS.split(), _STATE)
+)
+"""Key, in lower case and without `_-.`, and the form that its value keeps."""
+
+_SWITCHES = "true false True False TRUE FALSE null NULL none None nil undefined"
+SWITCHES = frozenset(_SWITCHES.split())
+
+# Shapes (every digit written 0) of terms whose number is part of the name.
+_TERMS = """
+utf0 utf00 utf-0 utf-00 sha0 sha-0 sha000 sha-000 md0 base00 x00 x00_00 x00-00 amd00 arm00 aarch00 win00 wow00 ipv0
+k0s ec0 http0 http000 oauth0 log0j int0 int00 int000 uint0 uint00 uint000 float00 float000 bfloat00 bf00 fp00
+p0p b0b e0e i00n a00y latin0 bzip0 python0 python0k lua0 h0 web0 c0
+"""
+TERMS = frozenset(_TERMS.split())
+
+_OWN_CODE = re.compile(
+    r"(?:ORA|PLS|TNS|DPI|RMAN|JBAS|WFLY)-?\d{4,6}|CVE-\d{4}-\d{4,7}|SQL\d{4,5}[NCW]|HY\d{3}"
+    r"|(?:TS|CS|LNK|MSB|NU|NETSDK|SYSLIB|BC|FS|CA|RS)\d{3,5}"
+)
+_COUNTED = "CPU|GPU|TID|PID|UID|GID|ID|SEQ|ROW|COL|VM|PC|TASK|JOB|NODE|HOST|SLOT|PORT|CORE|PART|RACK"
+_CODE_BEFORE_COLON = re.compile(rf"(?!(?:{_COUNTED})\d)[A-Z]{{1,5}}-?\d{{3,5}}")
+
+
+def is_error_code(atom: str, after: str) -> bool:
+    """Whether an atom is a tool's own error code; `after` is the character behind it.
+
+    Well-known families are codes anywhere, other capitals with a number only as a label: `XY123:` or `[XY123]`.
+    """
+    if not atom[0].isupper():
+        return False
+    if _OWN_CODE.fullmatch(atom):
+        return True
+    return bool(after and after in ":]" and _CODE_BEFORE_COLON.fullmatch(atom))

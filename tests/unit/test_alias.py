@@ -1,0 +1,69 @@
+"""The slot rule: templates that differ only in a place of values become one."""
+
+from itertools import permutations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.core.alias import FIRST_WORD_VALUES_MIN, MARKED_VALUES_MIN, VALUES_MIN, aliases
+
+NAMES = ["ada", "bob", "cyd", "dan", "eva", "fay", "gus", "hal", "ida", "jon", "kay", "lea"]
+
+
+def groups(templates: list[str]) -> int:
+    found = aliases(templates)
+    return len({found[t] for t in templates})
+
+
+def test_enough_different_words_in_one_place_make_a_slot() -> None:
+    assert groups([f"login refused for {name} today" for name in NAMES[:VALUES_MIN]]) == 1
+
+
+def test_too_few_different_words_stay_apart() -> None:
+    assert groups([f"login refused for {name} today" for name in NAMES[: VALUES_MIN - 1]]) == VALUES_MIN - 1
+
+
+def test_words_that_name_a_state_stay_apart() -> None:
+    states = ["started", "stopped", "failed", "paused", "active", "deleted", "created"]
+    assert groups([f"server went to {state} state" for state in states]) == len(states)
+
+
+def test_the_first_word_needs_more_evidence() -> None:
+    assert groups([f"{name} refused to log in" for name in NAMES[:VALUES_MIN]]) == VALUES_MIN
+    assert groups([f"{name} refused to log in" for name in NAMES[:FIRST_WORD_VALUES_MIN]]) == 1
+
+
+def test_constant_words_must_remain() -> None:
+    assert groups([f"hello {name}" for name in NAMES]) == len(NAMES)
+
+
+def test_the_value_of_a_key_needs_less_evidence() -> None:
+    assert groups([f"bad login of user={name} again" for name in NAMES[:MARKED_VALUES_MIN]]) == 1
+
+
+def test_the_form_of_a_value_does_not_matter() -> None:
+    assert groups(["lost contact with <ip>", "lost contact with <host>", "lost contact with <id>"]) == 1
+
+
+def test_two_slots_of_one_template_are_found() -> None:
+    assert groups([f"copy of {a} to {b} was refused" for a in NAMES[:7] for b in NAMES[:7]]) == 1
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4)))[::5])
+def test_order_and_number_of_occurrences_do_not_matter(order: tuple[int, ...]) -> None:
+    blocks = [[f"login refused for {n} today" for n in NAMES[i * 3 : i * 3 + 3]] * (i + 1) for i in range(4)]
+    shuffled = [template for i in order for template in blocks[i]]
+    assert aliases(shuffled) == aliases([t for block in blocks for t in block])
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([*NAMES, "<num>", "<id>", "failed", "k=v"]), max_size=5).map(" ".join), max_size=30
+    )
+)
+@settings(max_examples=100)
+def test_every_template_has_a_group_and_order_is_no_matter(templates: list[str]) -> None:
+    found = aliases(templates)
+    assert set(found) == set(templates)
+    assert aliases(templates[::-1]) == found

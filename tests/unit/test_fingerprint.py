@@ -1,0 +1,173 @@
+"""Ids, their three levels, and the caches in front of them."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.core.fingerprint import VERSION, Fingerprinter, explain, fingerprint, why_not, why_same
+
+TRACE = """Traceback (most recent call last):
+  File "/srv/app/orders.py", line {line}, in {function}
+    check(order)
+{error}
+"""
+
+
+def trace(error: str, function: str = "submit", line: int = 3) -> str:
+    return TRACE.format(error=error, function=function, line=line)
+
+
+def test_an_id_names_its_version_and_holds_26_letters() -> None:
+    found = fingerprint(origin="ci", message="disk full on node-7")
+    assert found.version == VERSION
+    for value in (found.value, found.class_value, found.site_value):
+        assert re.fullmatch(r"fp1\.[a-z2-7]{26}", value)
+    assert len({found.value, found.class_value, found.site_value}) == 3
+
+
+def test_an_id_stays_what_it_was() -> None:
+    assert fingerprint(origin="ci", message="disk full on node-7").value == "fp1.o6wc2ktf44yesmhlxwhl56vz6q"
+
+
+def test_values_that_vary_do_not_change_the_id() -> None:
+    one = fingerprint(origin="ci", message="no answer from 203.0.113.7 after 30s (try 3 of 5)")
+    other = fingerprint(origin="ci", message="no answer from 203.0.113.99 after 31s (try 4 of 5)")
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"origin": "benchmark"},
+        {"exception_type": "IOError"},
+        {"http_status": 500},
+        {"provider_error_code": "quota"},
+        {"exit_code": 2},
+        {"tool": "cmake"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_every_structured_part_tells_problems_apart_at_every_level(change: dict[str, object]) -> None:
+    base: dict[str, object] = {"origin": "ci", "message": "it broke"}
+    one, other = fingerprint(**base), fingerprint(**(base | change))  # type: ignore[arg-type]  # a table of arguments
+    assert one.class_value != other.class_value
+    assert one.value != other.value
+    assert one.site_value != other.site_value
+
+
+def test_parts_cannot_run_into_each_other() -> None:
+    one = fingerprint(origin="ci", message="m", exception_type="ab", tool="c")
+    other = fingerprint(origin="ci", message="m", exception_type="a", tool="bc")
+    assert one.value != other.value
+
+
+def test_frames_enter_the_site_level_only_when_the_message_says_something() -> None:
+    one = fingerprint(origin="ci", message=trace("ValueError: negative amount", "submit"))
+    other = fingerprint(origin="ci", message=trace("ValueError: negative amount", "refund"))
+    assert one.value == other.value
+    assert one.class_value == other.class_value
+    assert one.site_value != other.site_value
+
+
+@pytest.mark.parametrize(
+    "error", ["AssertionError", "ValueError: 17", "KeyError: 5f0c9c1e-8d5b-4b0e-9a3c-0a1b2c3d4e5f"]
+)
+def test_frames_enter_the_value_when_the_message_says_nothing(error: str) -> None:
+    one = fingerprint(origin="ci", message=trace(error, "submit"))
+    other = fingerprint(origin="ci", message=trace(error, "refund"))
+    assert one.value != other.value
+
+
+def test_line_numbers_never_matter() -> None:
+    assert fingerprint(origin="ci", message=trace("AssertionError", line=3)) == fingerprint(
+        origin="ci", message=trace("AssertionError", line=99)
+    )
+
+
+def test_a_separate_traceback_gives_type_and_frames() -> None:
+    found = fingerprint(origin="ci", message="", traceback=trace("ValueError: negative amount"))
+    names = [part.name for part in found.parts]
+    assert names == ["origin", "language", "exception_type", "template", "frame"]
+    assert found.template == "negative amount"
+
+
+def test_the_explanation_shows_frames_and_tokens_with_reasons() -> None:
+    found = explain(origin="ci", message=trace("ValueError: order 17 is negative"))
+    assert [t.shown for t in found.tokens if t.shown][:3] == ["ValueError", ":", "order"]
+    assert [f.function for f in found.frames] == ["submit"]
+    assert all(token.reason for token in found.tokens)
+
+
+def test_why_same_names_the_levels_and_the_parts_that_are_shared() -> None:
+    one = fingerprint(origin="ci", message="no answer from host", tool="curl")
+    other = fingerprint(origin="ci", message="no route to host", tool="curl")
+    same = why_same(one, other)
+    assert same.levels == ("class",)
+    assert [part.name for part in same.parts] == ["origin", "tool"]
+
+
+def test_why_not_names_the_first_word_that_differs() -> None:
+    one = fingerprint(origin="ci", message="no answer from host")
+    other = fingerprint(origin="ci", message="no route from host")
+    found = why_not(one, other)
+    assert found is not None
+    assert (found.level, found.part, found.ours, found.theirs) == ("value", "template", "answer", "route")
+    assert why_not(one, one) is None
+
+
+def test_why_not_names_a_structured_part() -> None:
+    found = why_not(
+        fingerprint(origin="ci", message="m", exit_code=1), fingerprint(origin="ci", message="m", exit_code=137)
+    )
+    assert found is not None
+    assert (found.level, found.part, found.ours, found.theirs) == ("class", "exit_code", "1", "137")
+
+
+_PARTS = [
+    "exit code ",
+    "1",
+    "9",
+    "42",
+    " ",
+    "\n",
+    "status=",
+    "404",
+    "node-",
+    "ERROR",
+    "\x1b[1m",
+    "\r",
+    "x",
+    "E0308",
+    ": ",
+]
+_TRACES = [trace("AssertionError"), trace("ValueError: 4", "refund"), '  File "/a/b.py", line 3, in f\n    g()\n']
+_MESSAGES = st.lists(st.sampled_from(_PARTS + _TRACES), max_size=12).map("".join)
+
+
+@given(st.lists(_MESSAGES, max_size=12))
+@settings(max_examples=150)
+def test_the_caches_never_change_an_answer(messages: list[str]) -> None:
+    cached = Fingerprinter(max_entries=6)
+    for message in messages + messages[::-1]:
+        expected = fingerprint(origin="ci", message=message)
+        assert cached.text(message) == expected.value
+        assert cached(origin="ci", message=message) == expected
+        assert cached(origin="ci", message=message, exit_code=3) == fingerprint(
+            origin="ci", message=message, exit_code=3
+        )
+
+
+@given(st.text(max_size=80), st.text(max_size=80))
+@settings(max_examples=100)
+def test_no_text_is_refused(message: str, traceback: str) -> None:
+    found = fingerprint(origin="ci", message=message + "\ud800", traceback=traceback)
+    assert found.value.startswith("fp1.")
+
+
+def test_the_caches_are_bounded() -> None:
+    cached = Fingerprinter(max_entries=10)
+    for i in range(500):
+        cached.text("unseen " + "abcdefghij"[i % 10] * (i // 10 + 1))
+    assert len(cached._texts) <= 10
