@@ -15,7 +15,7 @@ class Part(Struct, frozen=True):
 
 
 class Fingerprint(Struct, frozen=True):
-    """Coarse to fine: `class_value` (have we ever seen this kind of thing), `value` (one problem), `site_value` (where).
+    """Coarse to fine: `class_value` (was there ever the like), `value` (one problem), `site_value` (which place).
 
     Each is the version, a dot and 26 letters of base32. `value` is the key of verdicts and counts.
     """

@@ -66,8 +66,8 @@ class Fold(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Failures by dimension; the three names of a dimension are joined by `WHERE_SEPARATOR`."""
     windows: dict[str, dict[str, int]]
     """Failures by start of their 60 s window (epoch seconds, as text), then by dimension."""
-    verdict: Verdict | None
-    """The best status or rule verdict among the members; None when neither had anything to say."""
+    verdict: Verdict
+    """The best status or rule verdict among the members; kind `unknown` when neither had anything to say."""
     members: tuple[Member, ...]
     texts: tuple[str, ...]
     """The distinct redacted texts of the members."""

@@ -1,6 +1,6 @@
 """Counts of one fingerprint: in a window of time, or over its lifetime, in all or in one dimension.
 
-Every rollup is an absolute snapshot: writing it twice, or after a newer one that a guard on `version` keeps, is harmless.
+Every rollup is an absolute snapshot: writing it twice is harmless, and a guard on `row_version` keeps the newer one.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def failures_from_bytes(data: bytes | None) -> Iterator[Failure | Refused]:
     if head.version != VERSION:
         yield Refused(data, UnknownVersion(_version_reason(head.version), place="$.version"))
     elif isinstance(head.failures, msgspec.UnsetType):
-        yield _one(data, "")
+        yield _one(data, "$")
     elif len(head.failures) > ENVELOPE_ITEMS_MAX:
         reason = f"{len(head.failures)} failures in one envelope; send at most {ENVELOPE_ITEMS_MAX}"
         yield Refused(data, RecordTooLarge(reason, limit_bytes=RECORD_BYTES_MAX, place="$.failures"))
@@ -116,9 +116,14 @@ def _one(data: bytes, place: str) -> Failure | Refused:
     try:
         return from_bytes(Failure, data)
     except UnknownVersion as error:
-        return Refused(data, UnknownVersion(error.reason, place=place + error.place.removeprefix("$")))
+        return Refused(data, UnknownVersion(error.reason, place=_under(place, error)))
     except MalformedRecord as error:
-        return Refused(data, MalformedRecord(error.reason, place=place + error.place.removeprefix("$")))
+        return Refused(data, MalformedRecord(error.reason, place=_under(place, error)))
+
+
+def _under(place: str, error: MalformedRecord) -> str:
+    """The place of a fault inside a part, seen from the whole."""
+    return place + error.place.removeprefix("$") if error.place or place != "$" else ""
 
 
 def _version_reason(version: int) -> str:

@@ -1,6 +1,6 @@
 """What a store owes: documents written exactly once in effect (`Sink`), and questions people ask (`Queries`).
 
-A sink is idempotent by document id and guarded by version: the same record twice, or an older one late, changes nothing.
+A sink is idempotent by document id and guarded by version: a record that comes twice, or late, changes nothing.
 The pages know only `Queries`; which store answers is decided where the program is wired.
 """
 

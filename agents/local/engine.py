@@ -1,0 +1,447 @@
+"""The stages of the path over the embedded log, in one thread.
+
+Each step reads what its role has not read, and commits offset, rows and outputs in one transaction. So the process
+may be killed anywhere: it goes on from its last commits, and nothing is lost or counted twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from streams.core.rules import RuleBook
+
+from streams.contract import topics
+from streams.contract.errors import ConfigurationError, LogFull, MalformedRecord
+from streams.contract.failure import (
+    ENVELOPE_BYTES_MAX,
+    ENVELOPE_FAILURES_MAX,
+    Envelope,
+    Failure,
+)
+from streams.contract.fold import FoldBatch
+from streams.contract.rollup import Rollup, Span
+from streams.contract.taxonomy import Taxonomy
+from streams.contract.topics import Topic
+from streams.contract.verdict import Verdict
+from streams.contract.wire import classified_from_bytes, from_bytes, rejected_headers, to_bytes
+from streams.core.batch import Batcher
+from streams.core.fingerprint import Fingerprinter
+from streams.core.intake import FoldStage, Intake, RawRecord
+from streams.core.partition import partition_of
+from streams.core.pipeline import Pipeline
+from streams.local import Entry, Log, RowTable
+from streams.sinks.sqlite import SqliteSink, count, forget
+
+FOLD, WORK, SINK = "fold", "work", "sink"
+INPUTS: tuple[Topic, ...] = (topics.CI, topics.BENCHMARK, topics.VERDICTS)
+SINK_INPUTS: tuple[Topic, ...] = (topics.CLASSIFIED, topics.ROLLUPS)
+READERS: dict[Topic, tuple[str, ...]] = {
+    topics.CI: (FOLD,),
+    topics.BENCHMARK: (FOLD,),
+    topics.VERDICTS: (FOLD,),
+    topics.FOLDED: (WORK,),
+    topics.CLASSIFIED: (SINK,),
+    topics.ROLLUPS: (SINK,),
+    topics.UNSEEN: (),
+    topics.REJECTED: (),
+}
+PASSING_KEEP_MS = 600_000
+"""How long records between the stages stay once they are read: long enough to look at them."""
+PASSING = (topics.FOLDED, topics.CLASSIFIED, topics.ROLLUPS)
+TICK_MS = 5_000
+TRIM_EVERY_MS = 60_000
+TRIM_ROWS_MAX = 5_000
+STEP_RECORDS_MAX = 64
+"""Records a step reads of one partition, so that a caller's append waits for one short step at most."""
+STEP_BYTES_MAX = 1024 * 1024
+APPENDS_MAX = 256
+APPEND_BYTES_MAX = 8 * 1024 * 1024
+APPEND_AGE_S = 0.002
+"""How long an append waits for company: callers share one write to the disk."""
+RETRY_AFTER_S = 2.0
+
+log_event = structlog.get_logger("faultline.engine")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What the engine needs to know."""
+
+    directory: Path
+    partitions: int = 4
+    backlog_bytes_max: int = 256 * 1024 * 1024
+    """Input that is not folded yet, past which appends are refused."""
+    input_keep_ms: int = 7 * topics.DAY_MS
+    documents_keep_ms: int = 30 * topics.DAY_MS
+    primary_is_kind: bool = False
+    app_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Append:
+    entries: tuple[Entry, ...]
+    counted: dict[str, int]
+    size: int
+    done: Future[None]
+
+
+class Engine:
+    """Owns the data directory. `start` opens it (and raises what `Log` raises); `stop` ends at a commit."""
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        *,
+        rules: RuleBook,
+        taxonomy: Taxonomy,
+        now_ms: Callable[[], int],
+        monotonic_s: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._rules = rules
+        self._taxonomy = taxonomy
+        self._now_ms = now_ms
+        self._monotonic_s = monotonic_s
+        self._appends: queue.SimpleQueue[_Append | None] = queue.SimpleQueue()
+        self._backlog_bytes = 0
+        self._stopping = threading.Event()
+        self._opened: Future[Path] = Future()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self.failed: BaseException | None = None
+        self.on_failed: Callable[[], None] = lambda: None
+
+    def start(self) -> Path:
+        """Open the directory and begin. Returns the path of the file."""
+        self._thread.start()
+        return self._opened.result()
+
+    def stop(self) -> None:
+        """Finish the step under way and what callers were promised, and close the file."""
+        self._stopping.set()
+        self._appends.put(None)
+        self._thread.join()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the stages work."""
+        return self._thread.is_alive() and self.failed is None
+
+    # The port `Publisher` of the gateway.
+
+    async def publish(self, failures: Sequence[Failure]) -> None:
+        """Durable when it returns. Raises `LogFull` when the stages are too far behind: then nothing was taken."""
+        entries = []
+        counted: dict[str, int] = {}
+        for topic, key, envelope in _envelopes(failures):
+            partition = partition_of(key, self._settings.partitions)
+            entries.append(Entry(topic, partition, key, to_bytes(envelope)))
+            name = f"accepted|{topic.name}"
+            counted[name] = counted.get(name, 0) + len(envelope.failures)
+        await self._append(entries, counted)
+
+    async def reject(self, data: bytes, error: MalformedRecord, *, place: str) -> None:
+        """Keep what was refused at the door, with its reason."""
+        headers = rejected_headers(
+            error,
+            topic=place,
+            partition=-1,
+            offset=-1,
+            stage="gateway",
+            failed_at_ms=self._now_ms(),
+            app_version=self._settings.app_version,
+        )
+        entry = Entry(topics.REJECTED, 0, "", data, headers)
+        await self._append([entry], {"rejected|gateway": 1})
+
+    async def decide(self, verdict: Verdict) -> None:
+        """A verdict that is not computed here."""
+        partition = partition_of(verdict.fingerprint, self._settings.partitions)
+        entry = Entry(topics.VERDICTS, partition, verdict.fingerprint, to_bytes(verdict))
+        await self._append([entry], {})
+
+    async def _append(self, entries: Sequence[Entry], counted: dict[str, int]) -> None:
+        if not entries:
+            return
+        if self._stopping.is_set() or self.failed is not None:
+            raise LogFull("the process is stopping", retry_after_s=RETRY_AFTER_S)
+        limit = self._settings.backlog_bytes_max
+        if self._backlog_bytes > limit:
+            raise LogFull(f"the log is more than {limit} bytes behind", retry_after_s=RETRY_AFTER_S)
+        size = sum(len(entry.value or b"") for entry in entries)
+        self._backlog_bytes += size
+        done: Future[None] = Future()
+        self._appends.put(_Append(tuple(entries), counted, size, done))
+        await asyncio.wrap_future(done)
+
+    # The thread.
+
+    def _run(self) -> None:
+        try:
+            log = Log(self._settings.directory)
+        except ConfigurationError as error:
+            self._opened.set_exception(error)
+            return
+        try:
+            stages = _Stages(log, self._settings, self._rules, self._taxonomy, self._now_ms)
+            self._backlog_bytes = log.waiting_bytes(FOLD, INPUTS)
+            self._opened.set_result(log.path)
+            while not self._loop(log, stages):
+                stages = _Stages(log, self._settings, self._rules, self._taxonomy, self._now_ms)
+        except BaseException as error:
+            self.failed = error
+            log_event.error("engine.failed", error=repr(error), exc_info=True)
+            self.on_failed()
+        finally:
+            self._refuse_waiting()
+            log.close()
+
+    def _loop(self, log: Log, stages: _Stages) -> bool:
+        """Run the stages. True when told to stop; False when a write failed, and the stages are to begin anew."""
+        batch: Batcher[_Append] = Batcher(APPENDS_MAX, APPEND_AGE_S, APPEND_BYTES_MAX)
+        busy = True
+        while not (self._stopping.is_set() and self._appends.empty() and not batch):
+            self._collect(log, batch, wait_s=0.0 if busy else TICK_MS / 2000)
+            if self._stopping.is_set():
+                continue
+            try:
+                folded_bytes = stages.fold()
+                self._backlog_bytes = max(0, self._backlog_bytes - folded_bytes)
+                worked = stages.work()
+                sunk = stages.sink()
+                stages.keep_time()
+            except sqlite3.OperationalError as error:
+                log_event.error(
+                    "engine.write_failed", path=str(log.path), error=str(error), retry_after_s=RETRY_AFTER_S
+                )
+                self._stopping.wait(RETRY_AFTER_S)
+                return False
+            busy = bool(folded_bytes or worked or sunk)
+        return True
+
+    def _collect(self, log: Log, batch: Batcher[_Append], *, wait_s: float) -> None:
+        """Write the appends that wait; when there are none, wait for one."""
+        while True:
+            due_s = batch.due_in_s(self._monotonic_s())
+            try:
+                timeout = wait_s if due_s is None else due_s
+                append = self._appends.get(timeout=timeout) if timeout > 0 else self._appends.get_nowait()
+            except queue.Empty:
+                if batch:
+                    self._write(log, batch.take())
+                return
+            if append is None:
+                if batch:
+                    self._write(log, batch.take())
+                return
+            ready = batch.add(append, size=append.size, now_s=self._monotonic_s())
+            if ready:
+                self._write(log, ready)
+                if not batch:
+                    return
+
+    def _write(self, log: Log, appends: Sequence[_Append]) -> None:
+        try:
+            with log.transaction(durable=True):
+                log.append((entry for append in appends for entry in append.entries), at_ms=self._now_ms())
+                for append in appends:
+                    for name, number in append.counted.items():
+                        count(log.db, name, number)
+        except sqlite3.OperationalError as error:
+            log_event.error("log.write_failed", path=str(log.path), error=str(error))
+            for append in appends:
+                self._backlog_bytes -= append.size
+                append.done.set_exception(LogFull(f"the log cannot be written ({error})", retry_after_s=RETRY_AFTER_S))
+            return
+        for append in appends:
+            append.done.set_result(None)
+
+    def _refuse_waiting(self) -> None:
+        while not self._appends.empty():
+            append = self._appends.get()
+            if append is not None:
+                append.done.set_exception(LogFull("the process is stopping", retry_after_s=RETRY_AFTER_S))
+
+
+class _Stages:
+    """The steps. Each returns how much it did, 0 when there was nothing."""
+
+    def __init__(
+        self, log: Log, settings: EngineSettings, rules: RuleBook, taxonomy: Taxonomy, now_ms: Callable[[], int]
+    ) -> None:
+        self._log = log
+        self._settings = settings
+        self._now_ms = now_ms
+        known = log.db.execute("SELECT value FROM counters WHERE name = 'partitions'").fetchone()
+        if known is None:
+            with log.transaction():
+                count(log.db, "partitions", settings.partitions)
+        elif known[0] != settings.partitions:
+            raise ConfigurationError(f"{log.path} has {known[0]} partitions, not {settings.partitions}")
+        self._fold_stage = FoldStage(
+            fingerprinter=Fingerprinter(), rules=rules, taxonomy=taxonomy, partitions=settings.partitions
+        )
+        self._rows = RowTable(log.db)
+        self._pipelines = [Pipeline(self._rows, partition=p) for p in range(settings.partitions)]
+        self._sink = SqliteSink(log.db, primary_is_kind=settings.primary_is_kind)
+        self._ticked_ms = self._trimmed_ms = now_ms()
+
+    def fold(self) -> int:
+        """Fold what came in. Returns the bytes read."""
+        size = 0
+        for topic in INPUTS:
+            for partition in range(self._settings.partitions):
+                size += self._fold(topic, partition)
+        return size
+
+    def _fold(self, topic: Topic, partition: int) -> int:
+        log, now_ms = self._log, self._now_ms()
+        start = log.committed(FOLD, topic, partition)
+        if start >= log.end(topic, partition):
+            return 0
+        logged = log.read(topic, partition, start, records_max=STEP_RECORDS_MAX, bytes_max=STEP_BYTES_MAX)
+        records = [RawRecord(r.offset, r.value, r.at_ms) for r in logged]
+        end = records[-1].offset + 1
+        with log.transaction():
+            if topic is topics.VERDICTS:
+                intake = self._fold_stage.on_verdicts(
+                    records, topic=topic.name, partition=partition, start=start, end=end, at_ms=now_ms
+                )
+            else:
+                intake = self._fold_stage.on_failures(
+                    records,
+                    topic=topic.name,
+                    partition=partition,
+                    start=start,
+                    end=end,
+                    at_ms=now_ms,
+                    is_new=lambda failure_id: log.is_new(failure_id, now_ms),
+                )
+            log.append(self._outputs(intake, topic, partition), at_ms=now_ms)
+            for name, number in (("folded", intake.accepted), ("repeats", intake.repeats)):
+                if number:
+                    count(log.db, f"{name}|{topic.name}", number)
+            if intake.rejected:
+                count(log.db, f"rejected|{topic.name}", len(intake.rejected))
+            log.commit(FOLD, topic, partition, end)
+        self._ticked_ms = now_ms
+        return sum(len(record.value or b"") for record in records)
+
+    def _outputs(self, intake: Intake, topic: Topic, partition: int) -> list[Entry]:
+        out = [Entry(topics.FOLDED, target, str(target), to_bytes(batch)) for target, batch in intake.batches]
+        for rejection in intake.rejected:
+            headers = rejected_headers(
+                rejection.error,
+                topic=topic.name,
+                partition=partition,
+                offset=rejection.offset,
+                stage=FOLD,
+                failed_at_ms=self._now_ms(),
+                app_version=self._settings.app_version,
+            )
+            out.append(Entry(topics.REJECTED, partition, "", rejection.data, headers))
+        return out
+
+    def work(self) -> int:
+        """Apply folds to the tables. Returns how many records were read."""
+        number = 0
+        log = self._log
+        for partition, pipeline in enumerate(self._pipelines):
+            start = log.committed(WORK, topics.FOLDED, partition)
+            if start >= log.end(topics.FOLDED, partition):
+                continue
+            records = log.read(topics.FOLDED, partition, start, records_max=STEP_RECORDS_MAX, bytes_max=STEP_BYTES_MAX)
+            with log.transaction():
+                entries = [
+                    Entry(emission.topic, partition, emission.key, to_bytes(emission.record))
+                    for record in records
+                    for emission in pipeline.on_batch(from_bytes(FoldBatch, record.value or b""), offset=record.offset)
+                ]
+                self._rows.flush()
+                log.append(entries, at_ms=self._now_ms())
+                log.commit(WORK, topics.FOLDED, partition, records[-1].offset + 1)
+            number += len(records)
+        return number
+
+    def sink(self) -> int:
+        """Write documents. Returns how many records were read."""
+        number = 0
+        log = self._log
+        for topic in SINK_INPUTS:
+            for partition in range(self._settings.partitions):
+                start = log.committed(SINK, topic, partition)
+                if start >= log.end(topic, partition):
+                    continue
+                logged = log.read(topic, partition, start, records_max=8 * STEP_RECORDS_MAX, bytes_max=STEP_BYTES_MAX)
+                values = (record.value or b"" for record in logged)
+                with log.transaction():
+                    if topic is topics.ROLLUPS:
+                        self._sink.write(from_bytes(Rollup, value) for value in values)
+                    else:
+                        self._sink.write(classified_from_bytes(value) for value in values)
+                    log.commit(SINK, topic, partition, logged[-1].offset + 1)
+                number += len(logged)
+        return number
+
+    def keep_time(self) -> None:
+        """Send ticks when nothing else moved the clock, and forget what is past its time."""
+        now_ms = self._now_ms()
+        if now_ms - self._ticked_ms >= TICK_MS:
+            self._ticked_ms = now_ms
+            self._tick(now_ms)
+        if now_ms - self._trimmed_ms >= TRIM_EVERY_MS:
+            self._trimmed_ms = now_ms
+            self._trim(now_ms)
+
+    def _tick(self, now_ms: int) -> None:
+        log = self._log
+        with log.transaction():
+            entries = []
+            for partition in range(self._settings.partitions):
+                at = log.committed(FOLD, topics.CI, partition)
+                tick = self._fold_stage.on_tick(topic=topics.CI.name, partition=partition, at=at, at_ms=now_ms)
+                entries.append(Entry(topics.FOLDED, partition, str(partition), to_bytes(tick)))
+            log.append(entries, at_ms=now_ms)
+
+    def _trim(self, now_ms: int) -> None:
+        log, settings = self._log, self._settings
+        with log.transaction():
+            for topic, readers in READERS.items():
+                keep_ms = PASSING_KEEP_MS if topic in PASSING else topic.retention_ms
+                if topic in (topics.CI, topics.BENCHMARK):
+                    keep_ms = settings.input_keep_ms
+                if keep_ms is not None:
+                    log.trim(topic, before_ms=now_ms - keep_ms, readers=readers, rows_max=TRIM_ROWS_MAX)
+            windows = {Span.MINUTE: now_ms - topics.DAY_MS, Span.HOUR: now_ms - Span.HOUR.keep_s * 1000}
+            before_ms = now_ms - settings.documents_keep_ms
+            forget(log.db, before_ms=before_ms, windows_before_ms=windows, rows_max=TRIM_ROWS_MAX)
+            log.db.execute(
+                "DELETE FROM ids WHERE id IN (SELECT id FROM ids WHERE at_ms < ? LIMIT ?)", (before_ms, TRIM_ROWS_MAX)
+            )
+
+
+def _envelopes(failures: Sequence[Failure]) -> list[tuple[Topic, str, Envelope]]:
+    """The failures as records: by topic and key, at most ENVELOPE_FAILURES_MAX and about ENVELOPE_BYTES_MAX each."""
+    groups: dict[tuple[Topic, str], list[Failure]] = {}
+    for failure in failures:
+        groups.setdefault((topics.INPUTS[failure.origin], failure.topic_key), []).append(failure)
+    out = []
+    for (topic, key), group in groups.items():
+        piece: list[Failure] = []
+        size = 0
+        for failure in group:
+            more = 600 + len(failure.message) + len(failure.traceback)
+            if piece and (len(piece) >= ENVELOPE_FAILURES_MAX or size + more > ENVELOPE_BYTES_MAX):
+                out.append((topic, key, Envelope(failures=tuple(piece))))
+                piece, size = [], 0
+            piece.append(failure)
+            size += more
+        out.append((topic, key, Envelope(failures=tuple(piece))))
+    return out

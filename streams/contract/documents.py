@@ -1,0 +1,225 @@
+"""Records <-> documents of the stores: the one place that knows the stores' field names.
+
+Benchmark failures keep the names of the earlier benchmark system (`errors_cloud`, `error_rollups`), CI failures those
+of the earlier CI system (`error_classifications`); the fields of ours stand beside them.
+A document is a function of the record: the same record gives the same document, byte for byte.
+Times are ISO 8601 in UTC with milliseconds.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from streams.contract.classified import Classified
+from streams.contract.failure import Benchmark, Ci, Failure, Origin
+from streams.contract.fold import Fold, Member
+from streams.contract.rollup import Rollup
+from streams.contract.verdict import Verdict
+
+ERRORS: Final = "errors_cloud"
+"""Benchmark failures, one document each; `_id` is the failure's id."""
+CLASSIFICATIONS: Final = "error_classifications"
+"""CI failures, one document each; `_id` is the failure's id."""
+ERROR_ROLLUPS: Final = "error_rollups"
+"""Counts by fingerprint and dimension over the lifetime; `_id` is the record's key."""
+COLLECTIONS: Final = {Origin.BENCHMARK: ERRORS, Origin.CI: CLASSIFICATIONS}
+
+SNIPPET_CHARS_MAX = 500
+FULL_TEXT_CHARS_MAX = 10_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Document = dict[str, Any]
+
+
+def iso(at_ms: int) -> str:
+    """Milliseconds since the epoch as ISO 8601, UTC."""
+    return (_EPOCH + timedelta(milliseconds=at_ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def failure_documents(classified: Classified, *, primary_is_kind: bool = False) -> list[tuple[str, Document]]:
+    """`_id` and document of each failure of a fold.
+
+    `primary_is_kind`: whether `s_primary_category` holds the kind; it holds the family otherwise.
+    """
+    out = []
+    for number, member in enumerate(classified.fold.members):
+        document = _ci(classified, member, number) if member.failure.ci is not None else _benchmark(classified, member)
+        set_verdict(document, classified.verdict, classified.verdict_version, primary_is_kind=primary_is_kind)
+        out.append((member.failure.id, document))
+    return out
+
+
+def set_verdict(document: Document, verdict: Verdict, version: int, *, primary_is_kind: bool = False) -> None:
+    """Write a verdict into a document, whichever it carried.
+
+    Status and rule verdicts are functions of the failure: such a document is dated by its own failure and keeps its
+    own evidence.
+    """
+    own = verdict.source.is_own_text
+    ci = "s_error_id" in document
+    decided = document["@timestamp" if ci else "ts"] if own else iso(verdict.decided_at_ms)
+    evidence = document["s_own_evidence" if ci else "own_evidence"] if own else verdict.evidence
+    if ci:
+        document |= {
+            "s_primary_category": verdict.kind if primary_is_kind else verdict.family,
+            "s_subcategory": verdict.kind,
+            "s_error_type": verdict.kind,
+            "s_classification_method": "batch",
+            "s_model_version": verdict.model,
+            "s_root_cause_summary": verdict.reason,
+            "f_confidence_score": verdict.confidence,
+            "ts_classified_at": decided,
+            "s_verdict_source": verdict.source.value,
+            "s_rule_id": verdict.rule_id,
+            "s_evidence": evidence,
+            "b_transient": verdict.transient,
+            "s_taxonomy_version": verdict.taxonomy_version,
+            "s_prompt_version": verdict.prompt_version,
+            "l_verdict_version": version,
+        }
+    else:
+        document |= {
+            "error_kind": verdict.kind,
+            "error_family": verdict.family,
+            "classification_confidence": verdict.confidence,
+            "classification_reasoning": verdict.reason,
+            "classified_at": decided,
+            "classified_by": verdict.source.value,
+            "classified_model": verdict.model,
+            "rule_id": verdict.rule_id,
+            "evidence": evidence,
+            "transient": verdict.transient,
+            "taxonomy_version": verdict.taxonomy_version,
+            "prompt_version": verdict.prompt_version,
+            "verdict_version": version,
+        }
+
+
+def _texts(fold: Fold, member: Member) -> tuple[str, str]:
+    return fold.texts[member.message], "" if member.traceback is None else fold.texts[member.traceback]
+
+
+def _common(failure: Failure) -> Document:
+    """Fields that are written only where there is something to say."""
+    out: Document = {}
+    if failure.labels:
+        out["labels"] = dict(failure.labels)
+    if failure.truncated:
+        out["truncated"] = {mark.field: mark.original_bytes for mark in failure.truncated}
+    return out
+
+
+def _benchmark(classified: Classified, member: Member) -> Document:
+    failure = member.failure
+    where = failure.benchmark or Benchmark()
+    message, traceback = _texts(classified.fold, member)
+    document: Document = {
+        "provider": where.provider,
+        "model_name": where.model,
+        "stage": where.stage,
+        "ts": iso(failure.occurred_at_ms),
+        "message": message,
+        "exception_type": failure.exception_type,
+        "http_status": failure.http_status,
+        "provider_error_code": failure.provider_error_code,
+        "normalized_message": member.earlier_message,
+        "fingerprint": member.earlier_hash,
+        "status_kind": member.earlier_kind,
+        "run_id": where.run_id,
+        "request_id": where.request_id,
+        "benchmark": where.benchmark,
+        "failure_id": failure.id,
+        "fault_fingerprint": classified.fold.fingerprint.value,
+        "fault_class": classified.fold.fingerprint.class_value,
+        "fault_site": classified.fold.fingerprint.site_value,
+        "own_evidence": member.evidence,
+        "received_at": iso(failure.received_at_ms or failure.occurred_at_ms),
+    }
+    if traceback:
+        document["traceback"] = traceback
+    if member.original_at_ms is not None:
+        document["original_ts"] = iso(member.original_at_ms)
+    return document | _common(failure)
+
+
+def _ci(classified: Classified, member: Member, number: int) -> Document:
+    failure = member.failure
+    where = failure.ci or Ci()
+    message, traceback = _texts(classified.fold, member)
+    text = f"{message}\n{traceback}" if traceback else message
+    at = iso(failure.occurred_at_ms)
+    before = classified.count_before + number
+    document: Document = {
+        "s_error_id": failure.id,
+        "s_error_hash": member.earlier_hash,
+        "s_workflow_id": where.run_id,
+        "s_job_id": where.job_id,
+        "s_job_name": where.job_name,
+        "s_step_id": where.step_id,
+        "s_step_name": where.step_name,
+        "s_test_name": f"{where.test_class}::{where.test_name}" if where.test_class else where.test_name,
+        "s_test_file": where.test_file,
+        "s_error_source": "full_log_analysis" if where.source == "full_log" else where.source.value,
+        "s_framework": where.framework,
+        "s_user_alias": where.actor,
+        "s_repo": where.repo,
+        "s_workflow_name": where.workflow,
+        "s_branch": where.branch,
+        "s_pr_id": where.pr_id,
+        "s_commit_sha": where.commit_sha,
+        "s_ci_provider": where.provider,
+        "s_url": where.url,
+        "s_runner_name": where.runner,
+        "l_run_attempt": where.attempt,
+        "s_exception_type": failure.exception_type,
+        "l_exit_code": failure.exit_code,
+        "s_error_snippet": text[:SNIPPET_CHARS_MAX],
+        "s_error_full_text": text[:FULL_TEXT_CHARS_MAX],
+        "b_is_duplicate": classified.known_before or before > 0,
+        "l_occurrence_count": before + 1,
+        "ts_first_seen": at,
+        "ts_last_seen": at,
+        "@timestamp": at,
+        "s_fingerprint": classified.fold.fingerprint.value,
+        "s_class": classified.fold.fingerprint.class_value,
+        "s_site": classified.fold.fingerprint.site_value,
+        "s_own_evidence": member.evidence,
+        "ts_received_at": iso(failure.received_at_ms or failure.occurred_at_ms),
+    }
+    if where.log_lines is not None:
+        document["l_log_line_first"], document["l_log_line_last"] = where.log_lines
+    if where.test_line is not None:
+        document["l_test_line"] = where.test_line
+    if where.step_number is not None:
+        document["l_step_number"] = where.step_number
+    if member.original_at_ms is not None:
+        document["ts_original"] = iso(member.original_at_ms)
+    return document | _common(failure)
+
+
+def rollup_document(rollup: Rollup) -> Document:
+    """The document of a lifetime row with a dimension, under the earlier benchmark system's names."""
+    names = ("provider", "model_name", "stage") if rollup.origin is Origin.BENCHMARK else ("repo", "workflow", "job")
+    document: Document = {
+        "fingerprint": rollup.fingerprint,
+        "origin": rollup.origin.value,
+        **dict(zip(names, rollup.where or ("", "", ""), strict=True)),
+        "count": rollup.count,
+        "first_seen": iso(rollup.first_at_ms),
+        "last_seen": iso(rollup.last_at_ms),
+        "sample_messages": [sample.text for sample in rollup.samples],
+        "row_version": rollup.row_version,
+    }
+    if rollup.verdict is not None:
+        verdict = rollup.verdict
+        decided = rollup.first_at_ms if verdict.source.is_own_text else verdict.decided_at_ms
+        document |= {
+            "error_kind": verdict.kind,
+            "error_family": verdict.family,
+            "classification_confidence": verdict.confidence,
+            "classification_reasoning": verdict.reason,
+            "classified_at": iso(decided),
+            "classified_by": verdict.source.value,
+        }
+    return document

@@ -1,0 +1,19 @@
+"""Everything we compute, and nothing that touches the world: no clock, environment, socket, file or randomness.
+
+| module | holds |
+|---|---|
+| `clean` | text from outside -> text that is safe to show |
+| `redact` | text -> text without credentials |
+| `template/` | message -> template: named masks in an ordered table |
+| `frames/` | traceback -> type, code, frames; one file a language |
+| `fingerprint` | a failure's fields -> fingerprint, with the parts that explain it |
+| `alias` | templates that differ in one slot |
+| `extract/` | a log -> the blocks that say why |
+| `legacy` | the hashes of the earlier systems |
+| `rules/`, `ladder` | text -> kind by ordered rules; which verdict wins |
+| `fold`, `window` | failures -> folds; which windows, which are over |
+| `partition` | key -> partition, as Kafka's own clients have it |
+| `intake` | raw records -> `FoldBatch`es: decode, clamp, redact, fingerprint, fold |
+| `tables`, `pipeline` | `FoldBatch` -> rows and emissions |
+| `batch` | full or due: when a batch is to go |
+"""

@@ -1,0 +1,148 @@
+"""Many failures of one fingerprint -> one fold. Order does not matter: the same failures give the same fold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from streams.contract.failure import Failure
+from streams.contract.fingerprint import Fingerprint
+from streams.contract.fold import (
+    FOLD_BYTES_MAX,
+    SAMPLE_CHARS_MAX,
+    SAMPLES_MAX,
+    WHERE_SEPARATOR,
+    Fold,
+    Member,
+    Sample,
+)
+from streams.contract.rollup import Span
+from streams.contract.verdict import Verdict
+from streams.core.ladder import stronger
+from streams.core.window import window_start_ms
+
+_MEMBER_BYTES = 600
+"""About what a member takes beside its texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One failure that has been read: redacted, fingerprinted, and judged by its own text."""
+
+    failure: Failure
+    """Redacted, its time clamped; message and traceback are whole here."""
+    fingerprint: Fingerprint
+    verdict: Verdict
+    original_at_ms: int | None = None
+    earlier_hash: str = ""
+    earlier_kind: str = ""
+    earlier_message: str = ""
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """What members and samples are sorted by."""
+        return self.failure.occurred_at_ms, self.failure.id
+
+
+def folds_of(told: Iterable[Told], *, fold_id: str) -> list[Fold]:
+    """The folds of one batch of one source partition, by fingerprint; a fold over FOLD_BYTES_MAX comes in pieces."""
+    by_fingerprint: dict[str, list[Told]] = {}
+    for one in told:
+        by_fingerprint.setdefault(one.fingerprint.value, []).append(one)
+    folds = []
+    for group in by_fingerprint.values():
+        group.sort(key=lambda one: one.order)
+        pieces = _pieces(group)
+        for number, piece in enumerate(pieces):
+            name = fold_id if len(pieces) == 1 else f"{fold_id}#{number}"
+            folds.append(fold_of(piece, fold_id=name))
+    return folds
+
+
+def _pieces(group: Sequence[Told]) -> list[list[Told]]:
+    pieces: list[list[Told]] = [[]]
+    texts: set[str] = set()
+    size = 0
+    for one in group:
+        new = {one.failure.message, one.failure.traceback} - texts
+        more = _MEMBER_BYTES + sum(len(text) for text in new)
+        if pieces[-1] and size + more > FOLD_BYTES_MAX:
+            pieces.append([])
+            texts, size = set(), 0
+            more = _MEMBER_BYTES + len(one.failure.message) + len(one.failure.traceback)
+        pieces[-1].append(one)
+        texts |= new
+        size += more
+    return pieces
+
+
+def fold_of(group: Sequence[Told], *, fold_id: str) -> Fold:
+    """One fold of failures that share a fingerprint; `group` is not empty."""
+    group = sorted(group, key=lambda one: one.order)
+    texts: dict[str, int] = {}
+    windows: dict[str, Counter[str]] = {}
+    where: Counter[str] = Counter()
+    members = []
+    verdict = group[0].verdict
+    for one in group:
+        failure = one.failure
+        place = WHERE_SEPARATOR.join(failure.where)
+        where[place] += 1
+        start = str(window_start_ms(failure.occurred_at_ms, Span.MINUTE) // 1000)
+        windows.setdefault(start, Counter())[place] += 1
+        verdict = stronger(verdict, one.verdict)
+        members.append(
+            Member(
+                failure=replace(failure, message="", traceback=""),
+                message=texts.setdefault(failure.message, len(texts)),
+                traceback=texts.setdefault(failure.traceback, len(texts)) if failure.traceback else None,
+                evidence=one.verdict.evidence,
+                original_at_ms=one.original_at_ms,
+                earlier_hash=one.earlier_hash,
+                earlier_kind=one.earlier_kind,
+                earlier_message=one.earlier_message,
+            )
+        )
+    newest = (
+        Sample(one.failure.message[:SAMPLE_CHARS_MAX], one.failure.occurred_at_ms, one.failure.id) for one in group
+    )
+    return Fold(
+        fold_id=fold_id,
+        origin=group[0].failure.origin,
+        fingerprint=group[0].fingerprint,
+        count=len(group),
+        first_at_ms=group[0].failure.occurred_at_ms,
+        last_at_ms=group[-1].failure.occurred_at_ms,
+        where=dict(where),
+        windows={start: dict(counts) for start, counts in windows.items()},
+        verdict=replace(verdict, fingerprint=group[0].fingerprint.value),
+        members=tuple(members),
+        texts=tuple(texts),
+        samples=newest_samples(newest),
+    )
+
+
+def newest_samples(samples: Iterable[Sample]) -> tuple[Sample, ...]:
+    """Up to SAMPLES_MAX samples of distinct text, newest first, then by id; of equal texts the newest."""
+    kept: list[Sample] = []
+    for sample in sorted(samples, key=lambda s: (-s.at_ms, s.failure_id)):
+        if all(sample.text != other.text for other in kept):
+            kept.append(sample)
+            if len(kept) == SAMPLES_MAX:
+                break
+    return tuple(kept)
+
+
+def samples_of(fold: Fold, members: Iterable[Member]) -> tuple[Sample, ...]:
+    """The samples of some members of a fold."""
+    return newest_samples(
+        Sample(fold.texts[m.message][:SAMPLE_CHARS_MAX], m.failure.occurred_at_ms, m.failure.id) for m in members
+    )
+
+
+def texts_of(fold: Fold, member: Member) -> tuple[str, str]:
+    """Message and traceback of one member."""
+    return fold.texts[member.message], "" if member.traceback is None else fold.texts[member.traceback]

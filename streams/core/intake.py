@@ -1,0 +1,295 @@
+"""Raw records -> `FoldBatch`es: the fold stage, without input or output.
+
+Decode or reject; drop repeats; clamp the time; clean and redact; fingerprint; judge by the text alone; fold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from streams.contract.errors import MalformedRecord
+from streams.contract.failure import Failure, Origin, bounded, identified
+from streams.contract.fold import BATCH_BYTES_MAX, BATCH_FOLDS_MAX, Cursor, Fold, FoldBatch
+from streams.contract.taxonomy import Taxonomy, status_from_text, status_kind
+from streams.contract.verdict import EVIDENCE_CHARS_MAX, REASON_CHARS_MAX, Verdict, VerdictSource
+from streams.contract.wire import Refused, failures_from_bytes, from_bytes
+from streams.core.clean import printable
+from streams.core.fingerprint import Fingerprinter
+from streams.core.fold import Told, folds_of
+from streams.core.ladder import status_verdict
+from streams.core.legacy import benchmark_fingerprint, benchmark_normalise, ci_error_hash
+from streams.core.partition import partition_of
+from streams.core.redact import redact
+from streams.core.rules import RuleBook
+from streams.core.window import clamped
+
+RULE_TEXT_CHARS_MAX = 16 * 1024
+"""What rules read of message and traceback together: its head and its tail."""
+EARLIER_TEXT_CHARS_MAX = 10_000
+"""The earlier CI system cut an error text here before it hashed it (`MAX_ERROR_LENGTH`)."""
+JUDGED_MAX = 20_000
+"""Texts whose verdict is remembered; the oldest half goes when there are more."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """A record of an input topic as the log has it."""
+
+    offset: int
+    value: bytes | None
+    at_ms: int
+    """When the log took it; stands in where nobody stamped the failures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Bytes that are not what they should be, where they came from, and why."""
+
+    offset: int
+    data: bytes
+    error: MalformedRecord
+
+
+@dataclass(slots=True)
+class Intake:
+    """What became of some records: one or more batches for every target partition, and a word for everything else."""
+
+    batches: list[tuple[int, FoldBatch]] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
+    accepted: int = 0
+    """Failures folded."""
+    repeats: int = 0
+    """Failures dropped because their id had come before."""
+
+
+class FoldStage:
+    """Reads records of one source partition at a time. Holds caches only: nothing that a restart would miss."""
+
+    def __init__(self, *, fingerprinter: Fingerprinter, rules: RuleBook, taxonomy: Taxonomy, partitions: int) -> None:
+        self._fingerprint = fingerprinter
+        self._rules = rules
+        self._taxonomy = taxonomy
+        self._partitions = partitions
+        self._judged: dict[tuple[object, ...], Verdict] = {}
+
+    def on_failures(
+        self,
+        records: Sequence[RawRecord],
+        *,
+        topic: str,
+        partition: int,
+        start: int,
+        end: int,
+        at_ms: int,
+        is_new: Callable[[str], bool],
+    ) -> Intake:
+        """Fold some records: offsets from `start` up to but not including `end` of one partition.
+
+        `is_new` is asked once for each failure id, and answers whether it has not come before (also within this call).
+        """
+        out = Intake()
+        told: list[Told] = []
+        for record in records:
+            for item in failures_from_bytes(record.value):
+                if isinstance(item, Refused):
+                    out.rejected.append(Rejection(record.offset, item.data, item.error))
+                    continue
+                failure = identified(bounded(item))
+                if not is_new(failure.id):
+                    out.repeats += 1
+                    continue
+                told.append(self.told(failure, received_at_ms=record.at_ms))
+        out.accepted = len(told)
+        folds: dict[int, list[Fold]] = {}
+        for fold in folds_of(told, fold_id=f"{topic}/{partition}/{start}-{end - 1}"):
+            folds.setdefault(partition_of(fold.fingerprint.value, self._partitions), []).append(fold)
+        out.batches = self._batches(folds, {}, topic, partition, start, end, at_ms)
+        return out
+
+    def on_verdicts(
+        self, records: Sequence[RawRecord], *, topic: str, partition: int, start: int, end: int, at_ms: int
+    ) -> Intake:
+        """Pass verdicts on to the tables that hold their fingerprints."""
+        out = Intake()
+        verdicts: dict[int, list[Verdict]] = {}
+        for record in records:
+            try:
+                verdict = self._checked(from_bytes(Verdict, record.value or b""))
+            except MalformedRecord as error:
+                out.rejected.append(Rejection(record.offset, record.value or b"", error))
+                continue
+            verdicts.setdefault(partition_of(verdict.fingerprint, self._partitions), []).append(verdict)
+            out.accepted += 1
+        out.batches = self._batches({}, verdicts, topic, partition, start, end, at_ms)
+        return out
+
+    def on_tick(self, *, topic: str, partition: int, at: int, at_ms: int) -> FoldBatch:
+        """Time, as a record: the source has nothing up to `at_ms`."""
+        return FoldBatch(topic=topic, partition=partition, cursor=Cursor(at, at), at_ms=at_ms)
+
+    def told(self, failure: Failure, *, received_at_ms: int) -> Told:
+        """One failure, read: its time clamped, its texts clean and redacted, fingerprinted and judged."""
+        received = failure.received_at_ms or received_at_ms
+        at_ms = clamped(failure.occurred_at_ms, received)
+        original = failure.occurred_at_ms if at_ms != failure.occurred_at_ms else None
+        failure = _redacted(replace(failure, occurred_at_ms=at_ms, received_at_ms=received))
+        if failure.benchmark is not None and failure.http_status is None:
+            failure = replace(failure, http_status=status_from_text(failure.message))
+        fingerprint = self._fingerprint(
+            origin=failure.origin,
+            message=failure.message,
+            exception_type=failure.exception_type,
+            traceback=failure.traceback,
+            http_status=failure.http_status,
+            provider_error_code=failure.provider_error_code,
+            exit_code=failure.exit_code,
+        )
+        verdict = replace(self.judged(failure), decided_at_ms=at_ms)
+        if failure.benchmark is None:
+            text = f"{failure.message}\n{failure.traceback}" if failure.traceback else failure.message
+            return Told(failure, fingerprint, verdict, original, ci_error_hash(text[:EARLIER_TEXT_CHARS_MAX]))
+        where = failure.benchmark
+        kind = status_kind(failure.http_status)
+        earlier = benchmark_fingerprint(where.provider, where.model, where.stage, kind, failure.message)
+        normalised = benchmark_normalise(failure.message)
+        return Told(failure, fingerprint, verdict, original, earlier, kind, normalised)
+
+    def judged(self, failure: Failure) -> Verdict:
+        """The verdict of the failure's own text and status: a rule's where one matches, else the status's."""
+        key = (
+            failure.origin,
+            failure.message,
+            failure.traceback,
+            failure.exception_type,
+            failure.http_status,
+            failure.provider_error_code,
+            failure.exit_code,
+        )
+        verdict = self._judged.get(key)
+        if verdict is None:
+            if len(self._judged) >= JUDGED_MAX:
+                for old in list(self._judged)[: JUDGED_MAX // 2]:
+                    del self._judged[old]
+            verdict = self._judged[key] = self._judge(failure)
+        return verdict
+
+    def _judge(self, failure: Failure) -> Verdict:
+        text = f"{failure.message}\n{failure.traceback}" if failure.traceback else failure.message
+        if len(text) > RULE_TEXT_CHARS_MAX:
+            text = f"{text[: RULE_TEXT_CHARS_MAX // 2]}\n{text[-RULE_TEXT_CHARS_MAX // 2 :]}"
+        hit = self._rules.classify(
+            origin=failure.origin,
+            text=text,
+            exception_type=failure.exception_type,
+            http_status=failure.http_status,
+            provider_error_code=failure.provider_error_code,
+            exit_code=failure.exit_code,
+        )
+        if hit is None or not self._taxonomy.has(failure.origin, hit.kind):
+            return status_verdict(
+                origin=failure.origin,
+                http_status=failure.http_status,
+                exit_code=failure.exit_code,
+                at_ms=0,
+                taxonomy=self._taxonomy,
+            )
+        return Verdict(
+            fingerprint="",
+            origin=failure.origin,
+            kind=hit.kind,
+            family=self._taxonomy.family(failure.origin, hit.kind),
+            confidence=hit.confidence,
+            source=VerdictSource.RULE,
+            decided_at_ms=0,
+            reason=hit.reason[:REASON_CHARS_MAX],
+            evidence=hit.evidence[:EVIDENCE_CHARS_MAX],
+            transient=hit.transient,
+            taxonomy_version=self._taxonomy.version,
+            rule_id=hit.rule_id,
+        )
+
+    def _checked(self, verdict: Verdict) -> Verdict:
+        if not verdict.fingerprint:
+            raise MalformedRecord("a verdict names its fingerprint", place="$.fingerprint")
+        if verdict.source.is_own_text:
+            raise MalformedRecord(f"source {verdict.source} is computed here, not sent", place="$.source")
+        if not self._taxonomy.has(verdict.origin, verdict.kind):
+            known = ", ".join(self._taxonomy.names(verdict.origin))
+            raise MalformedRecord(f"no kind {verdict.kind!r} of origin {verdict.origin} ({known})", place="$.kind")
+        return replace(
+            verdict,
+            family=self._taxonomy.family(verdict.origin, verdict.kind),
+            reason=printable(redact(verdict.reason))[:REASON_CHARS_MAX],
+            evidence=printable(redact(verdict.evidence))[:EVIDENCE_CHARS_MAX],
+        )
+
+    def _batches(
+        self,
+        folds: dict[int, list[Fold]],
+        verdicts: dict[int, list[Verdict]],
+        topic: str,
+        partition: int,
+        start: int,
+        end: int,
+        at_ms: int,
+    ) -> list[tuple[int, FoldBatch]]:
+        """At least one batch for every target: an empty one still carries the cursor."""
+        out = []
+        for target in range(self._partitions):
+            chunks = list(_chunks(folds.get(target, ())))
+            for number, chunk in enumerate(chunks):
+                batch = FoldBatch(
+                    topic=topic,
+                    partition=partition,
+                    cursor=Cursor(start, end, number, len(chunks)),
+                    at_ms=at_ms,
+                    folds=tuple(chunk),
+                    verdicts=tuple(verdicts.get(target, ())) if number == 0 else (),
+                )
+                out.append((target, batch))
+        return out
+
+
+def _chunks(folds: Iterable[Fold]) -> Iterable[list[Fold]]:
+    """Pieces of at most BATCH_FOLDS_MAX folds and about BATCH_BYTES_MAX; at least one, perhaps empty."""
+    piece: list[Fold] = []
+    size = 0
+    for fold in folds:
+        more = sum(map(len, fold.texts)) + 600 * len(fold.members)
+        if piece and (len(piece) >= BATCH_FOLDS_MAX or size + more > BATCH_BYTES_MAX):
+            yield piece
+            piece, size = [], 0
+        piece.append(fold)
+        size += more
+    yield piece
+
+
+def _redacted(failure: Failure) -> Failure:
+    """The failure with every text clean and without credentials."""
+    changed: dict[str, object] = {}
+    for name in ("message", "traceback", "exception_type", "provider_error_code"):
+        text: str = getattr(failure, name)
+        if text and (clean := redact(printable(text))) != text:
+            changed[name] = clean
+    if failure.labels:
+        changed["labels"] = {printable(k): redact(printable(v)) for k, v in failure.labels.items()}
+    room = "ci" if failure.origin is Origin.CI else "benchmark"
+    place = failure.ci or failure.benchmark
+    names = {
+        name: clean
+        for name in (place.__struct_fields__ if place is not None else ())
+        if type(text := getattr(place, name)) is str and (clean := _name(text)) != text
+    }
+    if place is not None and names:
+        changed[room] = replace(place, **names)
+    return replace(failure, **changed) if changed else failure
+
+
+def _name(text: str) -> str:
+    """A name, id or url: on one line, clean, without credentials."""
+    if not text or text.isalnum():
+        return text
+    return redact(printable(text)).replace("\n", " ")

@@ -1,0 +1,337 @@
+"""Folds and verdicts -> rows and emissions: the tables' half of the path, without input or output.
+
+`Pipeline` takes a mutable mapping and returns what is to be sent. The caller writes rows, emissions and its input
+position in one transaction; if it cannot, it throws all of them away and starts again from the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, MutableMapping
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from streams.contract import topics
+from streams.contract.classified import Classified, Unseen, VerdictChanged
+from streams.contract.errors import CursorBroken
+from streams.contract.failure import Failure
+from streams.contract.fold import WHERE_SEPARATOR, Cursor, Fold, FoldBatch, Member
+from streams.contract.rollup import OTHER_WHERE, WHERE_MAX, Rollup, Span
+from streams.contract.topics import Topic
+from streams.contract.verdict import UNKNOWN, Verdict, VerdictSource
+from streams.core.fold import newest_samples, samples_of
+from streams.core.ladder import replaced, says_the_same, stronger
+from streams.core.tables import FingerprintRow, PlacesRow, PositionRow, Tables
+from streams.core.window import LATENESS_MS, WINDOWS, OpenWindows, is_over, window_start_ms
+
+OFFSET_BITS = 40
+LIFETIMES_MAX = 1_000
+"""Dimensions of one fingerprint that get a lifetime row of their own; later ones share the row OTHER_WHERE."""
+OTHER_PLACE = WHERE_SEPARATOR.join((OTHER_WHERE, "", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """A record to be sent to the partition that the input came from."""
+
+    topic: Topic
+    key: str
+    record: Classified | VerdictChanged | Unseen | Rollup
+
+
+@dataclass(slots=True)
+class _Touched:
+    """What one batch changed; emitted once, at its end, so that all of it carries the final verdicts."""
+
+    folds: list[tuple[Fold, int, bool]]
+    fingerprints: dict[str, FingerprintRow]
+    decided: set[str]
+    windows: dict[str, Rollup]
+    lifetimes: dict[str, Rollup]
+    places: dict[str, PlacesRow]
+
+
+class Pipeline:
+    """The tables of one partition and all that happens to them.
+
+    `epoch` (0..65,535) grows when the tables are built anew; versions never go backwards.
+    """
+
+    def __init__(self, table: MutableMapping[str, bytes], *, partition: int, epoch: int = 0) -> None:
+        self._tables = Tables(table, partition)
+        self._epoch = epoch
+        self._open = OpenWindows()
+        for key in self._tables.windows:
+            span, start, _ = key.split("|", 2)
+            self._open.add(Span(span), int(start), key)
+
+    @property
+    def position(self) -> PositionRow:
+        """How far the tables are."""
+        return self._tables.position.get("") or PositionRow()
+
+    def on_batch(self, batch: FoldBatch, *, offset: int) -> list[Emission]:
+        """Apply one input record, and say what is to be sent. A record that was applied before changes nothing.
+
+        Raises: `CursorBroken` when the batch does not follow the last one of its source.
+        """
+        position = self.position
+        if offset <= position.offset:
+            return []
+        cursors = _followed(position, batch)
+        version = self._epoch << OFFSET_BITS | offset
+        touched = _Touched([], {}, set(), {}, {}, {})
+        late = sum(self._fold(fold, version, position.watermark_ms, touched) for fold in batch.folds)
+        for verdict in batch.verdicts:
+            self._verdict(verdict, version, touched)
+        watermark = max(position.watermark_ms, _newest_ms(batch) - LATENESS_MS)
+        for key in self._open.take_over(watermark):
+            self._tables.windows.delete(key)
+            touched.windows.pop(key, None)
+        self._tables.position.put("", PositionRow(offset, watermark, cursors, position.late + late))
+        return self._emissions(touched, version)
+
+    def _fold(self, fold: Fold, version: int, watermark_ms: int, touched: _Touched) -> int:
+        """Count one fold. Returns how many of its failures were too late for a window row."""
+        key = fold.fingerprint.value
+        row = touched.fingerprints.get(key) or self._tables.fingerprints.get(key)
+        touched.folds.append((fold, row.count if row else 0, row is not None and row.verdict.kind != UNKNOWN))
+        if row is None:
+            row = FingerprintRow(
+                fingerprint=fold.fingerprint,
+                origin=fold.origin,
+                count=fold.count,
+                first_at_ms=fold.first_at_ms,
+                last_at_ms=fold.last_at_ms,
+                samples=fold.samples,
+                where=_added({}, fold.where),
+                verdict=fold.verdict,
+                verdict_version=version,
+            )
+        else:
+            row = replace(
+                row,
+                count=row.count + fold.count,
+                first_at_ms=min(row.first_at_ms, fold.first_at_ms),
+                last_at_ms=max(row.last_at_ms, fold.last_at_ms),
+                samples=newest_samples(row.samples + fold.samples),
+                where=_added(row.where, fold.where),
+            )
+            row = self._decided(row, fold.verdict, version, touched)
+        touched.fingerprints[key] = row
+        self._count_lifetimes(fold, version, touched)
+        return self._count_windows(fold, version, watermark_ms, touched)
+
+    def _verdict(self, verdict: Verdict, version: int, touched: _Touched) -> None:
+        """A verdict from elsewhere. One for a fingerprint that never came here is not kept: nothing would show it."""
+        row = touched.fingerprints.get(verdict.fingerprint) or self._tables.fingerprints.get(verdict.fingerprint)
+        if row is not None and row.origin is verdict.origin:
+            touched.fingerprints[verdict.fingerprint] = self._decided(row, verdict, version, touched)
+
+    def _decided(self, row: FingerprintRow, verdict: Verdict, version: int, touched: _Touched) -> FingerprintRow:
+        best = stronger(row.verdict, verdict)
+        if best is row.verdict:
+            return row
+        if says_the_same(row.verdict, best):
+            return replace(row, verdict=best)
+        touched.decided.add(row.fingerprint.value)
+        return replace(row, verdict=replaced(row.verdict, best), verdict_version=version)
+
+    def _count_lifetimes(self, fold: Fold, version: int, touched: _Touched) -> None:
+        """Count each dimension of a fold in its own row."""
+        fingerprint = fold.fingerprint.value
+        for place, members in _grouped(fold, lambda failure: WHERE_SEPARATOR.join(failure.where)).items():
+            place = self._place(fingerprint, place, touched)
+            key = f"{fingerprint}|{place}"
+            row = touched.lifetimes.get(key) or self._tables.lifetimes.get(key)
+            names = place.split(WHERE_SEPARATOR)
+            touched.lifetimes[key] = Rollup(
+                fingerprint=fingerprint,
+                origin=fold.origin,
+                span=Span.LIFETIME,
+                count=len(members) + (row.count if row else 0),
+                first_at_ms=_earliest(members, row),
+                last_at_ms=_latest(members, row),
+                row_version=version,
+                where=(names[0], names[1], names[2]),
+                samples=newest_samples((row.samples if row else ()) + samples_of(fold, members)),
+            )
+
+    def _place(self, fingerprint: str, place: str, touched: _Touched) -> str:
+        """The dimension to count under: its own name, or OTHER_WHERE past LIFETIMES_MAX names."""
+        places = touched.places.get(fingerprint) or self._tables.places.get(fingerprint) or PlacesRow()
+        if place not in places.names:
+            if len(places.names) >= LIFETIMES_MAX:
+                place = OTHER_PLACE
+            if place not in places.names:
+                touched.places[fingerprint] = PlacesRow((*places.names, place))
+        return place
+
+    def _count_windows(self, fold: Fold, version: int, watermark_ms: int, touched: _Touched) -> int:
+        """Count a fold in its windows. Returns how many of its failures no window row could take any more."""
+        late = 0
+        minutes = _grouped(fold, lambda failure: str(window_start_ms(failure.occurred_at_ms, Span.MINUTE) // 1000))
+        for start_s, members in minutes.items():
+            taken = False
+            for span in WINDOWS:
+                start_ms = window_start_ms(int(start_s) * 1000, span)
+                if is_over(start_ms, span, watermark_ms):
+                    continue
+                taken = True
+                key = f"{span}|{start_ms}|{fold.fingerprint.value}"
+                row = touched.windows.get(key) or self._tables.windows.get(key)
+                touched.windows[key] = Rollup(
+                    fingerprint=fold.fingerprint.value,
+                    origin=fold.origin,
+                    span=span,
+                    count=len(members) + (row.count if row else 0),
+                    first_at_ms=_earliest(members, row),
+                    last_at_ms=_latest(members, row),
+                    row_version=version,
+                    window_start_ms=start_ms,
+                    counts=_added(row.counts if row else {}, fold.windows[start_s]),
+                )
+                if row is None:
+                    self._open.add(span, start_ms, key)
+            late += 0 if taken else len(members)
+        return late
+
+    def _emissions(self, touched: _Touched, version: int) -> list[Emission]:
+        out: list[Emission] = []
+        shown: dict[str, Verdict] = {}
+        for key, row in touched.fingerprints.items():
+            verdict = row.verdict
+            if verdict.source.is_own_text:
+                verdict = replace(verdict, decided_at_ms=row.first_at_ms)
+            shown[key] = verdict
+        for fold, count_before, known_before in touched.folds:
+            key = fold.fingerprint.value
+            row = touched.fingerprints[key]
+            out.append(
+                Emission(
+                    topics.CLASSIFIED,
+                    key,
+                    Classified(
+                        fold=fold,
+                        verdict=shown[key],
+                        verdict_version=row.verdict_version,
+                        count_before=count_before,
+                        known_before=known_before,
+                    ),
+                )
+            )
+        for key in sorted(touched.decided):
+            row = touched.fingerprints[key]
+            changed = VerdictChanged(fingerprint=key, verdict=shown[key], verdict_version=row.verdict_version)
+            out.append(Emission(topics.CLASSIFIED, key, changed))
+        for key, row in touched.fingerprints.items():
+            if not row.asked and row.verdict.source.rank < VerdictSource.LLM.rank:
+                out.append(Emission(topics.UNSEEN, key, _unseen(row, shown[key])))
+                row = replace(row, asked=True)
+            self._tables.fingerprints.put(key, row)
+            out.append(_rollup(row, shown[key], version))
+        for key, places in touched.places.items():
+            self._tables.places.put(key, places)
+        for key, rollup in touched.lifetimes.items():
+            verdict = shown[rollup.fingerprint]
+            self._tables.lifetimes.put(key, rollup)
+            out.append(Emission(topics.ROLLUPS, rollup.key, replace(rollup, verdict=verdict)))
+        out += self._redecided(touched, shown, version)
+        for key, rollup in touched.windows.items():
+            self._tables.windows.put(key, rollup)
+            out.append(Emission(topics.ROLLUPS, rollup.key, rollup))
+        return out
+
+    def _redecided(self, touched: _Touched, shown: dict[str, Verdict], version: int) -> Iterable[Emission]:
+        """Fresh snapshots of the lifetime rows that this batch did not count in but whose verdict changed."""
+        for fingerprint in sorted(touched.decided):
+            places = touched.places.get(fingerprint) or self._tables.places.get(fingerprint) or PlacesRow()
+            for place in places.names:
+                key = f"{fingerprint}|{place}"
+                row = None if key in touched.lifetimes else self._tables.lifetimes.get(key)
+                if row is not None:
+                    row = replace(row, row_version=version)
+                    self._tables.lifetimes.put(key, row)
+                    yield Emission(topics.ROLLUPS, row.key, replace(row, verdict=shown[fingerprint]))
+
+
+def _followed(position: PositionRow, batch: FoldBatch) -> dict[str, Cursor]:
+    """The cursors after this batch. A tick moves none."""
+    new = batch.cursor
+    if new.start == new.end:
+        return position.cursors
+    source = f"{batch.topic}/{batch.partition}"
+    last = position.cursors.get(source)
+    if last is not None:
+        whole = last.chunk + 1 == last.chunks
+        want = (last.end, 0) if whole else (last.start, last.chunk + 1)
+        if (new.start, new.chunk) != want:
+            reason = f"{source}: expected offset {want[0]} chunk {want[1]}, got {new.start} chunk {new.chunk}"
+            raise CursorBroken(f"{reason}; a record was skipped or repeated: restart from the table")
+    return position.cursors | {source: new}
+
+
+def _newest_ms(batch: FoldBatch) -> int:
+    """How far time has come: the newest failure, but not past its own arrival; a tick is its clock."""
+    if batch.cursor.start == batch.cursor.end:
+        return batch.at_ms
+    failures = (member.failure for fold in batch.folds for member in fold.members)
+    return max((min(f.occurred_at_ms, f.received_at_ms or batch.at_ms) for f in failures), default=0)
+
+
+def _grouped(fold: Fold, by: Callable[[Failure], str]) -> dict[str, list[Member]]:
+    groups: dict[str, list[Member]] = {}
+    for member in fold.members:
+        groups.setdefault(by(member.failure), []).append(member)
+    return groups
+
+
+def _earliest(members: Iterable[Member], row: Rollup | None) -> int:
+    first = min(member.failure.occurred_at_ms for member in members)
+    return min(first, row.first_at_ms) if row else first
+
+
+def _latest(members: Iterable[Member], row: Rollup | None) -> int:
+    last = max(member.failure.occurred_at_ms for member in members)
+    return max(last, row.last_at_ms) if row else last
+
+
+def _added(old: dict[str, int], new: dict[str, int]) -> dict[str, int]:
+    """Both counted together; at most WHERE_MAX by name."""
+    out = dict(old)
+    for place, count in new.items():
+        if place not in out and len(out) >= WHERE_MAX:
+            place = OTHER_WHERE
+        out[place] = out.get(place, 0) + count
+    return out
+
+
+def _rollup(row: FingerprintRow, verdict: Verdict, version: int) -> Emission:
+    rollup = Rollup(
+        fingerprint=row.fingerprint.value,
+        origin=row.origin,
+        span=Span.LIFETIME,
+        count=row.count,
+        first_at_ms=row.first_at_ms,
+        last_at_ms=row.last_at_ms,
+        row_version=version,
+        counts=row.where,
+        samples=row.samples,
+        verdict=verdict,
+        parts=row.fingerprint,
+    )
+    return Emission(topics.ROLLUPS, rollup.key, rollup)
+
+
+def _unseen(row: FingerprintRow, verdict: Verdict) -> Unseen:
+    return Unseen(
+        fingerprint=row.fingerprint,
+        origin=row.origin,
+        count=row.count,
+        first_at_ms=row.first_at_ms,
+        last_at_ms=row.last_at_ms,
+        samples=row.samples,
+        where=row.where,
+        provisional=verdict,
+        asking_because="new",
+    )

@@ -1,0 +1,54 @@
+"""Windows of event time: which ones a moment falls into, and which are over.
+
+Times are milliseconds since the epoch. A window is named by its start and holds [start, start + size).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from streams.contract.rollup import Span
+
+WINDOWS: tuple[Span, ...] = (Span.MINUTE, Span.HOUR)
+CLAMP_PAST_MS = 7 * 86_400_000
+CLAMP_FUTURE_MS = 5 * 60_000
+LATENESS_MS = 300_000
+"""How far behind the newest failure another may be without being late: producers and partitions drift apart."""
+
+
+def clamped(at_ms: int, received_at_ms: int) -> int:
+    """Event time within [arrival - 7 days, arrival + 5 minutes]: nobody's clock may open windows anywhere else."""
+    return max(received_at_ms - CLAMP_PAST_MS, min(at_ms, received_at_ms + CLAMP_FUTURE_MS), 0)
+
+
+def window_start_ms(at_ms: int, span: Span) -> int:
+    """Start of the window of that span which holds the moment."""
+    size_ms = span.size_s * 1000
+    return at_ms - at_ms % size_ms
+
+
+def is_over(start_ms: int, span: Span, watermark_ms: int) -> bool:
+    """Whether the row of this window may be forgotten: its end lies further back than the span keeps rows."""
+    return start_ms + (span.size_s + span.keep_s) * 1000 <= watermark_ms
+
+
+class OpenWindows:
+    """Keys of the window rows that a table holds, by their window, so that those that are over are found at once.
+
+    Derived from the table, never stored. About 100 bytes a key.
+    """
+
+    def __init__(self) -> None:
+        self._keys: dict[tuple[Span, int], set[str]] = defaultdict(set)
+
+    def add(self, span: Span, start_ms: int, key: str) -> None:
+        """Remember the row `key` of a window."""
+        self._keys[span, start_ms].add(key)
+
+    def take_over(self, watermark_ms: int) -> list[str]:
+        """Forget the windows that are over, and return the keys of their rows."""
+        over = [window for window in self._keys if is_over(window[1], window[0], watermark_ms)]
+        return [key for window in over for key in sorted(self._keys.pop(window))]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._keys.values()))

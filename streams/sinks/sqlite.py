@@ -1,0 +1,197 @@
+"""The embedded store: documents, groups and counts in the data directory's one file.
+
+The sink writes inside the transaction of whoever calls it, so documents and input position are one commit.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+import msgspec
+
+from streams.contract.classified import Classified, VerdictChanged
+from streams.contract.documents import (
+    COLLECTIONS,
+    Document,
+    failure_documents,
+    rollup_document,
+    set_verdict,
+)
+from streams.contract.errors import MalformedRecord
+from streams.contract.rollup import Rollup, Span
+from streams.contract.verdict import Verdict
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS documents (
+  collection TEXT NOT NULL, id TEXT NOT NULL, fingerprint TEXT NOT NULL, at_ms INTEGER NOT NULL,
+  verdict_version INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (collection, id));
+CREATE INDEX IF NOT EXISTS documents_by_fingerprint ON documents (fingerprint, at_ms);
+CREATE INDEX IF NOT EXISTS documents_by_time ON documents (at_ms);
+CREATE TABLE IF NOT EXISTS groups (
+  fingerprint TEXT PRIMARY KEY, origin TEXT NOT NULL, kind TEXT NOT NULL, family TEXT NOT NULL,
+  source TEXT NOT NULL, confidence REAL NOT NULL, count INTEGER NOT NULL, first_ms INTEGER NOT NULL,
+  last_ms INTEGER NOT NULL, row_version INTEGER NOT NULL, search TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS groups_by_last ON groups (last_ms);
+CREATE TABLE IF NOT EXISTS rollups (
+  id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, a TEXT NOT NULL, b TEXT NOT NULL, c TEXT NOT NULL,
+  count INTEGER NOT NULL, row_version INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS rollups_by_fingerprint ON rollups (fingerprint, count);
+CREATE TABLE IF NOT EXISTS windows (
+  span TEXT NOT NULL, start_ms INTEGER NOT NULL, fingerprint TEXT NOT NULL, count INTEGER NOT NULL,
+  row_version INTEGER NOT NULL, PRIMARY KEY (span, start_ms, fingerprint)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS windows_by_fingerprint ON windows (fingerprint, span, start_ms);
+CREATE TABLE IF NOT EXISTS verdicts (
+  fingerprint TEXT NOT NULL, verdict_version INTEGER NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY (fingerprint, verdict_version)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+REVISION = "revision"
+LAST_RECEIVED = "last_received_ms"
+DOCUMENTS = "documents"
+SEARCH_CHARS_MAX = 4_000
+CHANGED_DOCUMENTS_PER_READ = 500
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.decode
+
+
+class SqliteSink:
+    """Writes documents through a connection that its caller owns and commits."""
+
+    def __init__(self, connection: sqlite3.Connection, *, primary_is_kind: bool = False) -> None:
+        self._db = connection
+        self._primary_is_kind = primary_is_kind
+
+    def write(self, records: Iterable[Classified | VerdictChanged | Rollup]) -> None:
+        """Bring the documents of these records up to date. Older news than a document already has is passed over."""
+        new = last_ms = 0
+        windows: list[tuple[object, ...]] = []
+        for record in records:
+            match record:
+                case Classified():
+                    new += self._classified(record)
+                    last_ms = max(last_ms, *(member.failure.received_at_ms or 0 for member in record.fold.members))
+                case VerdictChanged():
+                    self._changed(record)
+                case Rollup():
+                    if record.span is not Span.LIFETIME:
+                        start, key = record.window_start_ms, record.fingerprint
+                        windows.append((record.span.value, start, key, record.count, record.row_version))
+                    elif record.where is None:
+                        self._group(record)
+                    else:
+                        self._rollup(record)
+        self._db.executemany(
+            "INSERT INTO windows VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = excluded.count,"
+            " row_version = excluded.row_version WHERE excluded.row_version >= windows.row_version",
+            windows,
+        )
+        count(self._db, REVISION, 1)
+        if new:
+            count(self._db, DOCUMENTS, new)
+            self._db.execute(
+                "INSERT INTO counters VALUES (?, ?) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+                (LAST_RECEIVED, last_ms),
+            )
+
+    def _classified(self, record: Classified) -> int:
+        """Returns how many documents are new."""
+        collection = COLLECTIONS[record.fold.origin]
+        fingerprint = record.fold.fingerprint.value
+        members = {member.failure.id: member.failure.occurred_at_ms for member in record.fold.members}
+        rows = [
+            (collection, name, fingerprint, members[name], record.verdict_version, _encode(document))
+            for name, document in failure_documents(record, primary_is_kind=self._primary_is_kind)
+        ]
+        before = self._db.total_changes
+        self._db.executemany("INSERT OR IGNORE INTO documents VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._remember(fingerprint, record.verdict_version, record.verdict)
+        return self._db.total_changes - before
+
+    def _changed(self, record: VerdictChanged) -> None:
+        self._remember(record.fingerprint, record.verdict_version, record.verdict)
+        while True:
+            rows = self._db.execute(
+                "SELECT collection, id, body FROM documents WHERE fingerprint = ? AND verdict_version < ? LIMIT ?",
+                (record.fingerprint, record.verdict_version, CHANGED_DOCUMENTS_PER_READ),
+            ).fetchall()
+            if not rows:
+                return
+            changed = []
+            for collection, name, body in rows:
+                document: Document = _decode(body)
+                version = record.verdict_version
+                set_verdict(document, record.verdict, version, primary_is_kind=self._primary_is_kind)
+                changed.append((version, _encode(document), collection, name))
+            self._db.executemany(
+                "UPDATE documents SET verdict_version = ?, body = ? WHERE collection = ? AND id = ?", changed
+            )
+
+    def _remember(self, fingerprint: str, version: int, verdict: Verdict) -> None:
+        self._db.execute("INSERT OR IGNORE INTO verdicts VALUES (?, ?, ?)", (fingerprint, version, _encode(verdict)))
+
+    def _group(self, record: Rollup) -> None:
+        verdict, parts = record.verdict, record.parts
+        if verdict is None or parts is None:
+            raise MalformedRecord("the row that counts all carries its verdict and its fingerprint", place=record.key)
+        search = "\n".join((record.fingerprint, parts.template, *(sample.text for sample in record.samples)))
+        self._db.execute(
+            "INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " kind = excluded.kind, family = excluded.family, source = excluded.source,"
+            " confidence = excluded.confidence, count = excluded.count, first_ms = excluded.first_ms,"
+            " last_ms = excluded.last_ms, row_version = excluded.row_version, search = excluded.search,"
+            " body = excluded.body WHERE excluded.row_version >= groups.row_version",
+            (
+                record.fingerprint,
+                record.origin.value,
+                verdict.kind,
+                verdict.family,
+                verdict.source.value,
+                verdict.confidence,
+                record.count,
+                record.first_at_ms,
+                record.last_at_ms,
+                record.row_version,
+                search[:SEARCH_CHARS_MAX].casefold(),
+                _encode(record),
+            ),
+        )
+
+    def _rollup(self, record: Rollup) -> None:
+        names = record.where or ("", "", "")
+        self._db.execute(
+            "INSERT INTO rollups VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = excluded.count,"
+            " row_version = excluded.row_version, body = excluded.body"
+            " WHERE excluded.row_version >= rollups.row_version",
+            (
+                record.key,
+                record.fingerprint,
+                *names,
+                record.count,
+                record.row_version,
+                _encode(rollup_document(record)),
+            ),
+        )
+
+
+def count(connection: sqlite3.Connection, name: str, more: int) -> None:
+    """Add to a counter, in the caller's transaction."""
+    connection.execute(
+        "INSERT INTO counters VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value", (name, more)
+    )
+
+
+def forget(connection: sqlite3.Connection, *, before_ms: int, windows_before_ms: dict[Span, int], rows_max: int) -> int:
+    """Delete documents of failures before a time, windows that ended before theirs, and groups last seen before.
+
+    At most `rows_max` documents a call. Returns how many documents went; the caller commits.
+    """
+    gone = connection.execute(
+        "DELETE FROM documents WHERE rowid IN (SELECT rowid FROM documents WHERE at_ms < ? LIMIT ?)",
+        (before_ms, rows_max),
+    ).rowcount
+    for span, before in windows_before_ms.items():
+        connection.execute("DELETE FROM windows WHERE span = ? AND start_ms < ?", (span.value, before))
+    return gone

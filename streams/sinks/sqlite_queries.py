@@ -1,0 +1,215 @@
+"""What people ask of the embedded store: the port `Queries`, over read-only connections.
+
+Every question opens its own snapshot, so the writer is never in the way and never waits.
+"""
+
+# ruff: noqa: S608  # the only text put into a statement is the constants of this file; values are parameters
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from streams.contract.errors import MalformedRecord
+from streams.contract.failure import Origin
+from streams.contract.fingerprint import Fingerprint
+from streams.contract.fold import WHERE_SEPARATOR
+from streams.contract.rollup import Rollup, Span
+from streams.contract.verdict import Verdict
+from streams.sinks.base import (
+    DOCUMENTS_MAX,
+    HISTORY_MAX,
+    PAGE_ROWS_MAX,
+    GroupDetail,
+    GroupFilter,
+    GroupPage,
+    GroupRow,
+    KindSeries,
+    KindsOverTime,
+    Totals,
+)
+from streams.sinks.sqlite import DOCUMENTS, LAST_RECEIVED, REVISION
+
+HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+SPARK_HOURS = 24
+WHERE_SHOWN = 5
+BUSY_S = 5.0
+_SORTS = {"last_seen": "last_ms DESC", "first_seen": "first_ms DESC", "count": "count DESC"}
+_rollup = msgspec.json.Decoder(Rollup).decode
+_verdict = msgspec.json.Decoder(Verdict).decode
+
+
+class SqliteQueries:
+    """Answers from the file at `path`, one connection a thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._uri = f"{path.absolute().as_uri()}?mode=ro"
+        self._threads = threading.local()
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._threads, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self._uri, uri=True, timeout=BUSY_S, isolation_level=None)
+            self._threads.connection = connection
+        return connection
+
+    def groups(self, wanted: GroupFilter, *, limit: int, offset: int, now_ms: int) -> GroupPage:
+        """See `Queries.groups`."""
+        limit = max(1, min(limit, PAGE_ROWS_MAX))
+        where, values = _conditions(wanted)
+        order = _SORTS.get(wanted.sort, _SORTS["last_seen"])
+        total = self._db.execute("SELECT count(*) FROM groups g WHERE " + where, values).fetchone()[0]
+        bodies = self._db.execute(
+            "SELECT body FROM groups g WHERE " + where + " ORDER BY " + order + ", fingerprint LIMIT ? OFFSET ?",
+            (*values, limit, max(0, offset)),
+        ).fetchall()
+        rollups = [_rollup(body) for (body,) in bodies]
+        sparks = self._sparks([rollup.fingerprint for rollup in rollups], now_ms)
+        rows = tuple(_row(rollup, sparks[rollup.fingerprint]) for rollup in rollups)
+        return GroupPage(rows=rows, total=total, offset=max(0, offset))
+
+    def group(self, fingerprint: str, *, now_ms: int) -> GroupDetail | None:
+        """See `Queries.group`."""
+        # a range instead of LIKE: fingerprints hold no character above `z`, and nothing in them needs escaping
+        found = self._db.execute(
+            "SELECT body FROM groups WHERE fingerprint >= ? AND fingerprint < ? LIMIT 2",
+            (fingerprint, fingerprint + "\x7f"),
+        ).fetchall()
+        if not fingerprint or len(found) != 1:
+            return None
+        rollup = _rollup(found[0][0])
+        key, (verdict, parts) = rollup.fingerprint, _whole(rollup)
+        history = self._db.execute(
+            "SELECT body FROM verdicts WHERE fingerprint = ? ORDER BY verdict_version DESC LIMIT ?", (key, HISTORY_MAX)
+        )
+        documents = self._db.execute(
+            "SELECT body FROM documents WHERE fingerprint = ? ORDER BY at_ms DESC, id LIMIT ?", (key, DOCUMENTS_MAX)
+        )
+        field = "$.s_site" if rollup.origin is Origin.CI else "$.fault_site"
+        sites = self._db.execute(
+            "SELECT count(DISTINCT json_extract(body, ?)) FROM (SELECT body FROM documents WHERE fingerprint = ?"
+            " ORDER BY at_ms DESC LIMIT 1000)",
+            (field, key),
+        ).fetchone()[0]
+        return GroupDetail(
+            row=_row(rollup, self._sparks([key], now_ms)[key]),
+            class_value=parts.class_value,
+            site_values=sites,
+            parts=tuple((part.name, part.value, part.rule) for part in parts.parts),
+            verdict=verdict,
+            samples=rollup.samples,
+            history=tuple(_verdict(body) for (body,) in history),
+            documents=tuple(msgspec.json.decode(body, type=dict[str, Any]) for (body,) in documents),
+        )
+
+    def kinds(self, wanted: GroupFilter, *, start_ms: int, step_ms: int, buckets: int) -> KindsOverTime:
+        """See `Queries.kinds`."""
+        where, values = _conditions(wanted)
+        span = Span.HOUR if step_ms % HOUR_MS == 0 else Span.MINUTE
+        end_ms = start_ms + step_ms * buckets
+        found = self._db.execute(
+            "SELECT g.origin, g.kind, g.family, (w.start_ms - ?) / ? AS bucket, sum(w.count)"
+            " FROM windows w JOIN groups g USING (fingerprint)"
+            f" WHERE w.span = ? AND w.start_ms >= ? AND w.start_ms < ? AND {where} GROUP BY 1, 2, 3, 4",
+            (start_ms, step_ms, span.value, start_ms, end_ms, *values),
+        )
+        counts: dict[tuple[str, str, str], list[int]] = {}
+        for origin, kind, family, bucket, number in found:
+            counts.setdefault((origin, kind, family), [0] * buckets)[bucket] += number
+        series = (KindSeries(*name, counts=tuple(c), total=sum(c)) for name, c in counts.items())
+        ordered = tuple(sorted(series, key=lambda s: (-s.total, s.origin, s.kind)))
+        return KindsOverTime(start_ms=start_ms, step_ms=step_ms, buckets=buckets, series=ordered)
+
+    def totals(self) -> Totals:
+        """See `Queries.totals`."""
+        counters = dict(self._db.execute("SELECT name, value FROM counters").fetchall())
+        groups = self._db.execute("SELECT count(*) FROM groups").fetchone()[0]
+        return Totals(
+            failures=counters.get(DOCUMENTS, 0),
+            groups=groups,
+            rejected=sum(value for name, value in counters.items() if name.startswith("rejected|")),
+            last_failure_ms=counters.get(LAST_RECEIVED),
+            revision=counters.get(REVISION, 0),
+        )
+
+    def counters(self) -> dict[str, int]:
+        """Every counter of the file by its name."""
+        return dict(self._db.execute("SELECT name, value FROM counters").fetchall())
+
+    def _sparks(self, fingerprints: list[str], now_ms: int) -> dict[str, tuple[int, ...]]:
+        last = now_ms - now_ms % HOUR_MS
+        first = last - (SPARK_HOURS - 1) * HOUR_MS
+        sparks = {fingerprint: [0] * SPARK_HOURS for fingerprint in fingerprints}
+        marks = ", ".join("?" * len(fingerprints))
+        found = self._db.execute(
+            f"SELECT fingerprint, start_ms, count FROM windows WHERE fingerprint IN ({marks})"
+            " AND span = ? AND start_ms BETWEEN ? AND ?",
+            (*fingerprints, Span.HOUR.value, first, last),
+        )
+        for fingerprint, start, number in found:
+            sparks[fingerprint][(start - first) // HOUR_MS] = number
+        return {fingerprint: tuple(spark) for fingerprint, spark in sparks.items()}
+
+
+def _conditions(wanted: GroupFilter) -> tuple[str, list[object]]:
+    """A WHERE clause over `groups g`, and its values."""
+    parts: list[str] = ["1"]
+    values: list[object] = []
+    for column in ("origin", "kind", "family"):
+        if value := getattr(wanted, column):
+            parts.append(f"g.{column} = ?")
+            values.append(value)
+    for column, since in (("last_ms", wanted.since_ms), ("first_ms", wanted.new_since_ms)):
+        if since is not None:
+            parts.append(f"g.{column} >= ?")
+            values.append(since)
+    for word in wanted.text.casefold().split()[:16]:
+        parts.append("instr(g.search, ?) > 0")
+        values.append(word)
+    if wanted.where:
+        parts.append("EXISTS (SELECT 1 FROM rollups r WHERE r.fingerprint = g.fingerprint AND ? IN (r.a, r.b, r.c))")
+        values.append(wanted.where)
+    return " AND ".join(parts), values
+
+
+def _whole(rollup: Rollup) -> tuple[Verdict, Fingerprint]:
+    """What the row that counts all carries beside its counts. Raises `MalformedRecord` when it does not."""
+    if rollup.verdict is None or rollup.parts is None:
+        raise MalformedRecord("the row that counts all carries its verdict and its fingerprint", place=rollup.key)
+    return rollup.verdict, rollup.parts
+
+
+def _row(rollup: Rollup, spark: tuple[int, ...]) -> GroupRow:
+    verdict, parts = _whole(rollup)
+    return GroupRow(
+        fingerprint=rollup.fingerprint,
+        origin=rollup.origin.value,
+        template=parts.template,
+        title=_title(rollup.samples[0].text if rollup.samples else "", parts.template),
+        kind=verdict.kind,
+        family=verdict.family,
+        source=verdict.source.value,
+        confidence=verdict.confidence,
+        count=rollup.count,
+        first_seen_ms=rollup.first_at_ms,
+        last_seen_ms=rollup.last_at_ms,
+        where=tuple(_largest(rollup.counts)),
+        spark=spark,
+    )
+
+
+def _title(sample: str, template: str) -> str:
+    lines = (line.strip() for line in (sample or template).splitlines())
+    return next((line for line in lines if line), "(no message)")[:300]
+
+
+def _largest(counts: dict[str, int]) -> Iterable[tuple[str, int]]:
+    for place, number in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:WHERE_SHOWN]:
+        yield " / ".join(name for name in place.split(WHERE_SEPARATOR) if name), number

@@ -1,0 +1,250 @@
+"""Folds and verdicts through the tables: counts, verdicts and versions do not depend on order, crashes or repeats."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from suites.records import AT_MS, benchmark_failure, ci_failure, failures, told, verdict
+
+from streams.contract import topics
+from streams.contract.classified import Classified, Unseen, VerdictChanged
+from streams.contract.documents import failure_documents
+from streams.contract.errors import CursorBroken
+from streams.contract.failure import Failure
+from streams.contract.fold import BATCH_FOLDS_MAX, Cursor, Fold, FoldBatch
+from streams.contract.rollup import WHERE_MAX, Rollup, Span
+from streams.contract.verdict import Verdict, VerdictSource
+from streams.core.fold import fold_of, folds_of
+from streams.core.pipeline import LIFETIMES_MAX, Emission, Pipeline
+
+TOPIC = topics.CI.name
+
+
+def batch(*folds: Fold, start: int, verdicts: Sequence[Verdict] = (), at_ms: int = AT_MS) -> FoldBatch:
+    return FoldBatch(
+        topic=TOPIC, partition=0, cursor=Cursor(start, start + 1), at_ms=at_ms, folds=folds, verdicts=tuple(verdicts)
+    )
+
+
+def folds(found: Sequence[Failure], name: str = "t/0/0-0") -> list[Fold]:
+    return folds_of((told(failure) for failure in found), fold_id=name)
+
+
+def last_rollups(emissions: Sequence[Emission]) -> dict[str, Rollup]:
+    """What a store ends with: the newest snapshot of each row, without what tells of the arrival."""
+    return {e.record.key: _timeless(e.record) for e in emissions if isinstance(e.record, Rollup)}
+
+
+def _timeless(rollup: Rollup) -> Rollup:
+    from msgspec.structs import replace
+
+    if rollup.verdict is not None:
+        rollup = replace(rollup, verdict=replace(rollup.verdict, supersedes="", decided_at_ms=0))
+    return replace(rollup, row_version=0)
+
+
+distinct = st.lists(failures, max_size=25, unique_by=lambda failure: failure.id)
+
+
+@given(distinct, st.randoms(use_true_random=False))
+def test_a_fold_does_not_depend_on_the_order_of_its_failures(found: list[Failure], rnd: random.Random) -> None:
+    shuffled = list(found)
+    rnd.shuffle(shuffled)
+
+    def key(fold: Fold) -> str:
+        return fold.fingerprint.value
+
+    assert sorted(folds(found), key=key) == sorted(folds(shuffled), key=key)
+
+
+@given(distinct)
+def test_folds_hold_every_failure_once(found: list[Failure]) -> None:
+    members = [member.failure.id for fold in folds(found) for member in fold.members]
+    assert sorted(members) == sorted(failure.id for failure in found)
+
+
+@given(distinct, st.integers(0, 25), st.randoms(use_true_random=False))
+def test_cutting_and_shuffling_the_input_leaves_the_same_rows(
+    found: list[Failure], cut: int, rnd: random.Random
+) -> None:
+    whole = Pipeline({}, partition=0)
+    truth = last_rollups(whole.on_batch(batch(*folds(found), start=0), offset=0))
+    shuffled = list(found)
+    rnd.shuffle(shuffled)
+    parts = Pipeline({}, partition=0)
+    out = parts.on_batch(batch(*folds(shuffled[:cut]), start=0), offset=0)
+    out += parts.on_batch(batch(*folds(shuffled[cut:]), start=1), offset=1)
+    assert last_rollups(out) == truth
+
+
+@given(distinct)
+def test_rollups_count_what_was_folded(found: list[Failure]) -> None:
+    rows = last_rollups(Pipeline({}, partition=0).on_batch(batch(*folds(found), start=0), offset=0))
+    truth = Counter(told(failure).fingerprint.value for failure in found)
+    for span in Span:
+        counted: Counter[str] = Counter()
+        for row in rows.values():
+            if row.span is span and (span is not Span.LIFETIME or row.where is None):
+                counted[row.fingerprint] += row.count
+        assert counted == truth
+
+
+@given(distinct)
+def test_a_batch_that_was_applied_changes_nothing(found: list[Failure]) -> None:
+    table: dict[str, bytes] = {}
+    pipeline = Pipeline(table, partition=0)
+    pipeline.on_batch(batch(*folds(found), start=0), offset=0)
+    before = dict(table)
+    assert pipeline.on_batch(batch(*folds(found), start=0), offset=0) == []
+    assert table == before
+
+
+@given(distinct, st.integers(0, 25))
+def test_a_restart_between_batches_changes_nothing(found: list[Failure], cut: int) -> None:
+    first, second = batch(*folds(found[:cut]), start=0), batch(*folds(found[cut:]), start=1)
+    straight: dict[str, bytes] = {}
+    one = Pipeline(straight, partition=0)
+    emitted = [one.on_batch(first, offset=0), one.on_batch(second, offset=1)]
+    table: dict[str, bytes] = {}
+    again = [
+        Pipeline(table, partition=0).on_batch(first, offset=0),
+        Pipeline(table, partition=0).on_batch(second, offset=1),
+    ]
+    assert again == emitted
+    assert table == straight
+
+
+@pytest.mark.parametrize("cursor", [Cursor(0, 1), Cursor(2, 3), Cursor(1, 2, 1, 2)])
+def test_a_skipped_or_repeated_record_ends_the_work(cursor: Cursor) -> None:
+    pipeline = Pipeline({}, partition=0)
+    pipeline.on_batch(batch(start=0), offset=0)
+    wrong = FoldBatch(topic=TOPIC, partition=0, cursor=cursor, at_ms=AT_MS)
+    with pytest.raises(CursorBroken, match="expected offset 1 chunk 0"):
+        pipeline.on_batch(wrong, offset=1)
+
+
+def test_chunks_of_one_transaction_follow_each_other() -> None:
+    pipeline = Pipeline({}, partition=0)
+    for offset, cursor in enumerate([Cursor(0, 9, 0, 2), Cursor(0, 9, 1, 2), Cursor(9, 12), Cursor(12, 12)]):
+        pipeline.on_batch(FoldBatch(topic=TOPIC, partition=0, cursor=cursor, at_ms=AT_MS), offset=offset)
+    assert pipeline.position.cursors == {f"{TOPIC}/0": Cursor(9, 12)}
+
+
+def one_group(pipeline: Pipeline) -> str:
+    found = folds([ci_failure("it broke")])
+    pipeline.on_batch(batch(*found, start=0), offset=0)
+    return found[0].fingerprint.value
+
+
+def only(emissions: Sequence[Emission], kind: type) -> list[Any]:
+    return [e.record for e in emissions if isinstance(e.record, kind)]
+
+
+def test_a_stronger_verdict_changes_documents_and_rollups() -> None:
+    pipeline = Pipeline({}, partition=0)
+    key = one_group(pipeline)
+    out = pipeline.on_batch(batch(start=1, verdicts=[verdict(key, "timeout")]), offset=1)
+    (changed,) = only(out, VerdictChanged)
+    assert (changed.verdict.kind, changed.verdict.supersedes) == ("timeout", "status")
+    assert {row.verdict.kind for row in only(out, Rollup)} == {"timeout"}
+    assert len(only(out, Rollup)) == 2  # the row of all, then that of its one dimension
+
+
+def test_a_verdict_sticks_when_the_failure_comes_again() -> None:
+    pipeline = Pipeline({}, partition=0)
+    key = one_group(pipeline)
+    pipeline.on_batch(batch(start=1, verdicts=[verdict(key, "timeout")]), offset=1)
+    again = folds([ci_failure("it broke", job="other")])
+    out = pipeline.on_batch(batch(*again, start=2), offset=2)
+    (classified,) = only(out, Classified)
+    assert (classified.verdict.kind, classified.verdict.source) == ("timeout", VerdictSource.LLM)
+    assert classified.known_before
+    assert classified.count_before == 1
+    assert only(out, VerdictChanged) == []
+
+
+def test_a_weaker_verdict_that_comes_late_is_passed_over() -> None:
+    pipeline = Pipeline({}, partition=0)
+    key = one_group(pipeline)
+    pipeline.on_batch(batch(start=1, verdicts=[verdict(key, "timeout", source=VerdictSource.HUMAN)]), offset=1)
+    late = verdict(key, "runtime_error", decided_at_ms=AT_MS + 9_999)
+    assert only(pipeline.on_batch(batch(start=2, verdicts=[late]), offset=2), VerdictChanged) == []
+
+
+def test_a_verdict_for_a_fingerprint_that_never_came_is_not_kept() -> None:
+    table: dict[str, bytes] = {}
+    Pipeline(table, partition=0).on_batch(batch(start=0, verdicts=[verdict("fp1.none", "timeout")]), offset=0)
+    assert [key for key in table if not key.startswith("m|")] == []
+
+
+def test_a_fingerprint_is_asked_about_once() -> None:
+    pipeline = Pipeline({}, partition=0)
+    first = pipeline.on_batch(batch(*folds([ci_failure("x")]), start=0), offset=0)
+    second = pipeline.on_batch(batch(*folds([ci_failure("x", job="b")]), start=1), offset=1)
+    assert [unseen.asking_because for unseen in only(first, Unseen)] == ["new"]
+    assert only(second, Unseen) == []
+
+
+def test_windows_that_are_over_leave_the_table_and_late_failures_count_in_the_lifetime() -> None:
+    table: dict[str, bytes] = {}
+    pipeline = Pipeline(table, partition=0)
+    old = ci_failure("late", at_ms=AT_MS, received_at_ms=AT_MS)
+    pipeline.on_batch(batch(*folds([old]), start=0), offset=0)
+    assert sum(key.startswith("w|") for key in table) == 2
+    nine_days_on = AT_MS + 9 * 86_400_000
+    tick = FoldBatch(topic=TOPIC, partition=0, cursor=Cursor(1, 1), at_ms=nine_days_on)
+    pipeline.on_batch(tick, offset=1)
+    assert sum(key.startswith("w|") for key in table) == 0
+    out = pipeline.on_batch(batch(*folds([ci_failure("late", job="b")]), start=1), offset=2)
+    assert pipeline.position.late == 1
+    assert [row.span for row in only(out, Rollup)] == [Span.LIFETIME] * 2
+    assert [row.count for row in only(out, Rollup) if row.where is None] == [2]
+
+
+def test_a_row_names_a_bounded_number_of_dimensions() -> None:
+    found = [benchmark_failure("same", model=f"m{i}") for i in range(LIFETIMES_MAX + 20)]
+    table: dict[str, bytes] = {}
+    rows = last_rollups(Pipeline(table, partition=0).on_batch(batch(*folds(found), start=0), offset=0))
+    whole = [row for row in rows.values() if row.span is Span.LIFETIME and row.where is None]
+    assert sum(row.count for row in whole) == len(found)
+    assert max(len(row.counts) for row in rows.values()) == WHERE_MAX + 1
+    per_fingerprint = Counter(row.fingerprint for row in rows.values() if row.where is not None)
+    assert max(per_fingerprint.values()) <= LIFETIMES_MAX + 1
+    assert sum(row.count for row in rows.values() if row.where is not None) == len(found)
+
+
+@given(st.lists(st.tuples(st.text(max_size=3), st.integers(0, 5)), max_size=20))
+def test_samples_are_few_distinct_and_the_newest(texts: list[tuple[str, int]]) -> None:
+    found = [ci_failure("same problem", at_ms=AT_MS + at, ordinal=i) for i, (_, at) in enumerate(texts)]
+    if found:
+        fold = fold_of([told(failure) for failure in found], fold_id="x")
+        assert len(fold.samples) == 1
+        assert fold.samples[0].at_ms == max(failure.occurred_at_ms for failure in found)
+
+
+def test_a_large_fold_comes_in_pieces_that_hold_all() -> None:
+    found = [ci_failure(f"{'x' * 20_000} {i}", ordinal=i) for i in range(40)]
+    pieces = folds_of((told(failure) for failure in found), fold_id="t/0/0-0")
+    assert sum(piece.count for piece in pieces) == 40
+    assert all(sum(map(len, piece.texts)) <= 256 * 1024 for piece in pieces)
+    assert len({piece.fold_id for piece in pieces}) == len(pieces) <= BATCH_FOLDS_MAX
+
+
+@given(distinct)
+def test_documents_of_status_verdicts_depend_on_the_failures_alone(found: list[Failure]) -> None:
+    def documents(pieces: list[list[Failure]]) -> dict[str, dict[str, Any]]:
+        pipeline, out = Pipeline({}, partition=0), {}
+        for start, piece in enumerate(pieces):
+            for e in pipeline.on_batch(batch(*folds(piece), start=start), offset=start):
+                if isinstance(e.record, Classified):
+                    out.update(dict(failure_documents(e.record)))
+        arrival = {"b_is_duplicate", "l_occurrence_count", "l_verdict_version", "verdict_version"}
+        return {name: {k: v for k, v in doc.items() if k not in arrival} for name, doc in out.items()}
+
+    assert documents([found]) == documents([[failure] for failure in reversed(found)])
