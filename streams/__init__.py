@@ -1,0 +1,14 @@
+"""Moves and folds records; asks nobody.
+
+The rooms, from the outside in:
+
+- `contract`: everything that leaves the process: records, topics, taxonomy, documents, metric names, errors.
+- `core`: everything that we compute: redact, template, fingerprint, fold, window, ladder, batch. No clock, no socket.
+- `producers`: text from outside -> failures.
+- `sinks`: where documents are kept; one contract, idempotent by id, guarded by version.
+- `gateway`: HTTP in. `dashboard`: the page, its JSON and its live stream.
+- `local`: the SQLite log, the door that stands in for a broker. `settings`: what the environment says, read once.
+- `cli`: the commands that need no language model.
+
+`agents` stands on this package, never the reverse; pyproject.toml says who may import whom, and `make check` asks.
+"""
