@@ -1,0 +1,47 @@
+"""The door: text -> the one trace that says why it failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from streams.core.frames import cpp, go, java, javascript, python, rust
+from streams.core.frames.trace import Found, Trace, bounded_lines
+
+_Finder = Callable[[Sequence[str]], Found | None]
+_LANGUAGES: tuple[tuple[tuple[str, ...], _Finder], ...] = (
+    (python.MARKS, python.find),
+    (java.MARKS, java.find),
+    (javascript.MARKS, javascript.find),
+    (go.MARKS, go.find),
+    (rust.MARKS, rust.find),
+    (cpp.MARKS, cpp.find),
+)
+"""Ordered: of two languages that begin on one line, the first wins."""
+
+
+def parse(text: str) -> Trace | None:
+    """Return the innermost cause of the last trace in the text, or None when it holds none.
+
+    A trace with frames of the user's own code beats one with frames only, and that one a bare error; among equals
+    the later wins, since a tool prints the failure of what it called before its own. Reads at most
+    ``TEXT_CHARS_MAX`` characters (head and tail), keeps at most ``FRAMES_MAX`` frames. Never raises.
+    """
+    lines = bounded_lines(text)
+    best: Found | None = None
+    best_rank = (-1, False, -1)
+    for marks, find in _LANGUAGES:
+        if not any(mark in text for mark in marks):
+            continue
+        found = find(lines)
+        if found is None:
+            continue
+        rank = (_weight(found.trace), bool(found.trace.exception_type), found.at)
+        if rank > best_rank:
+            best, best_rank = found, rank
+    return best.trace if best else None
+
+
+def _weight(trace: Trace) -> int:
+    if trace.frames:
+        return 2 if any(frame.in_app for frame in trace.frames) else 1
+    return 0
