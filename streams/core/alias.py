@@ -12,8 +12,23 @@ from collections.abc import Iterable
 
 WILD = "<*>"
 
+AGAIN = "<*2>"
+"""Where the value of a slot stands a second time."""
+
+NAME_CHARS_MIN = 3
+"""Shorter values are not looked for a second time."""
+
+Slot = tuple[int, str, str]
+"""A place, and the words before and after it."""
+
 VALUES_MIN = 6
 """Different words that make a place a slot."""
+
+FILES_MIN = 5
+"""Different file names that make a place a slot."""
+
+LONE_VALUES_MIN = 12
+"""Different words that make a slot where only one other word is left."""
 
 FIRST_WORD_VALUES_MIN = 12
 """Different words that make the first place a slot: a line's first word mostly says what it is about."""
@@ -24,8 +39,14 @@ MARKED_VALUES_MIN = 3
 CONSTANT_WORDS_MIN = 2
 """Words without a placeholder that must stay."""
 
+CONSTANT_WORDS_OF_A_FIT = 3
+"""Words that must stay where one other value of the form `node-<*>` is evidence enough for `node-a`."""
+
 WORDS_MAX = 64
 """Longer templates are left alone."""
+
+PERIOD_MAX = 3
+"""Words of a group whose repetition is a list."""
 
 ROUNDS_MAX = 3
 """Slots that one template may get, one after the other."""
@@ -42,14 +63,44 @@ suspend suspended resize migrate verify not never expected unexpected invalid mi
 """
 _STATES = frozenset(_STATES_WORDS.split())
 _EDGES = "()[]{}<>\"'`,.:;!?*"
-_PLACEHOLDER = re.compile(r"<[a-z]{2,5}(?::[^<>\s]{1,80})?>")
+_PLACEHOLDER = re.compile(r"<(?:num|hex|uuid|ts|dur|size|path|url|host|email|ip|id|str)>")
+_FILE = re.compile(r"<path:([^<>\s]{1,80})>")
+_PLURAL = re.compile(r"(<\*> [a-z]{3,20}[^s\W])s\b")
+_PUNCTUATED = re.compile(r"(?:[\w.-]{1,64}[=:(\[]|[^\w\s])*")
+_SAME: dict[str, str] = {}
 _RUN = re.compile(r"<\*>(?:[,;:|/.\-]{0,2} ?<\*>)+")
-_KEY = re.compile(r"([A-Za-z_][\w.-]{0,63}[=:])(.*)")
+_KEY = re.compile(r"(\W{0,3}[A-Za-z_][\w.-]{0,63}[=:])(.*)")
 
 
 def untyped(template: str) -> str:
-    """The template with every placeholder made a wildcard: which form a value had may vary from line to line."""
-    return _RUN.sub(WILD, _PLACEHOLDER.sub(WILD, template)) if "<" in template else template
+    """The template with every placeholder made a wildcard: which form a value had may vary from line to line.
+
+    A file name that stayed is no value: `<path:setup.cfg>` is left as it is,
+    and a path that opens a message stays a path.
+    """
+    if "<" not in template:
+        return template
+    first, blank, rest = template.partition(" ")
+    if "<path>" not in first:
+        first = _PLACEHOLDER.sub(WILD, first)
+    words = _RUN.sub(WILD, f"{first}{blank}{_PLACEHOLDER.sub(WILD, rest)}").split(" ")
+    for period in range(1, PERIOD_MAX + 1):
+        words = _once(words, period)
+    return _PLURAL.sub(r"\1", " ".join(words))
+
+
+def _once(words: list[str], period: int) -> list[str]:
+    """The words with runs of equal groups of `period` words, each with a wildcard, shown once."""
+    kept: list[str] = []
+    i = 0
+    while i < len(words):
+        group = words[i : i + period]
+        if len(group) == period and kept[-period:] == group and any(WILD in word for word in group):
+            i += period
+            continue
+        kept.append(words[i])
+        i += 1
+    return kept
 
 
 def aliases(templates: Iterable[str]) -> dict[str, str]:
@@ -69,41 +120,111 @@ def aliases(templates: Iterable[str]) -> dict[str, str]:
 
 def _widened(forms: set[str]) -> dict[str, str]:
     """Forms that gain a wildcard, with their new form."""
-    slots: defaultdict[tuple[int, str, str], set[str]] = defaultdict(set)
-    cut = {form: form.split(" ") for form in forms}
-    for words in cut.values():
-        if len(words) > WORDS_MAX or _constant(words) < CONSTANT_WORDS_MIN:
-            continue
-        for i in range(len(words)):
-            slots[_slot(words, i)].add(words[i])
-    open_slots = {slot for slot, values in slots.items() if len(values) > 1 and _is_open(slot, values)}
+    slots: defaultdict[Slot, set[str]] = defaultdict(set)
+    cut: dict[str, list[str]] = {}
+    for form in forms:
+        words = form.split(" ")
+        if len(words) <= WORDS_MAX and _constant(words) >= CONSTANT_WORDS_MIN:
+            cut[form] = words
+            for i, word in enumerate(words):
+                for slot in _slots(words, i):
+                    slots[slot].add(word)
+    wide = {slot: _wide(slot, values) for slot, values in slots.items() if len(values) > 1}
     moved: dict[str, str] = {}
     for form, words in cut.items():
-        if len(words) > WORDS_MAX or not open_slots:
-            continue
-        wide = [WILD if _slot(words, i) in open_slots else word for i, word in enumerate(words)]
-        if wide != words and _constant(wide) >= CONSTANT_WORDS_MIN:
-            moved[form] = " ".join(wide)
+        new = list(words)
+        for i, word in enumerate(words):
+            for slot in _slots(words, i):
+                wild = wide.get(slot, _SAME).get(word)
+                if wild:
+                    if AGAIN in slot[1] or AGAIN in slot[2]:
+                        new = [_again(other, _name(word)) for other in new]
+                    new[i] = wild
+                    break
+        if new != words and _constant(new):
+            moved[form] = " ".join(new)
     return moved
 
 
-def _slot(words: list[str], i: int) -> tuple[int, str, str]:
-    return i, " ".join(words[:i]), " ".join(words[i + 1 :])
+def _slots(words: list[str], i: int) -> list[Slot]:
+    """The rest of a template around a place: first with the value marked where it stands again, then as it is."""
+    plain = i, " ".join(words[:i]), " ".join(words[i + 1 :])
+    name = _name(words[i])
+    if len(name) < NAME_CHARS_MIN or not (name in plain[1] or name in plain[2]):
+        return [plain]
+    linked = [_again(word, name) for word in words]
+    slot = i, " ".join(linked[:i]), " ".join(linked[i + 1 :])
+    return [slot, plain] if slot != plain else [plain]
 
 
-def _constant(words: list[str]) -> int:
+def _name(word: str) -> str:
+    """A word without its punctuation, a file placeholder by its name."""
+    file = _FILE.search(word)
+    return file.group(1) if file else word.strip(_EDGES)
+
+
+def _again(word: str, name: str) -> str:
+    """A word that repeats a value, with the value marked."""
+    if _name(word) != name:
+        return word
+    return word.replace(f"<path:{name}>", AGAIN) if "<path:" in word else word.replace(name, AGAIN)
+
+
+def _constant(words: Iterable[str]) -> int:
     return sum(1 for word in words if WILD not in word and any(c.isalpha() for c in word))
 
 
-def _is_open(slot: tuple[int, str, str], values: set[str]) -> bool:
-    """Whether the values seen at a place make it a slot."""
+def _wide(slot: Slot, values: set[str]) -> dict[str, str]:
+    """The new word for each value of a place, where evidence suffices; empty where it does not."""
     place, before, after = slot
-    words = f"{before} {after}".split()
-    if _constant(words) < CONSTANT_WORDS_MIN:
-        return False
-    if any(value.strip(_EDGES).lower() in _STATES for value in values):
-        return False
+    constant = _constant(f"{before} {after}".split(" "))
+    free = {value for value in values if value.strip(_EDGES).lower() not in _STATES}
+    if len(free) < 2 or (constant < CONSTANT_WORDS_MIN and not (place and constant and len(free) >= LONE_VALUES_MIN)):
+        return {}
+    if len(free) == len(values) and len(values) >= _needed(place, values):
+        new = _frame(values)
+        return dict.fromkeys(values, new)
+    if constant >= CONSTANT_WORDS_OF_A_FIT:
+        pattern = min((v for v in free if WILD in v), key=lambda v: (len(v), v), default="")
+        return {value: pattern for value in free if _fits(value, pattern)} if pattern else {}
+    return {}
+
+
+def _needed(place: int, values: set[str]) -> int:
+    """How many different values make this place a slot."""
     keys = {match.group(1) if match else "" for match in map(_KEY.fullmatch, values)}
-    marked = any(WILD in value for value in values) or (len(keys) == 1 and keys != {""})
-    need = MARKED_VALUES_MIN if marked else VALUES_MIN
-    return len(values) >= (max(need, FIRST_WORD_VALUES_MIN) if place == 0 and not marked else need)
+    if len(keys) == 1 and keys != {""}:
+        return MARKED_VALUES_MIN
+    masked = any(WILD in value for value in values)
+    files = any(_FILE.search(value) for value in values)
+    if masked and not (files and place == 0):
+        return MARKED_VALUES_MIN
+    if place == 0:
+        return FIRST_WORD_VALUES_MIN
+    return FILES_MIN if files else VALUES_MIN
+
+
+def _frame(values: set[str]) -> str:
+    """A wildcard in what all values begin and end with, cut at punctuation."""
+    values = {_FILE.sub(WILD, value) for value in values}
+    head = _PUNCTUATED.match(_common(values))
+    tail = _PUNCTUATED.match(_common({value[::-1] for value in values}))
+    before = head.group().rstrip("<*>") if head else ""
+    after = tail.group()[::-1].lstrip("<*>") if tail else ""
+    return f"{before}{WILD}{after}"
+
+
+def _common(values: set[str]) -> str:
+    """What all values begin with."""
+    first, last = min(values), max(values)
+    for i, (one, other) in enumerate(zip(first, last, strict=False)):
+        if one != other:
+            return first[:i]
+    return first
+
+
+def _fits(value: str, pattern: str) -> bool:
+    """Whether a value has the punctuation around the wildcard of `pattern`; a file name that stayed never fits."""
+    head, _, tail = pattern.partition(WILD)
+    whole = len(value) > len(head) + len(tail)
+    return whole and value.startswith(head) and value.endswith(tail) and not _FILE.search(value)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.alias import FIRST_WORD_VALUES_MIN, MARKED_VALUES_MIN, VALUES_MIN, aliases
+from streams.core.alias import FILES_MIN, FIRST_WORD_VALUES_MIN, LONE_VALUES_MIN, MARKED_VALUES_MIN, VALUES_MIN, aliases
 
 NAMES = ["ada", "bob", "cyd", "dan", "eva", "fay", "gus", "hal", "ida", "jon", "kay", "lea"]
 
@@ -35,7 +35,28 @@ def test_the_first_word_needs_more_evidence() -> None:
 
 
 def test_constant_words_must_remain() -> None:
-    assert groups([f"hello {name}" for name in NAMES]) == len(NAMES)
+    assert groups([f"hello {name}" for name in NAMES[: LONE_VALUES_MIN - 1]]) == LONE_VALUES_MIN - 1
+    assert groups([f"{name} 1" for name in NAMES]) == len(NAMES)
+
+
+def test_one_other_value_suffices_in_a_long_template() -> None:
+    assert groups(["lost contact with node <*> again", "lost contact with node alpha again"]) == 1
+    assert groups(["lost node <*>", "lost node alpha"]) == 2
+
+
+def test_file_names_need_several_before_they_are_a_slot() -> None:
+    files = [f"cannot open <path:{name}.cfg> for reading" for name in NAMES]
+    assert groups(files[: FILES_MIN - 1]) == FILES_MIN - 1
+    assert groups(files[:FILES_MIN]) == 1
+
+
+def test_a_value_that_stands_twice_is_one_slot() -> None:
+    assert groups([f"loading {name}, from <path:{name}> now" for name in NAMES]) == 1
+
+
+def test_the_length_of_a_list_does_not_matter() -> None:
+    assert groups(["bad nodes <id> <ok> <id> <ok>", "bad nodes <id> <ok> <id> <ok> <id> <ok>"]) == 1
+    assert groups(["found <num> errors", "found <num> error"]) == 1
 
 
 def test_the_value_of_a_key_needs_less_evidence() -> None:

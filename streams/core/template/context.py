@@ -34,6 +34,8 @@ _CODES: dict[str, re.Pattern[str]] = {
 }
 _BETWEEN = frozenset([":", "=", "is", "was", "of", "with", "value", "->", "-"])
 _BETWEEN_MAX = 2
+_COMPARED_WITHIN = 8
+_ACTUAL = frozenset(["was", "got", "received", "actual", "found", "not", "expected"])
 _ENDING = frozenset(["exit", "exited", "returned", "return", "finished", "terminated"])
 _HTTP_WORD = re.compile(r"HTTP/(?:\d(?:\.\d)?|<num)")
 _MONTH_WORDS = """
@@ -60,6 +62,10 @@ _DATE_WORDS = re.compile(
 _DATES = re.compile(
     r"<ts>(?:[ ,T@-]{1,3}(?:<ts>|<num>|[AaPp][Mm]\b|UTC\b|GMT\b|Z\b|[A-Z]{1,4}T\b)| ?\(?(?:UTC|GMT)\)?)+"
 )
+_SIZES = "B KB MB GB TB kB KiB MiB GiB TiB Kb Mb Gb bytes byte"
+_SIZE_UNITS = frozenset(_SIZES.split())
+_TIMES = "ns us ms s sec secs second seconds min mins minute minutes h hr hrs hour hours milliseconds msec days day"
+_AMOUNT = re.compile(rf"<num> ({'|'.join((_SIZES + ' ' + _TIMES).split())})\b")
 _LIST = re.compile(r"<(num|hex|uuid|ts|dur|size|url|host|email|ip|id|str)>(?:(?:[,;:|/]{1,2} ?| )<\1>)+")
 _LINE_START = re.compile(r"(?:[\[(<]?<ts>[\])>]?[:|,-]{0,2} (?:[-|:] )?)+(?=\S)")
 
@@ -94,6 +100,7 @@ def kept_numbers(words: list[str], masked: list[str]) -> list[int]:
             if at:
                 masked[at] = words[at]
                 kept.append(at)
+                kept.extend(_compared(words, masked, at))
         elif kind == CODE:
             # `file.py:3:1: E501 ...` and `error CS1002`: a checker's own code.
             before = words[i - 1] if i else ""
@@ -121,15 +128,32 @@ def _announced(words: list[str], i: int) -> int:
     return 0
 
 
+def _compared(words: list[str], masked: list[str], at: int) -> list[int]:
+    """Places of the statuses that are held against the one at `at`: `expected status 200 but was 500`."""
+    if not _HTTP.fullmatch(words[at].strip(_TRIM)):
+        return []
+    found: list[int] = []
+    for i in range(at + 1, min(at + 1 + _COMPARED_WITHIN, len(words))):
+        if words[i - 1].strip(_TRIM).lower() in _ACTUAL and _HTTP.fullmatch(words[i].strip(_TRIM)):
+            masked[i] = words[i]
+            found.append(i)
+    return found
+
+
 def closed(line: str) -> str:
     """Close up dates, lists and the time at the start of a line of masked words."""
     if MARK in line:
         line = _DATE_WORDS.sub(_date, line).replace(DATE_WORD, "").replace(KEPT, "")
         line = line.replace(NUMBER_NEXT, "").replace(USER_NEXT, "").replace(CODE, "")
+    line = _AMOUNT.sub(_amount, line)
     if "<ts>" in line:
         line = _DATES.sub("<ts>", line)
         line = _LINE_START.sub("", line, count=1) if line[:6].find("<ts>") >= 0 else line
     return _LIST.sub(r"<\1>", line)
+
+
+def _amount(match: re.Match[str]) -> str:
+    return "<size>" if match.group(1) in _SIZE_UNITS else "<dur>"
 
 
 def _date(match: re.Match[str]) -> str:

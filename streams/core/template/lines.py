@@ -6,7 +6,10 @@ TEXT_CHARS_MAX = 64 * 1024
 """Characters of a text that are read: half from its head, half from its tail."""
 
 LINE_WORDS_MAX = 128
-"""Words of one line that are read."""
+"""Words of one line in a template."""
+
+LINE_WORDS_READ_MAX = LINE_WORDS_MAX + 16
+"""Words of one line that are read: a time at its start or a list must not move the end of the template."""
 
 TEMPLATE_CHARS_MAX = 8 * 1024
 """Characters of a template; what stands behind them no longer tells problems apart."""

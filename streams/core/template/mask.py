@@ -20,6 +20,7 @@ from streams.core.template.context import (
 )
 from streams.core.template.lines import (
     LINE_WORDS_MAX,
+    LINE_WORDS_READ_MAX,
     TEMPLATE_CHARS_MAX,
     cleaned,
     is_frame,
@@ -143,7 +144,7 @@ def _measured_line(line: str) -> Measured:
     shown = line if line.isprintable() else printable(line)
     words = shown.split()
     if len(words) > LINE_WORDS_MAX:
-        del words[LINE_WORDS_MAX:]
+        del words[LINE_WORDS_READ_MAX:]
     masked = [_words[word] for word in words]
     joined = " ".join(masked)
     spans: tuple[Span, ...] | None = ()
@@ -157,6 +158,8 @@ def _measured_line(line: str) -> Measured:
             spans = tuple([found[i] for i in sorted(set(places))])
     if MARK in joined or "<" in joined:
         joined = closed(joined)
+    if len(words) > LINE_WORDS_MAX:
+        joined = " ".join(joined.split(" ")[:LINE_WORDS_MAX])
     if joined != line and is_frame(joined):
         return _FRAME
     return Measured(joined, spans)
@@ -199,8 +202,8 @@ def explain_template(text: str) -> tuple[Token, ...]:
 
 def _explain_line(line: str) -> list[Token]:
     words = printable(line).split()
-    dropped = words[LINE_WORDS_MAX:]
-    words = words[:LINE_WORDS_MAX]
+    dropped = words[LINE_WORDS_READ_MAX:]
+    words = words[:LINE_WORDS_READ_MAX]
     masked = [_words[word] for word in words]
     before = list(masked)
     kept_numbers(words, masked)

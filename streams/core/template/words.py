@@ -40,7 +40,8 @@ _ROOTS = ("/", "./", "../", "~/", "\\\\", ".\\", "..\\", "$")
 _EXTENSION = re.compile(r"[^.]{1,200}(?:\.[A-Za-z][A-Za-z0-9]{0,7}){1,2}")
 _GLUE = "/\\@.:~#%$^+_-"
 _KEY_GAP = re.compile(r"[\"']?[:=][\"'\[(]{0,2}|[\[(]")
-_JOINTS = str.maketrans("", "", "_-.")
+_JOINTS = "/@."
+_KEY_JOINTS = str.maketrans("", "", "_-.")
 
 
 class Piece(NamedTuple):
@@ -81,11 +82,14 @@ def pieces(word: str) -> list[Piece]:
             cut.append(Piece(raw, raw, "delimiter"))
             gap += raw
             continue
-        for piece in _atom(raw, word[end : end + 1]):
+        found = _atom(raw, word[end : end + 1])
+        for i, piece in enumerate(found):
             if piece.rule == "delimiter":
                 gap += piece.out
             else:
-                piece = _valued(piece, key, gap) if key and _KEY_GAP.fullmatch(gap) else piece
+                # `code:10.0.0.1`: the 10 is a part, not the value
+                whole = i + 2 >= len(found) or found[i + 1].out not in _JOINTS
+                piece = _valued(piece, key, gap) if key and whole and _KEY_GAP.fullmatch(gap) else piece
                 key, gap = (_key(piece.raw) if piece.rule == "plain" else ""), ""
             cut.append(piece)
             after_placeholder = piece.rule == "placeholder"
@@ -95,7 +99,7 @@ def pieces(word: str) -> list[Piece]:
 
 
 def _key(atom: str) -> str:
-    return atom.translate(_JOINTS).lower()
+    return atom.translate(_KEY_JOINTS).lower()
 
 
 def _valued(piece: Piece, key: str, gap: str) -> Piece:
@@ -187,7 +191,7 @@ def _part(raw: str, after: str) -> list[Piece]:
         return [Piece(raw, raw, "plain")]
     if _DIGIT.sub("0", raw).lower() in TERMS:
         return [Piece(raw, raw, "term")]
-    for joint in "/@.":
+    for joint in _JOINTS:
         if joint in raw:
             return _jointed(raw, joint, after)
     return [Piece(raw, "<id>", "word-with-digit")]
