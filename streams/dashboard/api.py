@@ -1,0 +1,148 @@
+"""The data of the pages as JSON. `deploy/docs/api.md` describes every field; times are epoch milliseconds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from streams.contract.errors import SinkUnavailable
+from streams.dashboard.asked import NEW_FOR_MS, BadParameter
+from streams.dashboard.live import totals_json
+from streams.dashboard.view import View
+from streams.sinks.base import GroupDetail, GroupRow
+
+
+class Json(Response):
+    """A JSON answer. Everything beyond ASCII is escaped, so that no text, lone surrogates included, can break it."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """The bytes of the answer; what JSON has no form for is told as text."""
+        return json.dumps(content, default=str, separators=(",", ":")).encode("ascii")
+
+
+def row_json(row: GroupRow, *, now_ms: int) -> dict[str, Any]:
+    """One row of the table of groups."""
+    return {
+        "fingerprint": row.fingerprint,
+        "origin": row.origin,
+        "title": row.title,
+        "template": row.template,
+        "kind": row.kind,
+        "family": row.family,
+        "source": row.source,
+        "confidence": row.confidence,
+        "count": row.count,
+        "first_seen_ms": row.first_seen_ms,
+        "last_seen_ms": row.last_seen_ms,
+        "new": row.first_seen_ms >= now_ms - NEW_FOR_MS,
+        "where": [{"name": name, "count": count} for name, count in row.where],
+        "spark": list(row.spark),
+    }
+
+
+def detail_json(detail: GroupDetail, *, now_ms: int) -> dict[str, Any]:
+    """One group with everything its page shows."""
+    return {
+        **row_json(detail.row, now_ms=now_ms),
+        "class_value": detail.class_value,
+        "site_values": detail.site_values,
+        "parts": [{"name": name, "value": value, "rule": rule} for name, value, rule in detail.parts],
+        "verdict": msgspec.to_builtins(detail.verdict),
+        "samples": [msgspec.to_builtins(sample) for sample in detail.samples],
+        "history": [msgspec.to_builtins(verdict) for verdict in detail.history],
+        "documents": list(detail.documents),
+    }
+
+
+class Api:
+    """The endpoints. They block, so the server calls them in threads."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def endpoints(self) -> list[tuple[str, Callable[[Request], Response]]]:
+        """Paths and what answers there."""
+        return [
+            ("/api/groups", _answering(self.groups)),
+            ("/api/groups/{fingerprint}", _answering(self.group)),
+            ("/api/kinds", _answering(self.kinds)),
+            ("/api/totals", _answering(self.totals)),
+        ]
+
+    def groups(self, request: Request) -> Response:
+        """Groups that pass the filters, a page at a time."""
+        wish = self._view.asked(request, strict=True)
+        now_ms = self._view.now_ms()
+        page = self._view.queries.groups(wish.wanted(now_ms), limit=wish.limit, offset=wish.offset, now_ms=now_ms)
+        end = wish.offset + len(page.rows)
+        return Json(
+            {
+                "groups": [row_json(row, now_ms=now_ms) for row in page.rows],
+                "total": page.total,
+                "offset": wish.offset,
+                "limit": wish.limit,
+                "next": wish.url("/api/groups", offset=end) if page.rows and end < page.total else None,
+                "now_ms": now_ms,
+            }
+        )
+
+    def group(self, request: Request) -> Response:
+        """One group, by its fingerprint or an unambiguous beginning of it."""
+        fingerprint: str = request.path_params["fingerprint"]
+        detail = self._view.group(fingerprint)
+        if detail is None:
+            reason = "no group has this fingerprint, or several begin so"
+            return Json({"error": "unknown_group", "fingerprint": fingerprint[:100], "reason": reason}, 404)
+        return Json(detail_json(detail, now_ms=self._view.now_ms()))
+
+    def kinds(self, request: Request) -> Response:
+        """Failures a kind over the asked stretch of time."""
+        wish = self._view.asked(request, strict=True)
+        now_ms = self._view.now_ms()
+        stretch = self._view.stretch(wish, self._view.queries.totals(), now_ms)
+        kinds = self._view.over_time(wish, stretch, now_ms)
+        return Json(
+            {
+                "range": stretch.name,
+                "start_ms": kinds.start_ms,
+                "step_ms": kinds.step_ms,
+                "buckets": kinds.buckets,
+                "series": [
+                    {
+                        "origin": one.origin,
+                        "kind": one.kind,
+                        "family": one.family,
+                        "total": one.total,
+                        "counts": list(one.counts),
+                    }
+                    for one in kinds.series
+                ],
+                "now_ms": now_ms,
+            }
+        )
+
+    def totals(self, request: Request) -> Response:
+        """What the store holds, and how fresh it is."""
+        self._view.asked(request, strict=True)
+        return Json(totals_json(self._view.queries.totals(), now_ms=self._view.now_ms()))
+
+
+def _answering(endpoint: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    def answer(request: Request) -> Response:
+        try:
+            return endpoint(request)
+        except BadParameter as fault:
+            told = {"error": "bad_parameter", "parameter": fault.name, "given": fault.given, "allowed": fault.allowed}
+            return Json(told, 400)
+        except SinkUnavailable as fault:
+            wait = {"retry-after": str(max(1, round(fault.retry_after_s)))}
+            return Json({"error": "store_unavailable", "reason": str(fault)}, 503, headers=wait)
+
+    return answer
