@@ -192,11 +192,11 @@ def _wide(slot: Slot, values: set[str]) -> dict[str, str]:
 
 def _needed(place: int, values: set[str]) -> int:
     """How many different values make this place a slot."""
-    keys = {match.group(1) if match else "" for match in map(_KEY.fullmatch, values)}
+    files = any(_FILE.search(value) for value in values)
+    keys = set() if files else {match.group(1) if match else "" for match in map(_KEY.fullmatch, values)}
     if len(keys) == 1 and keys != {""}:
         return MARKED_VALUES_MIN
     masked = any(WILD in value for value in values)
-    files = any(_FILE.search(value) for value in values)
     if masked and not (files and place == 0):
         return MARKED_VALUES_MIN
     if place == 0:
