@@ -1,9 +1,6 @@
 """The dashboard's routes, to be mounted beside others in one Starlette application.
 
-live = Live(queries, now_ms=now_ms)
-app = Starlette(routes=[*gateway, *dashboard_routes(queries, now_ms=now_ms, taxonomy=taxonomy, live=live)])
-...
-live.stop()  # when told to end: the server waits for open answers
+Who runs the server also makes the `Live` and calls its `stop` when told to end, since a server waits for open answers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What an address asks for, and the address that asks for something.
 
-The filters live in the URL, so a view can be sent on. An empty value asks for nothing in particular: a form sends every field it has.
+The filters live in the URL, so a view can be sent on.
+An empty value asks for nothing in particular: a form sends every field it has.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Stretch:
 
     name: str
     label: str
+    last: str
+    """The words behind `in the last`."""
     step_ms: int
     buckets: int
     step_label: str
@@ -48,9 +51,9 @@ class Stretch:
 STRETCHES = {
     stretch.name: stretch
     for stretch in (
-        Stretch("1h", "1 hour", 60_000, 60, "1 minute"),
-        Stretch("24h", "24 hours", 1_800_000, 48, "30 minutes"),
-        Stretch("7d", "7 days", 2 * HOUR_MS, 84, "2 hours"),
+        Stretch("1h", "1 hour", "hour", 60_000, 60, "1 minute"),
+        Stretch("24h", "24 hours", "24 hours", 1_800_000, 48, "30 minutes"),
+        Stretch("7d", "7 days", "7 days", 2 * HOUR_MS, 84, "2 hours"),
     )
 }
 SORTS = {"last_seen": "last seen", "first_seen": "first seen", "count": "count"}

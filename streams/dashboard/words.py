@@ -1,7 +1,7 @@
 """Times, counts and texts from outside, made fit to be read.
 
 Characters that a reader cannot see, or that turn text around, are shown as what they are: a control character by its
-picture (`␛`), a bidi or zero-width one by its code (`⟨U+202E⟩`). So what a page shows is what the text holds.
+name (`⟨ESC⟩`), a bidi or zero-width one by its code (`⟨U+202E⟩`). So what a page shows is what the text holds.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ _ODD = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _VARIABLE = re.compile(rf"<(?:{'|'.join(map(re.escape, PLACEHOLDERS))})(?::[^<>\s]{{1,80}})?>")
+_CONTROLS = (
+    *("NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "TAB", "LF", "VT", "FF", "CR", "SO", "SI"),
+    *("DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS", "RS", "US"),
+)
 _STEPS = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600))
 
 
@@ -58,9 +62,7 @@ def _marked(text: str, pattern: re.Pattern[str], mark: Any) -> Markup:
 
 def _name(odd: str) -> str:
     code = ord(odd)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"
+    return f"⟨{_CONTROLS[code]}⟩" if code < len(_CONTROLS) else f"⟨U+{code:04X}⟩"
 
 
 def cut(text: str, chars_max: int = TITLE_CHARS_MAX) -> str:

@@ -54,7 +54,7 @@ def group(
         family=family,
         confidence=0.93,
         source=VerdictSource.RULE,
-        decided_at_ms=NOW_MS - 60_000,
+        decided_at_ms=min(times_ms),
         reason="The text says that a deadline passed.",
         evidence="no answer after 30 s",
         transient=True,
