@@ -1,0 +1,180 @@
+"""Ordered rules that say what kind of failure a text is: the second rung of the ladder.
+
+A rule is data: phrases, at most one bounded pattern, statuses, exit codes. The first rule that matches wins, so a table
+is read from the top, the most telling first. The tables are in `known_failures/`; each rule stands for a behaviour that
+a tool, library or provider documents, never for one project's own words.
+
+A status is a hint and the body decides: a rule about a body comes before a rule about the status it arrived with.
+Everything is linear in the text, since a phrase is searched with `in` and a pattern has no unbounded repetition that
+can overlap itself. 64 KiB take some milliseconds, a line some tens of microseconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from streams.contract.failure import Origin
+from streams.contract.taxonomy import status_from_text
+
+EVIDENCE_CHARS_MAX: Final = 500
+STATUS_SEARCH_CHARS_MAX: Final = 4000
+"""A status stands near the front of an error's text."""
+
+_STATUS_LOWER: Final = re.compile(
+    r"\b(?:http(?:/[\d.]{1,3})?|https? (?:error|code)|status_?code|http_?code|http_?status|statuscode|returned|"
+    r"response code|got status|status|error|code)[\"']?\s{0,3}[:=]?\s{0,3}[\"'(\[]{0,2}([45]\d\d)\b(?![.\d])"
+    r"|\(([45]\d\d)\)"
+)
+_STATUS_FIRST: Final = re.compile(r"^\W{0,3}([45]\d\d)\b(?:\s|:)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One row. All conditions that are given must hold; phrases are lower case and are looked for in lower case.
+
+    Phrases see the text, and after it the exception type and the provider's error code, each on a line of its own.
+    """
+
+    id: str
+    kind: str
+    confidence: float
+    """How often such a match is right, 0 to 1."""
+    reason: str
+    """One short sentence for people."""
+    any_of: tuple[str, ...] = ()
+    """At least one of these phrases."""
+    all_of: tuple[str, ...] = ()
+    """And every one of these."""
+    and_any: tuple[str, ...] = ()
+    """And at least one of these."""
+    unless: tuple[str, ...] = ()
+    """And none of these."""
+    pattern: re.Pattern[str] | None = None
+    """And this, searched in the lower-case text. Put the phrase that is cheap to find in `any_of`."""
+    statuses: frozenset[int] = frozenset()
+    """And one of these HTTP statuses, given or read from the text."""
+    no_status: bool = False
+    """And no HTTP status at all: nobody answered."""
+    exit_codes: frozenset[int] = frozenset()
+    transient: bool = False
+    """Whether trying the same thing again may help."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleHit:
+    """What the first matching rule says."""
+
+    kind: str
+    rule_id: str
+    confidence: float
+    reason: str
+    transient: bool
+    evidence: str
+    """The line of the text that matched, verbatim but cut at 500 characters; empty when a field of its own matched."""
+
+
+class RuleBook:
+    """The rules of each origin, in order. Immutable; `classify` is pure."""
+
+    def __init__(self, rules: dict[Origin, Iterable[Rule]]) -> None:
+        """Raises: ValueError when two rules have one id."""
+        self._rules = {origin: tuple(rows) for origin, rows in rules.items()}
+        seen: set[str] = set()
+        for rule in self.rules():
+            if rule.id in seen:
+                raise ValueError(f"two rules have the id {rule.id!r}")
+            seen.add(rule.id)
+
+    def rules(self, origin: Origin | None = None) -> tuple[Rule, ...]:
+        """The rules of one origin, or all, in order."""
+        chosen = self._rules if origin is None else (origin,)
+        return tuple(rule for key in chosen for rule in self._rules.get(key, ()))
+
+    def classify(
+        self,
+        *,
+        origin: Origin,
+        text: str,
+        exception_type: str = "",
+        http_status: int | None = None,
+        provider_error_code: str = "",
+        exit_code: int | None = None,
+    ) -> RuleHit | None:
+        """The first rule that matches, or None: then the status alone may still say something (see the ladder).
+
+        `text` is redacted and bounded by the caller (64 KiB and a little).
+        """
+        lowered = f"{text}\n{exception_type}\n{provider_error_code}".lower()
+        if http_status is None and origin is Origin.BENCHMARK:
+            http_status = _status_of(text)
+        for rule in self._rules.get(origin, ()):
+            at = _place(rule, lowered, http_status, exit_code)
+            if at is not None:
+                return RuleHit(
+                    kind=rule.kind,
+                    rule_id=rule.id,
+                    confidence=rule.confidence,
+                    reason=rule.reason,
+                    transient=rule.transient,
+                    evidence=_line_at(text, lowered, at),
+                )
+        return None
+
+
+def _place(rule: Rule, lowered: str, http_status: int | None, exit_code: int | None) -> int | None:
+    """Where the rule matches (an index into the lower-case text, -1 for no place), None where it does not."""
+    if rule.statuses and http_status not in rule.statuses:
+        return None
+    if rule.no_status and http_status is not None:
+        return None
+    if rule.exit_codes and exit_code not in rule.exit_codes:
+        return None
+    at = -1
+    if rule.any_of:
+        at = _first(rule.any_of, lowered)
+        if at < 0:
+            return None
+    if rule.and_any and _first(rule.and_any, lowered) < 0:
+        return None
+    if not all(phrase in lowered for phrase in rule.all_of):
+        return None
+    if any(phrase in lowered for phrase in rule.unless):
+        return None
+    if rule.pattern is not None:
+        found = rule.pattern.search(lowered)
+        if found is None:
+            return None
+        at = found.start()
+    if at < 0 and rule.all_of:
+        at = lowered.find(rule.all_of[0])
+    return at
+
+
+def _first(phrases: tuple[str, ...], lowered: str) -> int:
+    """The place of the first phrase of the list that is in the text, or -1."""
+    for phrase in phrases:
+        if phrase in lowered:
+            return lowered.find(phrase)
+    return -1
+
+
+def _line_at(text: str, lowered: str, at: int) -> str:
+    """The line of the original text. Lower case may be longer than the original, but has the same line breaks."""
+    if at < 0:
+        return ""
+    lines = text.split("\n")
+    number = lowered.count("\n", 0, at + 1 if lowered[at] == "\n" else at)
+    return lines[number].strip()[:EVIDENCE_CHARS_MAX] if number < len(lines) else ""
+
+
+def _status_of(text: str) -> int | None:
+    """The HTTP status that a provider's text states, in the earlier runner's spellings or in a common one."""
+    head = text[:STATUS_SEARCH_CHARS_MAX]
+    status = status_from_text(head)
+    if status is None:
+        found = _STATUS_FIRST.search(head) or _STATUS_LOWER.search(head.lower())
+        status = int(next(filter(None, found.groups()))) if found else None
+    return status

@@ -1,0 +1,180 @@
+"""The tables of rules: well formed, in a sensible order, and right about what tools and providers document."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.contract.failure import Origin
+from streams.contract.taxonomy import default_taxonomy
+from streams.core.known_failures.benchmark import BENCHMARK_RULES
+from streams.core.known_failures.ci import CI_RULES
+from streams.core.rules import Rule, RuleBook, RuleHit
+
+BOOK = RuleBook({Origin.CI: CI_RULES, Origin.BENCHMARK: BENCHMARK_RULES})
+ROUNDS = [("", ""), ("worker-3: ", ""), ("", "\nsee the documentation"), ("step 4\n", "\n")]
+
+
+def benchmark(text: str, status: int | None = None, code: str = "", exception_type: str = "") -> RuleHit | None:
+    return BOOK.classify(
+        origin=Origin.BENCHMARK,
+        text=text,
+        http_status=status,
+        provider_error_code=code,
+        exception_type=exception_type,
+    )
+
+
+def ci(text: str, exit_code: int | None = None) -> RuleHit | None:
+    return BOOK.classify(origin=Origin.CI, text=text, exit_code=exit_code)
+
+
+def kind_of(hit: RuleHit | None) -> str:
+    return hit.kind if hit else "none"
+
+
+@pytest.mark.parametrize("origin", list(Origin))
+def test_every_rule_is_well_formed_and_its_kind_is_in_the_taxonomy(origin: Origin) -> None:
+    for rule in BOOK.rules(origin):
+        assert rule.id.startswith(f"{origin}."), rule.id
+        assert rule.kind in default_taxonomy().names(origin), rule.id
+        assert 0 < rule.confidence < 1, rule.id
+        assert rule.reason.endswith("."), rule.id
+        phrases = (*rule.any_of, *rule.all_of, *rule.and_any, *rule.unless)
+        assert all(phrase and phrase == phrase.lower() for phrase in phrases), rule.id
+        assert len(set(rule.any_of)) == len(rule.any_of), rule.id
+        assert rule.any_of or rule.all_of or rule.pattern or rule.statuses or rule.exit_codes, rule.id
+
+
+def test_ids_are_unique() -> None:
+    ids = [rule.id for rule in BOOK.rules()]
+    assert len(set(ids)) == len(ids)
+    rule = Rule(id="twice", kind="auth", confidence=0.5, reason="Twice.", any_of=("x",))
+    with pytest.raises(ValueError, match="twice"):
+        RuleBook({Origin.CI: [rule], Origin.BENCHMARK: [rule]})
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "kind"),
+    [
+        ("Incorrect API key provided: <secret:openai>", 401, "auth"),
+        ("Request had invalid authentication credentials", None, "auth"),
+        ("The security token included in the request is expired", 403, "auth"),
+        ("spending limit reached for this workspace", 403, "billing"),
+        ("Your credit balance is too low to access the API", 400, "billing"),
+        ("You exceeded your current quota, please check your plan and billing details.", 429, "billing"),
+        ("limit reached, try again later", 402, "rate_limit"),
+        ("Payment Required", 402, "billing"),
+        (
+            "Rate limit reached for m1 on tokens per min (TPM): Limit 100. Upgrade at /settings/billing",
+            429,
+            "rate_limit",
+        ),
+        ("Number of requests per minute exceeded", None, "rate_limit"),
+        ("ThrottlingException: Too many tokens, please wait before trying again.", None, "rate_limit"),
+        ("The model `m-99` does not exist", 404, "hard_model"),
+        ("The project does not have access to model m-99", 403, "hard_model"),
+        ("m-2 model has been decommissioned", 400, "hard_model"),
+        ("This model's maximum context length is 8192 tokens, however you requested 9000", 400, "hard_capability"),
+        ("prompt is too long: 210000 tokens > 200000 maximum", 400, "hard_capability"),
+        ("m-1 does not support image input", 400, "hard_capability"),
+        ("The response was filtered due to the content management policy", 400, "hard_capability"),
+        ("Overloaded", 529, "transient_provider"),
+        ("The server had an error while processing your request", 500, "transient_provider"),
+        ("upstream connect error or disconnect, reset reason: connection refused", 503, "transient_provider"),
+        ("APIConnectionError: Connection error.", None, "network"),
+        ("[Errno -2] Name or service not known", None, "network"),
+        ("Request timed out.", None, "network"),
+        ("504 Gateway Time-out", None, "transient_provider"),
+        ("HTTP 429", None, "rate_limit"),
+        ("{'code': 503}", None, "transient_provider"),
+    ],
+)
+@pytest.mark.parametrize(("prefix", "suffix"), ROUNDS)
+def test_what_providers_say_is_understood(text: str, status: int | None, kind: str, prefix: str, suffix: str) -> None:
+    assert kind_of(benchmark(prefix + text + suffix, status)) == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("ModuleNotFoundError: No module named 'yaml'", "dependency_error"),
+        ("E: Unable to locate package libfoo-dev", "dependency_error"),
+        ("npm error code ERESOLVE", "dependency_error"),
+        ("FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory", "resource_exhaustion"),
+        ("write /var/lib/x: no space left on device", "resource_exhaustion"),
+        ("g++: fatal error: Killed signal terminated program cc1plus", "resource_exhaustion"),
+        ("curl: (6) Could not resolve host: mirror.example", "network_error"),
+        ("dial tcp 10.0.0.1:443: i/o timeout", "network_error"),
+        ("panic: test timed out after 10m0s", "timeout"),
+        ("The job has exceeded the maximum execution time of 60 minutes", "timeout"),
+        ("The self-hosted runner lost communication with the server.", "infrastructure_error"),
+        ("toomanyrequests: You have reached your pull limit", "infrastructure_error"),
+        ("main.c:3:5: error: use of undeclared identifier 'x'", "compilation_error"),
+        ("error[E0308]: mismatched types", "compilation_error"),
+        ("src/App.ts(3,1): error TS2304: Cannot find name 'foo'.", "compilation_error"),
+        ("prog: error: unrecognized arguments: --fast", "configuration_error"),
+        ("TOKEN: unbound variable", "configuration_error"),
+        ("E       AssertionError: 3 != 4", "assertion_failure"),
+        ("org.junit.ComparisonFailure: expected:<[a]> but was:<[b]>", "assertion_failure"),
+        ("ValueError: math domain error", "runtime_error"),
+        ("Segmentation fault (core dumped)", "runtime_error"),
+        ("java.lang.NullPointerException", "runtime_error"),
+        ("test_login failed once and passed on retry", "flaky_test"),
+    ],
+)
+@pytest.mark.parametrize(("prefix", "suffix"), ROUNDS)
+def test_what_tools_say_is_understood(text: str, kind: str, prefix: str, suffix: str) -> None:
+    if text.startswith("ValueError"):
+        prefix = prefix.replace("worker-3: ", "E   ")
+    assert kind_of(ci(prefix + text + suffix)) == kind
+
+
+@pytest.mark.parametrize(
+    ("origin", "text", "wanted"),
+    [
+        # The tool's summary hides the cause; the log around it would say.
+        (Origin.CI, "make: *** [Makefile:3: lint] Error 1", "compilation_error"),
+        # Words of a time-out inside an assertion's own text.
+        (Origin.CI, "AssertionError: expected the button to say 'session timeout'", "assertion_failure"),
+        (Origin.BENCHMARK, "the answer discusses rate limit design", "none"),
+    ],
+)
+@pytest.mark.xfail(reason="known wrong: phrases do not see context")
+def test_known_wrong_answers(origin: Origin, text: str, wanted: str) -> None:
+    assert kind_of(BOOK.classify(origin=origin, text=text)) == wanted
+
+
+def test_the_evidence_is_the_line_that_matched_verbatim() -> None:
+    hit = ci("İstanbul\n  first line\n   E: Unable to locate package Foo  \nlast")
+    assert hit is not None
+    assert hit.evidence == "E: Unable to locate package Foo"
+
+
+def test_fields_beside_the_text_are_seen_but_are_no_evidence() -> None:
+    by_code = benchmark("refused", code="insufficient_quota")
+    by_type = benchmark("oops", exception_type="RateLimitError")
+    assert (kind_of(by_code), kind_of(by_type)) == ("billing", "rate_limit")
+    assert by_code is not None
+    assert by_code.evidence == ""
+
+
+def test_a_text_that_says_nothing_is_left_to_the_ladder() -> None:
+    assert benchmark("hm") is None
+    assert ci("hm") is None
+    assert ci("") is None
+
+
+def test_an_exit_code_condition_holds_for_that_code_only() -> None:
+    rule = Rule(id="ci.own", kind="timeout", confidence=0.5, reason="Own.", exit_codes=frozenset({124}))
+    book = RuleBook({Origin.CI: [rule]})
+    assert kind_of(book.classify(origin=Origin.CI, text="x", exit_code=124)) == "timeout"
+    assert book.classify(origin=Origin.CI, text="x", exit_code=1) is None
+    assert book.classify(origin=Origin.BENCHMARK, text="x", exit_code=124) is None
+
+
+@settings(max_examples=100)
+@given(st.sampled_from(list(Origin)), st.text(max_size=200), st.sampled_from(["", "\nerror 429\n", "timed out", "İ\n"]))
+def test_evidence_is_always_a_part_of_the_text(origin: Origin, text: str, more: str) -> None:
+    text = text + more + text
+    hit = BOOK.classify(origin=origin, text=text)
+    assert hit is None or hit.evidence in text
