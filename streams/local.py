@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ from streams.sinks import sqlite
 FILE_NAME = "faultline.sqlite3"
 LOCK_NAME = "lock"
 BUSY_S = 10.0
+CHECKPOINT_PAGES = 8_000
+"""Pages of 4 KiB in the write-ahead log before it is folded into the file: ids are random, so pages gather there."""
+ROWS_BYTES_MAX = 32 * 1024 * 1024
+"""Table rows that are remembered in memory."""
 FORMAT = 1
 """Of the file; a newer one is refused."""
 
@@ -61,6 +66,7 @@ class Logged:
 
     offset: int
     at_ms: int
+    key: str
     value: bytes | None
 
 
@@ -77,7 +83,9 @@ class Log:
         try:
             self.db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
             self.db.execute("PRAGMA journal_mode=WAL")
-            self.db.execute("PRAGMA journal_size_limit=67108864")
+            self.db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+            self.db.execute(f"PRAGMA journal_size_limit={CHECKPOINT_PAGES * 4096 * 2}")
+            self.db.execute("PRAGMA cache_size=-65536")
             self.db.executescript(SCHEMA + sqlite.SCHEMA)
             known = self.db.execute("PRAGMA user_version").fetchone()[0]
             self.db.execute(f"PRAGMA user_version={FORMAT}")
@@ -151,11 +159,11 @@ class Log:
         out: list[Logged] = []
         size = 0
         cursor = self.db.execute(
-            "SELECT offset, at_ms, value FROM log WHERE topic = ? AND part = ? AND offset >= ? ORDER BY offset LIMIT ?",
+            "SELECT offset, at_ms, key, value FROM log WHERE topic = ? AND part = ? AND offset >= ? ORDER BY offset LIMIT ?",
             (topic.name, partition, start, records_max),
         )
-        for offset, at_ms, value in cursor:
-            out.append(Logged(offset, at_ms, value))
+        for offset, at_ms, key, value in cursor:
+            out.append(Logged(offset, at_ms, key, value))
             size += len(value or b"")
             if size >= bytes_max:
                 break
@@ -196,18 +204,26 @@ class Log:
 
 
 class RowTable(MutableMapping[str, bytes]):
-    """The rows as a mutable mapping. Changes stay in memory until `flush`, inside the caller's transaction."""
+    """The rows as a mutable mapping. Changes stay in memory until `flush`, inside the caller's transaction.
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    Rows that were read or written lately are remembered, up to `remembered_bytes_max`: nobody else writes them.
+    """
+
+    def __init__(self, db: sqlite3.Connection, *, remembered_bytes_max: int = ROWS_BYTES_MAX) -> None:
         self._db = db
         self._changed: dict[str, bytes | None] = {}
+        self._remembered: OrderedDict[str, bytes] = OrderedDict()
+        self._remembered_bytes = 0
+        self._remembered_bytes_max = remembered_bytes_max
 
     def __getitem__(self, key: str) -> bytes:
         if key in self._changed:
             value = self._changed[key]
-        else:
+        elif (value := self._remembered.get(key)) is None:
             row = self._db.execute("SELECT value FROM rows WHERE key = ?", (key,)).fetchone()
-            value = row[0] if row else None
+            if row:
+                value = row[0]
+                self._remember(key, row[0])
         if value is None:
             raise KeyError(key)
         return value
@@ -227,16 +243,22 @@ class RowTable(MutableMapping[str, bytes]):
         return count
 
     def flush(self) -> None:
-        """Write the changes."""
+        """Write the changes. If the transaction then fails, this table must not be used any more."""
         gone = [(key,) for key, value in self._changed.items() if value is None]
         kept = [(key, value) for key, value in self._changed.items() if value is not None]
         self._db.executemany("DELETE FROM rows WHERE key = ?", gone)
         self._db.executemany("INSERT INTO rows VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", kept)
+        for key, value in self._changed.items():
+            self._remembered_bytes -= len(self._remembered.pop(key, b""))
+            if value is not None:
+                self._remember(key, value)
         self._changed.clear()
 
-    def discard(self) -> None:
-        """Forget the changes."""
-        self._changed.clear()
+    def _remember(self, key: str, value: bytes) -> None:
+        self._remembered[key] = value
+        self._remembered_bytes += len(value)
+        while self._remembered_bytes > self._remembered_bytes_max:
+            self._remembered_bytes -= len(self._remembered.popitem(last=False)[1])
 
 
 def _locked(directory: Path) -> IO[str]:

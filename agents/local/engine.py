@@ -29,14 +29,15 @@ from streams.contract.failure import (
 from streams.contract.fold import FoldBatch
 from streams.contract.rollup import Rollup, Span
 from streams.contract.taxonomy import Taxonomy
+from streams.contract.telemetry import LogEvent
 from streams.contract.topics import Topic
 from streams.contract.verdict import Verdict
 from streams.contract.wire import classified_from_bytes, from_bytes, rejected_headers, to_bytes
 from streams.core.batch import Batcher
 from streams.core.fingerprint import Fingerprinter
-from streams.core.intake import FoldStage, Intake, RawRecord
+from streams.core.intake import FoldStage, Intake, RawRecord, Stretch
 from streams.core.partition import partition_of
-from streams.core.pipeline import Pipeline
+from streams.core.pipeline import Emission, Pipeline
 from streams.local import Entry, Log, RowTable
 from streams.sinks.sqlite import SqliteSink, count, forget
 
@@ -59,9 +60,10 @@ PASSING = (topics.FOLDED, topics.CLASSIFIED, topics.ROLLUPS)
 TICK_MS = 5_000
 TRIM_EVERY_MS = 60_000
 TRIM_ROWS_MAX = 5_000
-STEP_RECORDS_MAX = 64
-"""Records a step reads of one partition, so that a caller's append waits for one short step at most."""
-STEP_BYTES_MAX = 1024 * 1024
+STEP_RECORDS_MAX = 256
+"""Records a step reads of one partition, so that a caller's append waits for short steps only."""
+STEP_BYTES_MAX = 256 * 1024
+SINK_RECORDS_MAX = 2_000
 APPENDS_MAX = 256
 APPEND_BYTES_MAX = 8 * 1024 * 1024
 APPEND_AGE_S = 0.002
@@ -197,7 +199,7 @@ class Engine:
                 stages = _Stages(log, self._settings, self._rules, self._taxonomy, self._now_ms)
         except BaseException as error:
             self.failed = error
-            log_event.error("engine.failed", error=repr(error), exc_info=True)
+            log_event.error(LogEvent.ENGINE_FAILED, error=repr(error), exc_info=True)
             self.on_failed()
         finally:
             self._refuse_waiting()
@@ -219,7 +221,7 @@ class Engine:
                 stages.keep_time()
             except sqlite3.OperationalError as error:
                 log_event.error(
-                    "engine.write_failed", path=str(log.path), error=str(error), retry_after_s=RETRY_AFTER_S
+                    LogEvent.STAGE_WRITE_FAILED, path=str(log.path), error=str(error), retry_after_s=RETRY_AFTER_S
                 )
                 self._stopping.wait(RETRY_AFTER_S)
                 return False
@@ -255,7 +257,7 @@ class Engine:
                     for name, number in append.counted.items():
                         count(log.db, name, number)
         except sqlite3.OperationalError as error:
-            log_event.error("log.write_failed", path=str(log.path), error=str(error))
+            log_event.error(LogEvent.LOG_WRITE_FAILED, path=str(log.path), error=str(error))
             for append in appends:
                 self._backlog_bytes -= append.size
                 append.done.set_exception(LogFull(f"the log cannot be written ({error})", retry_after_s=RETRY_AFTER_S))
@@ -295,42 +297,41 @@ class _Stages:
 
     def fold(self) -> int:
         """Fold what came in. Returns the bytes read."""
-        size = 0
-        for topic in INPUTS:
-            for partition in range(self._settings.partitions):
-                size += self._fold(topic, partition)
+        waiting = self._waiting(FOLD, INPUTS)
+        if not waiting:
+            return 0
+        with self._log.transaction():
+            size = sum(self._fold(topic, partition, start) for topic, partition, start in waiting)
         return size
 
-    def _fold(self, topic: Topic, partition: int) -> int:
+    def _waiting(self, role: str, inputs: Sequence[Topic]) -> list[tuple[Topic, int, int]]:
+        """Topic, partition and next offset of what a role has not read to the end."""
+        found = []
+        for topic in inputs:
+            for partition in range(self._settings.partitions):
+                start = self._log.committed(role, topic, partition)
+                if start < self._log.end(topic, partition):
+                    found.append((topic, partition, start))
+        return found
+
+    def _fold(self, topic: Topic, partition: int, start: int) -> int:
         log, now_ms = self._log, self._now_ms()
-        start = log.committed(FOLD, topic, partition)
-        if start >= log.end(topic, partition):
-            return 0
         logged = log.read(topic, partition, start, records_max=STEP_RECORDS_MAX, bytes_max=STEP_BYTES_MAX)
         records = [RawRecord(r.offset, r.value, r.at_ms) for r in logged]
         end = records[-1].offset + 1
-        with log.transaction():
-            if topic is topics.VERDICTS:
-                intake = self._fold_stage.on_verdicts(
-                    records, topic=topic.name, partition=partition, start=start, end=end, at_ms=now_ms
-                )
-            else:
-                intake = self._fold_stage.on_failures(
-                    records,
-                    topic=topic.name,
-                    partition=partition,
-                    start=start,
-                    end=end,
-                    at_ms=now_ms,
-                    is_new=lambda failure_id: log.is_new(failure_id, now_ms),
-                )
-            log.append(self._outputs(intake, topic, partition), at_ms=now_ms)
-            for name, number in (("folded", intake.accepted), ("repeats", intake.repeats)):
-                if number:
-                    count(log.db, f"{name}|{topic.name}", number)
-            if intake.rejected:
-                count(log.db, f"rejected|{topic.name}", len(intake.rejected))
-            log.commit(FOLD, topic, partition, end)
+        place = Stretch(topic.name, partition, start, end)
+        if topic is topics.VERDICTS:
+            intake = self._fold_stage.on_verdicts(records, place, at_ms=now_ms)
+        else:
+            intake = self._fold_stage.on_failures(
+                records, place, at_ms=now_ms, is_new=lambda failure_id: log.is_new(failure_id, now_ms)
+            )
+        log.append(self._outputs(intake, topic, partition), at_ms=now_ms)
+        counted = {"folded": intake.accepted, "repeats": intake.repeats, "rejected": len(intake.rejected)}
+        for name, number in counted.items():
+            if number:
+                count(log.db, f"{name}|{topic.name}", number)
+        log.commit(FOLD, topic, partition, end)
         self._ticked_ms = now_ms
         return sum(len(record.value or b"") for record in records)
 
@@ -353,40 +354,42 @@ class _Stages:
         """Apply folds to the tables. Returns how many records were read."""
         number = 0
         log = self._log
-        for partition, pipeline in enumerate(self._pipelines):
-            start = log.committed(WORK, topics.FOLDED, partition)
-            if start >= log.end(topics.FOLDED, partition):
-                continue
-            records = log.read(topics.FOLDED, partition, start, records_max=STEP_RECORDS_MAX, bytes_max=STEP_BYTES_MAX)
-            with log.transaction():
-                entries = [
-                    Entry(emission.topic, partition, emission.key, to_bytes(emission.record))
-                    for record in records
-                    for emission in pipeline.on_batch(from_bytes(FoldBatch, record.value or b""), offset=record.offset)
-                ]
-                self._rows.flush()
+        waiting = self._waiting(WORK, (topics.FOLDED,))
+        if not waiting:
+            return 0
+        with log.transaction():
+            for topic, partition, start in waiting:
+                records = log.read(topic, partition, start, records_max=STEP_RECORDS_MAX, bytes_max=STEP_BYTES_MAX)
+                emissions: dict[object, Emission] = {}
+                for record in records:
+                    batch = from_bytes(FoldBatch, record.value or b"")
+                    for emission in self._pipelines[partition].on_batch(batch, offset=record.offset):
+                        # a rollup is a whole snapshot: of several in one step the last says all
+                        is_rollup = emission.topic is topics.ROLLUPS
+                        emissions[emission.key if is_rollup else len(emissions)] = emission
+                entries = (Entry(e.topic, partition, e.key, to_bytes(e.record)) for e in emissions.values())
                 log.append(entries, at_ms=self._now_ms())
-                log.commit(WORK, topics.FOLDED, partition, records[-1].offset + 1)
-            number += len(records)
+                log.commit(WORK, topic, partition, records[-1].offset + 1)
+                number += len(records)
+            self._rows.flush()
         return number
 
     def sink(self) -> int:
         """Write documents. Returns how many records were read."""
         number = 0
         log = self._log
-        for topic in SINK_INPUTS:
-            for partition in range(self._settings.partitions):
-                start = log.committed(SINK, topic, partition)
-                if start >= log.end(topic, partition):
-                    continue
-                logged = log.read(topic, partition, start, records_max=8 * STEP_RECORDS_MAX, bytes_max=STEP_BYTES_MAX)
-                values = (record.value or b"" for record in logged)
-                with log.transaction():
-                    if topic is topics.ROLLUPS:
-                        self._sink.write(from_bytes(Rollup, value) for value in values)
-                    else:
-                        self._sink.write(classified_from_bytes(value) for value in values)
-                    log.commit(SINK, topic, partition, logged[-1].offset + 1)
+        waiting = self._waiting(SINK, SINK_INPUTS)
+        if not waiting:
+            return 0
+        with log.transaction():
+            for topic, partition, start in waiting:
+                logged = log.read(topic, partition, start, records_max=SINK_RECORDS_MAX, bytes_max=STEP_BYTES_MAX)
+                if topic is topics.ROLLUPS:
+                    newest = {record.key: record for record in logged}
+                    self._sink.write(from_bytes(Rollup, record.value or b"") for record in newest.values())
+                else:
+                    self._sink.write(classified_from_bytes(record.value or b"") for record in logged)
+                log.commit(SINK, topic, partition, logged[-1].offset + 1)
                 number += len(logged)
         return number
 

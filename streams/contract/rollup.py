@@ -31,12 +31,16 @@ class Span(enum.StrEnum):
     @property
     def size_s(self) -> int:
         """Seconds of the window; 0 for a lifetime."""
-        return {"minute": 60, "hour": 3600, "lifetime": 0}[self.value]
+        return _SIZE_S[self]
 
     @property
     def keep_s(self) -> int:
         """How long the tables keep a window's row after its end; 0 for a lifetime, which is kept."""
-        return {"minute": 3 * 3600, "hour": 8 * 86_400, "lifetime": 0}[self.value]
+        return _KEEP_S[self]
+
+
+_SIZE_S = {Span.MINUTE: 60, Span.HOUR: 3600, Span.LIFETIME: 0}
+_KEEP_S = {Span.MINUTE: 3 * 3600, Span.HOUR: 8 * 86_400, Span.LIFETIME: 0}
 
 
 class Rollup(Struct, frozen=True, kw_only=True, omit_defaults=True):

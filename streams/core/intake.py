@@ -45,6 +45,21 @@ class RawRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of one source partition: offsets from `start` up to but not including `end`."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+
+    @property
+    def name(self) -> str:
+        """The id of the folds made of it."""
+        return f"{self.topic}/{self.partition}/{self.start}-{self.end - 1}"
+
+
+@dataclass(frozen=True, slots=True)
 class Rejection:
     """Bytes that are not what they should be, where they came from, and why."""
 
@@ -78,15 +93,12 @@ class FoldStage:
     def on_failures(
         self,
         records: Sequence[RawRecord],
+        place: Stretch,
         *,
-        topic: str,
-        partition: int,
-        start: int,
-        end: int,
         at_ms: int,
         is_new: Callable[[str], bool],
     ) -> Intake:
-        """Fold some records: offsets from `start` up to but not including `end` of one partition.
+        """Fold some records of one partition.
 
         `is_new` is asked once for each failure id, and answers whether it has not come before (also within this call).
         """
@@ -104,14 +116,12 @@ class FoldStage:
                 told.append(self.told(failure, received_at_ms=record.at_ms))
         out.accepted = len(told)
         folds: dict[int, list[Fold]] = {}
-        for fold in folds_of(told, fold_id=f"{topic}/{partition}/{start}-{end - 1}"):
+        for fold in folds_of(told, fold_id=place.name):
             folds.setdefault(partition_of(fold.fingerprint.value, self._partitions), []).append(fold)
-        out.batches = self._batches(folds, {}, topic, partition, start, end, at_ms)
+        out.batches = self._batches(folds, {}, place, at_ms)
         return out
 
-    def on_verdicts(
-        self, records: Sequence[RawRecord], *, topic: str, partition: int, start: int, end: int, at_ms: int
-    ) -> Intake:
+    def on_verdicts(self, records: Sequence[RawRecord], place: Stretch, *, at_ms: int) -> Intake:
         """Pass verdicts on to the tables that hold their fingerprints."""
         out = Intake()
         verdicts: dict[int, list[Verdict]] = {}
@@ -123,7 +133,7 @@ class FoldStage:
                 continue
             verdicts.setdefault(partition_of(verdict.fingerprint, self._partitions), []).append(verdict)
             out.accepted += 1
-        out.batches = self._batches({}, verdicts, topic, partition, start, end, at_ms)
+        out.batches = self._batches({}, verdicts, place, at_ms)
         return out
 
     def on_tick(self, *, topic: str, partition: int, at: int, at_ms: int) -> FoldBatch:
@@ -230,10 +240,7 @@ class FoldStage:
         self,
         folds: dict[int, list[Fold]],
         verdicts: dict[int, list[Verdict]],
-        topic: str,
-        partition: int,
-        start: int,
-        end: int,
+        place: Stretch,
         at_ms: int,
     ) -> list[tuple[int, FoldBatch]]:
         """At least one batch for every target: an empty one still carries the cursor."""
@@ -242,9 +249,9 @@ class FoldStage:
             chunks = list(_chunks(folds.get(target, ())))
             for number, chunk in enumerate(chunks):
                 batch = FoldBatch(
-                    topic=topic,
-                    partition=partition,
-                    cursor=Cursor(start, end, number, len(chunks)),
+                    topic=place.topic,
+                    partition=place.partition,
+                    cursor=Cursor(place.start, place.end, number, len(chunks)),
                     at_ms=at_ms,
                     folds=tuple(chunk),
                     verdicts=tuple(verdicts.get(target, ())) if number == 0 else (),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -20,7 +21,6 @@ from streams.contract.documents import (
 )
 from streams.contract.errors import MalformedRecord
 from streams.contract.rollup import Rollup, Span
-from streams.contract.verdict import Verdict
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -53,8 +53,36 @@ DOCUMENTS = "documents"
 SEARCH_CHARS_MAX = 4_000
 CHANGED_DOCUMENTS_PER_READ = 500
 
+_GROUP = (
+    "INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+    " kind = excluded.kind, family = excluded.family, source = excluded.source, confidence = excluded.confidence,"
+    " count = excluded.count, first_ms = excluded.first_ms, last_ms = excluded.last_ms,"
+    " row_version = excluded.row_version, search = excluded.search, body = excluded.body"
+    " WHERE excluded.row_version >= groups.row_version"
+)
+_ROLLUP = (
+    "INSERT INTO rollups VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = excluded.count,"
+    " row_version = excluded.row_version, body = excluded.body WHERE excluded.row_version >= rollups.row_version"
+)
+_WINDOW = (
+    "INSERT INTO windows VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = excluded.count,"
+    " row_version = excluded.row_version WHERE excluded.row_version >= windows.row_version"
+)
+
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.decode
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Rows that are to be written together."""
+
+    documents: list[tuple[object, ...]] = field(default_factory=list)
+    verdicts: list[tuple[object, ...]] = field(default_factory=list)
+    groups: list[tuple[object, ...]] = field(default_factory=list)
+    rollups: list[tuple[object, ...]] = field(default_factory=list)
+    windows: list[tuple[object, ...]] = field(default_factory=list)
+    received_ms: int = 0
 
 
 class SqliteSink:
@@ -66,52 +94,60 @@ class SqliteSink:
 
     def write(self, records: Iterable[Classified | VerdictChanged | Rollup]) -> None:
         """Bring the documents of these records up to date. Older news than a document already has is passed over."""
-        new = last_ms = 0
-        windows: list[tuple[object, ...]] = []
+        pending = _Pending()
+        written = 0
         for record in records:
             match record:
                 case Classified():
-                    new += self._classified(record)
-                    last_ms = max(last_ms, *(member.failure.received_at_ms or 0 for member in record.fold.members))
+                    self._classified(record, pending)
                 case VerdictChanged():
+                    written += self._flush(pending)  # the documents before it are those it changes
+                    pending = _Pending()
                     self._changed(record)
+                case Rollup() if record.span is not Span.LIFETIME:
+                    start, key = record.window_start_ms, record.fingerprint
+                    pending.windows.append((record.span.value, start, key, record.count, record.row_version))
+                case Rollup() if record.where is None:
+                    pending.groups.append(_group_row(record))
                 case Rollup():
-                    if record.span is not Span.LIFETIME:
-                        start, key = record.window_start_ms, record.fingerprint
-                        windows.append((record.span.value, start, key, record.count, record.row_version))
-                    elif record.where is None:
-                        self._group(record)
-                    else:
-                        self._rollup(record)
-        self._db.executemany(
-            "INSERT INTO windows VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = excluded.count,"
-            " row_version = excluded.row_version WHERE excluded.row_version >= windows.row_version",
-            windows,
-        )
+                    pending.rollups.append(_rollup_row(record, record.where))
+        written += self._flush(pending)
         count(self._db, REVISION, 1)
-        if new:
-            count(self._db, DOCUMENTS, new)
-            self._db.execute(
-                "INSERT INTO counters VALUES (?, ?) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
-                (LAST_RECEIVED, last_ms),
-            )
+        if written:
+            count(self._db, DOCUMENTS, written)
 
-    def _classified(self, record: Classified) -> int:
-        """Returns how many documents are new."""
+    def _classified(self, record: Classified, pending: _Pending) -> None:
         collection = COLLECTIONS[record.fold.origin]
         fingerprint = record.fold.fingerprint.value
-        members = {member.failure.id: member.failure.occurred_at_ms for member in record.fold.members}
-        rows = [
-            (collection, name, fingerprint, members[name], record.verdict_version, _encode(document))
-            for name, document in failure_documents(record, primary_is_kind=self._primary_is_kind)
-        ]
+        documents = failure_documents(record, primary_is_kind=self._primary_is_kind)
+        for member, (name, document) in zip(record.fold.members, documents, strict=True):
+            at_ms = member.failure.occurred_at_ms
+            row = (collection, name, fingerprint, at_ms, record.verdict_version, _encode(document))
+            pending.documents.append(row)
+            pending.received_ms = max(pending.received_ms, member.failure.received_at_ms or 0)
+        pending.verdicts.append((fingerprint, record.verdict_version, _encode(record.verdict)))
+
+    def _flush(self, pending: _Pending) -> int:
+        """Write what is pending. Returns how many documents are new."""
         before = self._db.total_changes
-        self._db.executemany("INSERT OR IGNORE INTO documents VALUES (?, ?, ?, ?, ?, ?)", rows)
-        self._remember(fingerprint, record.verdict_version, record.verdict)
-        return self._db.total_changes - before
+        self._db.executemany("INSERT OR IGNORE INTO documents VALUES (?, ?, ?, ?, ?, ?)", pending.documents)
+        written = self._db.total_changes - before
+        self._db.executemany("INSERT OR IGNORE INTO verdicts VALUES (?, ?, ?)", pending.verdicts)
+        self._db.executemany(_GROUP, pending.groups)
+        self._db.executemany(_ROLLUP, pending.rollups)
+        self._db.executemany(_WINDOW, pending.windows)
+        if pending.received_ms:
+            self._db.execute(
+                "INSERT INTO counters VALUES (?, ?) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+                (LAST_RECEIVED, pending.received_ms),
+            )
+        return written
 
     def _changed(self, record: VerdictChanged) -> None:
-        self._remember(record.fingerprint, record.verdict_version, record.verdict)
+        self._db.execute(
+            "INSERT OR IGNORE INTO verdicts VALUES (?, ?, ?)",
+            (record.fingerprint, record.verdict_version, _encode(record.verdict)),
+        )
         while True:
             rows = self._db.execute(
                 "SELECT collection, id, body FROM documents WHERE fingerprint = ? AND verdict_version < ? LIMIT ?",
@@ -129,51 +165,31 @@ class SqliteSink:
                 "UPDATE documents SET verdict_version = ?, body = ? WHERE collection = ? AND id = ?", changed
             )
 
-    def _remember(self, fingerprint: str, version: int, verdict: Verdict) -> None:
-        self._db.execute("INSERT OR IGNORE INTO verdicts VALUES (?, ?, ?)", (fingerprint, version, _encode(verdict)))
 
-    def _group(self, record: Rollup) -> None:
-        verdict, parts = record.verdict, record.parts
-        if verdict is None or parts is None:
-            raise MalformedRecord("the row that counts all carries its verdict and its fingerprint", place=record.key)
-        search = "\n".join((record.fingerprint, parts.template, *(sample.text for sample in record.samples)))
-        self._db.execute(
-            "INSERT INTO groups VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-            " kind = excluded.kind, family = excluded.family, source = excluded.source,"
-            " confidence = excluded.confidence, count = excluded.count, first_ms = excluded.first_ms,"
-            " last_ms = excluded.last_ms, row_version = excluded.row_version, search = excluded.search,"
-            " body = excluded.body WHERE excluded.row_version >= groups.row_version",
-            (
-                record.fingerprint,
-                record.origin.value,
-                verdict.kind,
-                verdict.family,
-                verdict.source.value,
-                verdict.confidence,
-                record.count,
-                record.first_at_ms,
-                record.last_at_ms,
-                record.row_version,
-                search[:SEARCH_CHARS_MAX].casefold(),
-                _encode(record),
-            ),
-        )
+def _group_row(record: Rollup) -> tuple[object, ...]:
+    verdict, parts = record.verdict, record.parts
+    if verdict is None or parts is None:
+        raise MalformedRecord("the row that counts all carries its verdict and its fingerprint", place=record.key)
+    search = "\n".join((record.fingerprint, parts.template, *(sample.text for sample in record.samples)))
+    return (
+        record.fingerprint,
+        record.origin.value,
+        verdict.kind,
+        verdict.family,
+        verdict.source.value,
+        verdict.confidence,
+        record.count,
+        record.first_at_ms,
+        record.last_at_ms,
+        record.row_version,
+        search[:SEARCH_CHARS_MAX].casefold(),
+        _encode(record),
+    )
 
-    def _rollup(self, record: Rollup) -> None:
-        names = record.where or ("", "", "")
-        self._db.execute(
-            "INSERT INTO rollups VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = excluded.count,"
-            " row_version = excluded.row_version, body = excluded.body"
-            " WHERE excluded.row_version >= rollups.row_version",
-            (
-                record.key,
-                record.fingerprint,
-                *names,
-                record.count,
-                record.row_version,
-                _encode(rollup_document(record)),
-            ),
-        )
+
+def _rollup_row(record: Rollup, where: tuple[str, str, str]) -> tuple[object, ...]:
+    body = _encode(rollup_document(record))
+    return record.key, record.fingerprint, *where, record.count, record.row_version, body
 
 
 def count(connection: sqlite3.Connection, name: str, more: int) -> None:

@@ -1,0 +1,63 @@
+"""Every metric and every log event, with unit and meaning. A name that is not here is not exported.
+
+Naming: `faultline_<noun>_<unit>[_total]`, base units, no label that holds text from outside.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. `kind` is `counter` or `gauge`."""
+
+    name: str
+    kind: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+ACCEPTED: Final = Metric(
+    "faultline_failures_accepted_total", "counter", "Failures acknowledged to whoever sent them.", ("topic",)
+)
+FOLDED: Final = Metric(
+    "faultline_failures_folded_total", "counter", "Failures read, fingerprinted and folded.", ("topic",)
+)
+REPEATS: Final = Metric(
+    "faultline_failures_repeated_total", "counter", "Failures dropped because their id had come before.", ("topic",)
+)
+REJECTED: Final = Metric(
+    "faultline_failures_rejected_total", "counter", "Records and parts of records that could not be read.", ("topic",)
+)
+DOCUMENTS: Final = Metric("faultline_documents_written_total", "counter", "Documents of failures written.")
+GROUPS: Final = Metric("faultline_groups", "gauge", "Fingerprints that the store knows.")
+LAG: Final = Metric(
+    "faultline_log_lag_records", "gauge", "Records of a topic that a role has not read yet.", ("role", "topic")
+)
+LAST_FAILURE: Final = Metric(
+    "faultline_last_failure_timestamp_seconds", "gauge", "When the newest failure arrived, seconds since the epoch."
+)
+BUILD_INFO: Final = Metric("faultline_build_info", "gauge", "Always 1; the version is in the label.", ("version",))
+
+METRICS: Final = (ACCEPTED, FOLDED, REPEATS, REJECTED, DOCUMENTS, GROUPS, LAG, LAST_FAILURE, BUILD_INFO)
+
+
+class LogEvent(enum.StrEnum):
+    """Names of log lines. Fields beside them are named in the comment."""
+
+    STARTED = "server.started"
+    """url, data, version"""
+    STOPPING = "server.stopping"
+    """signal"""
+    STOPPED = "server.stopped"
+    ENGINE_FAILED = "engine.failed"
+    """error: the process ends, and goes on from its last commits when it is started again"""
+    STAGE_WRITE_FAILED = "engine.write_failed"
+    """path, error, retry_after_s: a stage could not commit; it begins again from its last commit"""
+    LOG_WRITE_FAILED = "log.write_failed"
+    """path, error: appends were refused, their senders were told"""
+    DEMO_FAILED = "demo.failed"
+    """exit_code: the sample input could not be made"""

@@ -1,0 +1,183 @@
+"""kill -9 under load, and nothing is lost, doubled or different.
+
+The checker reads the client's own ledger and the raw documents of the file, never a counter of ours.
+Short form by default; `make chaos` sets FAULTLINE_CHAOS_KILLS and FAULTLINE_CHAOS_FAILURES for the long one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from suites.load import Client, batches, load
+
+KILLS = int(os.environ.get("FAULTLINE_CHAOS_KILLS", "4"))
+FAILURES = int(os.environ.get("FAULTLINE_CHAOS_FAILURES", "2000"))
+FINGERPRINTS = min(300, FAILURES // 5)
+SEED = int(os.environ.get("FAULTLINE_CHAOS_SEED", "20261121"))
+DRAIN_S = 90
+ARRIVAL = {
+    "b_is_duplicate",
+    "l_occurrence_count",
+    "l_verdict_version",
+    "verdict_version",
+    "received_at",
+    "ts_received_at",
+    "row_version",
+}
+"""Fields that tell of the arrival itself."""
+
+
+class Server:
+    """`faultline run` as a process, started anew after each kill."""
+
+    def __init__(self, data: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.data = data
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        log = (self.data.parent / f"{self.data.name}.log").open("ab")
+        command = [sys.executable, "-m", "agents.cli", "run", "--data", str(self.data), "--port", str(self.port)]
+        self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        log.close()
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(15)
+
+    def said(self) -> str:
+        return (self.data.parent / f"{self.data.name}.log").read_text(errors="replace")[-3000:]
+
+
+def raw(data: Path, statement: str) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(f"{(data / 'faultline.sqlite3').as_uri()}?mode=ro", uri=True, timeout=10)
+    try:
+        return connection.execute(statement).fetchall()
+    finally:
+        connection.close()
+
+
+def drained(server: Server, expected: int) -> None:
+    """Wait until every stage has read its input to the end, by the log itself."""
+    lag = (
+        "SELECT count(*) FROM heads h WHERE h.topic NOT IN ('failures.rejected.v1', 'fingerprints.unseen.v1') AND"
+        " h.next > coalesce((SELECT o.offset FROM offsets o WHERE o.topic = h.topic AND o.part = h.part), 0)"
+    )
+    until = time.monotonic() + DRAIN_S
+    while time.monotonic() < until:
+        if raw(server.data, "SELECT count(*) FROM documents")[0][0] >= expected and raw(server.data, lag)[0][0] == 0:
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"not drained within {DRAIN_S} s: {server.said()}")
+
+
+def run(data: Path, *, kills: int) -> tuple[Client, int]:
+    """Send the load while the server is killed `kills` times at random moments."""
+    server = Server(data)
+    server.start()
+    client = Client(server.port)
+    rnd = random.Random(SEED)
+    done = threading.Event()
+    killed = 0
+    errors: list[BaseException] = []
+
+    def send() -> None:
+        try:
+            start_ms = 60_000 * (int(time.time()) // 60) - 2 * 3_600_000 if not START_MS else START_MS[0]
+            START_MS[:] = [start_ms]
+            for batch in batches(load(failures=FAILURES, fingerprints=FINGERPRINTS, seed=SEED, start_ms=start_ms)):
+                client.send(batch)
+        except BaseException as error:  # handed to the test below
+            errors.append(error)
+        finally:
+            done.set()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        while killed < kills:
+            time.sleep(rnd.uniform(0.3, 2.5))
+            server.kill()
+            killed += 1
+            server.start()
+        thread.join(300)
+        if errors:
+            raise AssertionError(server.said()) from errors[0]
+        drained(server, len(client.ledger))
+        assert server.stop() == 0, server.said()
+    finally:
+        if server.process is not None and server.process.poll() is None:
+            server.process.kill()
+        done.wait(5)
+    return client, killed
+
+
+START_MS: list[int] = []
+"""The time the load begins, shared by both runs so that their failures are the same."""
+
+
+def documents(data: Path) -> dict[str, dict[str, Any]]:
+    rows = raw(data, "SELECT id, body FROM documents")
+    found = {name: {k: v for k, v in json.loads(body).items() if k not in ARRIVAL} for name, body in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def rollups(data: Path) -> dict[str, dict[str, Any]]:
+    return {
+        name: {k: v for k, v in json.loads(body).items() if k not in ARRIVAL}
+        for name, body in raw(data, "SELECT id, body FROM rollups")
+    }
+
+
+@pytest.mark.timeout(900)
+def test_nothing_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> None:
+    client, killed = run(tmp_path / "killed", kills=KILLS)
+    calm, _ = run(tmp_path / "calm", kills=0)
+    assert killed == KILLS
+    assert len(client.ledger) == FAILURES == len(calm.ledger)
+
+    stored = documents(tmp_path / "killed")
+    assert set(stored) == set(client.ledger), "every acknowledged failure has its document, and no other has one"
+    assert stored == documents(tmp_path / "calm")
+
+    problem_of: dict[str, set[int]] = {}
+    for name, told in client.ledger.items():
+        document = stored[name]
+        problem_of.setdefault(document.get("s_fingerprint") or document["fault_fingerprint"], set()).add(told.problem)
+    assert all(len(found) == 1 for found in problem_of.values()), "no two problems share a fingerprint"
+
+    truth = Counter(doc.get("s_fingerprint") or doc["fault_fingerprint"] for doc in stored.values())
+    groups = dict(raw(tmp_path / "killed", "SELECT fingerprint, count FROM groups"))
+    assert groups == dict(truth)
+    assert rollups(tmp_path / "killed") == rollups(tmp_path / "calm")
+    for span in ("minute", "hour"):
+        counted = dict(
+            raw(
+                tmp_path / "killed",
+                f"SELECT fingerprint, sum(count) FROM windows WHERE span = '{span}' GROUP BY fingerprint",
+            )
+        )
+        assert counted == dict(truth), span
+    print(f"{killed} kills, {client.retries} retries, {len(stored)} documents, {len(groups)} groups")
