@@ -1,0 +1,63 @@
+"""What the caller is told: every item accepted or refused by name, every fault with its place and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True, eq=False)
+class Refusal(Exception):
+    """The request as a whole is refused; nothing of it was taken."""
+
+    status: int
+    error: str
+    place: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    more: Json = field(default_factory=dict)
+    """Further fields of the answer."""
+
+    def __str__(self) -> str:
+        return self.error
+
+    def answer(self) -> Response:
+        """As a response."""
+        told: Json = {"error": self.error}
+        if self.place:
+            told["place"] = self.place
+        return answer(self.status, told | self.more, headers=self.headers)
+
+
+def over_limit(name: str, value: int, *, what: str) -> Refusal:
+    """413, naming the limit."""
+    told = f"{what} is over the limit {name} = {value}; send it in parts"
+    return Refusal(413, told, more={"limit": name, "limit_value": value})
+
+
+def later(error: str, *, status: int, after_s: float, more: Json | None = None) -> Refusal:
+    """Try again after so many seconds (rounded up, at least one)."""
+    seconds = max(1, -int(-after_s // 1))
+    return Refusal(status, error, headers={"Retry-After": str(seconds)}, more=more or {})
+
+
+def answer(status: int, body: Json, *, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON response that no cache keeps."""
+    return Response(
+        msgspec.json.encode(body) + b"\n",
+        status_code=status,
+        headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} | dict(headers or {}),
+        media_type="application/json",
+    )
+
+
+def status_of(*, accepted: int, refused: int) -> int:
+    """200 when all was accepted, 207 when some, 400 when none."""
+    if not refused:
+        return 200
+    return 207 if accepted else 400

@@ -1,0 +1,281 @@
+"""The routes of the gateway. Each answers only after the publisher returned, so what was answered is kept.
+
+Answers of the three ways in: `{"accepted": n, "refused": m, "items": [...]}` with status 200 when all was accepted,
+207 when some, 400 when none. An item is `{"index", "id"}`, or `{"index", "error", "place"}` with the line or byte of the
+fault. A request refused as a whole is answered `{"error"}`: 403 host or origin, 408 too slow, 413 over a limit (named),
+415 type or encoding, 429 the log is full, 503 the log is away or too many requests; the last two say when to try again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import anyio.to_thread
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from streams.contract.errors import LogFull, MalformedRecord, SinkUnavailable, UnreadableInput
+from streams.contract.failure import Ci, Failure
+from streams.contract.taxonomy import Taxonomy
+from streams.gateway.admission import Item, admitted
+from streams.gateway.answers import Json, Refusal, answer, later, over_limit, status_of
+from streams.gateway.body import drain, read_bytes, spooled
+from streams.gateway.guard import Guard
+from streams.gateway.limits import Limits
+from streams.gateway.pieces import EVENT_TYPES, pieces_of
+from streams.gateway.publisher import Publisher
+from streams.gateway.reports import context_of, taken
+from streams.gateway.verdicts import verdict_of
+from streams.producers import junit
+
+BUSY_RETRY_S = 1.0
+"""After so long a request that found all places taken may come again."""
+INLINE_BYTES_MAX = 64 * 1024
+"""A body up to this size is read in the event loop; a larger one in a thread, so that the loop stays live."""
+KEY_CHARS_MAX = 200
+_RAW_TYPES = frozenset({"", "application/octet-stream", "application/x-www-form-urlencoded"})
+"""What clients say of a body that they know nothing of; `curl --data-binary` says the last."""
+_XML_TYPES = frozenset({"application/xml", "text/xml"}) | _RAW_TYPES
+_LOG_TYPES = frozenset({"text/plain"}) | _RAW_TYPES
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def always_ready() -> str:
+    """Nothing to wait for."""
+    return ""
+
+
+def gateway_routes(
+    publisher: Publisher,
+    *,
+    now_ms: Callable[[], int],
+    new_run_id: Callable[[], str],
+    taxonomy: Taxonomy,
+    limits: Limits | None = None,
+    allowed_hosts: Collection[str] = (),
+    ready: Callable[[], str] = always_ready,
+) -> list[BaseRoute]:
+    """Routes to mount in an application.
+
+    `now_ms`: the time, in milliseconds since 1970. `new_run_id`: a key that was never given before.
+    `allowed_hosts`: host names besides the loopback ones under which callers may reach this (`*`: all).
+    `ready`: what the application still waits for; empty text when it can take failures.
+    """
+    gateway = _Gateway(publisher, now_ms, new_run_id, taxonomy, limits or Limits(), ready)
+    guard = [Middleware(Guard, allowed_hosts=tuple(allowed_hosts))]
+    posts = {"events": gateway.events, "junit": gateway.junit, "logs": gateway.logs, "verdicts": gateway.verdicts}
+    return [
+        *(
+            Route(f"/v1/{name}", gateway.guarded(way), methods=["POST"], name=name, middleware=guard)
+            for name, way in posts.items()
+        ),
+        Route("/healthz", gateway.healthz, name="healthz", middleware=guard),
+        Route("/readyz", gateway.readyz, name="readyz", middleware=guard),
+    ]
+
+
+@dataclass(slots=True)
+class _Gateway:
+    publisher: Publisher
+    now_ms: Callable[[], int]
+    new_run_id: Callable[[], str]
+    taxonomy: Taxonomy
+    limits: Limits
+    ready: Callable[[], str]
+    at_work: int = 0
+
+    def guarded(self, way: Endpoint) -> Endpoint:
+        """The endpoint with its errors made answers, among at most `requests_max` at a time."""
+
+        async def endpoint(request: Request) -> Response:
+            if self.at_work >= self.limits.requests_max:
+                told = f"{self.limits.requests_max} requests are at work (requests_max)"
+                return later(told, status=503, after_s=BUSY_RETRY_S).answer()
+            self.at_work += 1
+            try:
+                return await way(request)
+            except Refusal as refusal:
+                await drain(request)
+                return refusal.answer()
+            except LogFull as error:
+                return later(str(error), status=429, after_s=error.retry_after_s).answer()
+            except SinkUnavailable as error:
+                return later(str(error), status=503, after_s=error.retry_after_s).answer()
+            except ClientDisconnect:
+                return Response(status_code=400)  # nobody is there to read it
+            finally:
+                self.at_work -= 1
+
+        return endpoint
+
+    async def healthz(self, _: Request) -> Response:
+        return answer(200, {"status": "alive"})
+
+    async def readyz(self, _: Request) -> Response:
+        waiting = self.ready()
+        return later(waiting, status=503, after_s=1).answer() if waiting else answer(200, {"status": "ready"})
+
+    async def events(self, request: Request) -> Response:
+        kind = _content_type(request, EVENT_TYPES, "-H 'Content-Type: application/json' or application/x-ndjson")
+        key, _ = self._key(request)
+        body = await read_bytes(request, limit="events_bytes_max", limits=self.limits)
+        now_ms = self.now_ms()
+
+        def read() -> list[Item]:
+            pieces = pieces_of(body, kind)
+            if len(pieces) > self.limits.items_max:
+                raise over_limit("items_max", self.limits.items_max, what=f"a request of {len(pieces)} events")
+            return list(admitted(pieces, now_ms=now_ms, request_key=key))
+
+        items = read() if len(body) <= INLINE_BYTES_MAX else await anyio.to_thread.run_sync(read)
+        kept = [item.failure for item in items if item.failure is not None]
+        refused = [item for item in items if item.error is not None]
+        if kept:
+            await self.publisher.publish(kept)
+        told: Json = {"accepted": len(kept), "refused": len(refused)}
+        told["items"] = [_told(index, item) for index, item in enumerate(items)]
+        if refused:
+            told |= await self._reject([(item.piece.data, item.error) for item in refused if item.error is not None])
+        return answer(status_of(accepted=len(kept), refused=len(refused)), told)
+
+    async def junit(self, request: Request) -> Response:
+        _content_type(request, _XML_TYPES, "--data-binary @report.xml -H 'Content-Type: application/xml'")
+        context, is_given = self._context(request)
+        async with spooled(request, limit="junit_bytes_max", limits=self.limits) as file:
+            reading = junit.read_junit(file)
+            now_ms = self.now_ms()
+            report = _Report(self, context, is_run_given=is_given, now_ms=now_ms)
+            try:
+                await report.publish(iter(junit.failures(reading, context, occurred_at_ms=now_ms)))
+            except UnreadableInput as error:
+                return await self._unreadable(file, error)
+            notes = reading.notes
+            if not reading.cases and any(note.startswith("no test case found") for note in notes):
+                return await self._unreadable(file, UnreadableInput("; ".join(notes)))
+        return report.answer({"cases": reading.cases, "flakes": reading.flakes, "notes": list(notes)})
+
+    async def logs(self, _: Request) -> Response:
+        raise Refusal(501, "job logs are not read here yet")
+
+    async def verdicts(self, request: Request) -> Response:
+        _content_type(request, frozenset({"", "application/json"}), "-H 'Content-Type: application/json'")
+        body = await read_bytes(request, limit="verdict_bytes_max", limits=self.limits)
+        try:
+            verdict = verdict_of(body, taxonomy=self.taxonomy, now_ms=self.now_ms())
+        except MalformedRecord as error:
+            raise Refusal(400, error.reason, place=error.place) from error
+        await self.publisher.decide(verdict)
+        return answer(200, {"fingerprint": verdict.fingerprint, "kind": verdict.kind, "family": verdict.family})
+
+    def _key(self, request: Request) -> tuple[str, bool]:
+        """The request's key, and whether the caller gave it."""
+        key = request.headers.get("idempotency-key", "").strip()
+        if len(key) > KEY_CHARS_MAX or not (key.isascii() and key.isprintable()):
+            told = f"an Idempotency-Key has at most {KEY_CHARS_MAX} printable characters of ASCII"
+            raise Refusal(400, told, place="header Idempotency-Key")
+        return (key, True) if key else (self.new_run_id(), False)
+
+    def _context(self, request: Request) -> tuple[Ci, bool]:
+        """Where a report ran, and whether the caller named the run."""
+        key, is_given = self._key(request)
+        context = context_of(request.query_params, request.headers, request_key=key)
+        return context, is_given or context.run_id != key
+
+    async def _reject(self, refused: Sequence[tuple[bytes, MalformedRecord]]) -> Json:
+        """Keep the first refused pieces to be looked at. The answer must go out even if they cannot be kept."""
+        kept = [(data, error) for data, error in refused if data.strip()][: self.limits.rejects_max]
+        try:
+            for data, error in kept:
+                await self.publisher.reject(data[: self.limits.reject_bytes_max], error, place=error.place)
+        except (LogFull, SinkUnavailable) as error:
+            return {"note": f"what was refused is named here only, it could not be kept: {error}"}
+        return {}
+
+    async def _unreadable(self, file: BinaryIO, error: UnreadableInput) -> Response:
+        """The body is not of its format."""
+        file.seek(0)
+        fault = MalformedRecord(str(error))
+        note = await self._reject([(file.read(self.limits.reject_bytes_max), fault)])
+        return answer(400, {"accepted": 0, "refused": 1, "items": [{"index": 0, "error": str(error)}]} | note)
+
+
+class _Report:
+    """The failures of one report on their way to the publisher."""
+
+    def __init__(self, gateway: _Gateway, context: Ci, *, is_run_given: bool, now_ms: int) -> None:
+        self._gateway = gateway
+        self._context = context
+        self._is_run_given = is_run_given
+        self._now_ms = now_ms
+        self._items: list[Json] = []
+        self._count = 0
+
+    async def publish(self, found: Iterator[Failure]) -> None:
+        """All failures, in as few calls as their size allows.
+
+        Raises: Refusal (429, 503) saying how many were kept before the log refused the next, and the key to go on with.
+        """
+        while batch := await anyio.to_thread.run_sync(lambda: taken(found, now_ms=self._now_ms)):
+            try:
+                await self._gateway.publisher.publish(batch)
+            except (LogFull, SinkUnavailable) as error:
+                if not self._count:
+                    raise
+                status = 429 if isinstance(error, LogFull) else 503
+                more: Json = {"accepted": self._count} | self._run()
+                told = f"{error}; send the report again with its run id, and nothing is counted twice"
+                raise later(told, status=status, after_s=error.retry_after_s, more=more) from error
+            self._count += len(batch)
+            for failure in batch[: max(0, self._gateway.limits.answer_items_max - len(self._items))]:
+                self._items.append(_place_of(len(self._items), failure))
+
+    def answer(self, more: Json) -> Response:
+        told: Json = {"accepted": self._count, "refused": 0, "items": self._items}
+        if left_out := self._count - len(self._items):
+            told["items_left_out"] = left_out
+        return answer(200, told | self._run() | {name: value for name, value in more.items() if value or value == 0})
+
+    def _run(self) -> Json:
+        """The run id that the gateway made, to be given as `run_id` or Idempotency-Key with a retry."""
+        return {} if self._is_run_given else {"run_id": self._context.run_id}
+
+
+def _content_type(request: Request, known: Collection[str], advice: str) -> str:
+    """The request's content type, without parameters. Raises: Refusal (415)."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in known:
+        raise Refusal(415, f"Content-Type {kind[:100]!r} is not read here; send it with {advice}")
+    return kind
+
+
+def _told(index: int, item: Item) -> Json:
+    told: Json = {"index": index}
+    if item.failure is not None:
+        told["id"] = item.failure.id
+        if item.failure.truncated:
+            told["truncated"] = [mark.field for mark in item.failure.truncated]
+    elif item.error is not None:
+        told |= {"error": item.error.reason, "place": item.error.place}
+    for name, value in (("line", item.piece.line), ("byte", item.byte), ("notes", list(item.notes) or None)):
+        if value is not None:
+            told[name] = value
+    return told
+
+
+def _place_of(index: int, failure: Failure) -> Json:
+    """One failure of a report: which test, or which lines of the log."""
+    told: Json = {"index": index, "id": failure.id}
+    ci = failure.ci or Ci()
+    if ci.test_name:
+        told["test"] = f"{ci.test_class}::{ci.test_name}" if ci.test_class else ci.test_name
+    if ci.log_lines is not None:
+        told["lines"] = list(ci.log_lines)
+        told["message"] = failure.message.partition("\n")[0][:200]
+    if failure.truncated:
+        told["truncated"] = [mark.field for mark in failure.truncated]
+    return told

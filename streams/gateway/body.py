@@ -1,0 +1,149 @@
+"""The bytes of a request: within a size on the wire, a size inflated, and a time. Memory stays bounded on any input.
+
+A body is read piece by piece; gzip is inflated piece by piece with a running count, so that a bomb is refused when it
+passes the limit, not after it was inflated.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
+
+import anyio
+import anyio.to_thread
+from starlette.requests import Request
+
+from streams.gateway.answers import Refusal, over_limit
+from streams.gateway.limits import Limits
+
+INFLATE_BYTES = 256 * 1024
+"""Inflated at a time."""
+MEMBERS_MAX = 10_000
+"""Gzip members of one body; each costs a copy of what follows it."""
+DRAIN_BYTES_MAX = 64 * 1024 * 1024
+DRAIN_SECONDS_MAX = 5.0
+_GZIP_BITS = 31
+
+
+class Inflater:
+    """gzip -> bytes, a little at a time. Members one after another are one body, as gzip has it."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(_GZIP_BITS)
+        self._members = 1
+        self._begun = False
+
+    def inflate(self, data: bytes) -> Iterator[bytes]:
+        """What `data` holds, at most INFLATE_BYTES at a time. Raises: Refusal (400) when it is not gzip."""
+        while data:
+            if self._member.eof:
+                self._next_member()
+            try:
+                out = self._member.decompress(data, INFLATE_BYTES)
+            except zlib.error as error:
+                raise Refusal(400, f"the body is not gzip, though Content-Encoding says so ({error})") from error
+            self._begun = True
+            if out:
+                yield out
+            data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+            if not data and not self._member.eof and len(out) == INFLATE_BYTES:
+                # The input is used up, and more may still be inside.
+                while out := self._member.decompress(b"", INFLATE_BYTES):
+                    yield out
+
+    def end(self) -> None:
+        """The body is over. Raises: Refusal (400) when the gzip stream is not."""
+        if self._begun and not self._member.eof:
+            raise Refusal(400, "the gzip body is cut off before its end")
+
+    def _next_member(self) -> None:
+        self._members += 1
+        if self._members > MEMBERS_MAX:
+            raise Refusal(400, f"more than {MEMBERS_MAX} gzip members in one body")
+        self._member = zlib.decompressobj(_GZIP_BITS)
+
+
+async def _read(request: Request, *, limit: str, limits: Limits) -> AsyncIterator[bytes]:
+    """The inflated body in pieces. `limit` is the field of `limits` that bounds it."""
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"identity", "", "gzip", "x-gzip"}:
+        told = f"Content-Encoding {encoding[:40]!r} is not read here; send gzip, or the body as it is"
+        raise Refusal(415, told, headers={"Accept-Encoding": "gzip"})
+    bytes_max: int = getattr(limits, limit)
+    too_large = over_limit(limit, bytes_max, what="the body")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared[:20]) > bytes_max:
+        raise too_large
+    inflater = None if encoding in {"identity", ""} else Inflater()
+    wire = inflated = 0
+    async for chunk in request.stream():
+        wire += len(chunk)
+        if wire > bytes_max:
+            raise too_large
+        if inflater is None:
+            if chunk:
+                yield chunk
+            continue
+        pieces = inflater.inflate(chunk)
+        while piece := await anyio.to_thread.run_sync(next, pieces, b""):
+            inflated += len(piece)
+            if inflated > bytes_max:
+                raise too_large
+            if inflated > limits.ratio_free_bytes and inflated > limits.inflated_ratio_max * wire:
+                raise over_limit("inflated_ratio_max", limits.inflated_ratio_max, what="the inflated body")
+            yield piece
+    if inflater is not None:
+        inflater.end()
+
+
+async def read_bytes(request: Request, *, limit: str, limits: Limits) -> bytes:
+    """The whole body in memory. Raises: Refusal (400, 408, 413, 415); ClientDisconnect."""
+    out = bytearray()
+    try:
+        with anyio.fail_after(limits.body_seconds_max):
+            async for piece in _read(request, limit=limit, limits=limits):
+                out += piece
+    except TimeoutError as error:
+        raise _too_slow(limits) from error
+    return bytes(out)
+
+
+@asynccontextmanager
+async def spooled(request: Request, *, limit: str, limits: Limits) -> AsyncIterator[BinaryIO]:
+    """The body as a file at its beginning, in memory up to `spool_bytes_max`. Raises as `read_bytes`."""
+    with SpooledTemporaryFile(max_size=limits.spool_bytes_max) as file:
+        waiting = bytearray()
+        try:
+            with anyio.fail_after(limits.body_seconds_max):
+                async for piece in _read(request, limit=limit, limits=limits):
+                    waiting += piece
+                    if len(waiting) >= limits.spool_bytes_max:
+                        await anyio.to_thread.run_sync(file.write, bytes(waiting))
+                        waiting.clear()
+        except TimeoutError as error:
+            raise _too_slow(limits) from error
+        if waiting:
+            await anyio.to_thread.run_sync(file.write, bytes(waiting))
+        file.seek(0)
+        yield cast(BinaryIO, file)
+
+
+async def drain(request: Request) -> None:
+    """Read on for a while after a refusal and forget it: a caller that still sends would miss the answer otherwise."""
+    if "expect" in request.headers:
+        return  # it waits to be told to send, and is told not to
+    read = 0
+    with anyio.move_on_after(DRAIN_SECONDS_MAX):
+        while read < DRAIN_BYTES_MAX:
+            message = await request.receive()
+            read += len(message.get("body", b""))
+            if message["type"] != "http.request" or not message.get("more_body", False):
+                return
+
+
+def _too_slow(limits: Limits) -> Refusal:
+    told = f"the body took longer than {limits.body_seconds_max:g} s; send it in parts"
+    return Refusal(408, told, headers={"Connection": "close"}, more={"limit": "body_seconds_max"})

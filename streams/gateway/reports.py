@@ -1,0 +1,69 @@
+"""A JUnit report or a job log, and where it ran -> failures.
+
+The context comes as query parameters, or as headers (`X-Faultline-Repo`): the names of `Ci`, and a few shorter ones.
+Without a run id the request's key is the run id, as for events (`admission`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import ValidationError, convert
+from msgspec.structs import replace
+
+from streams.contract.failure import FIELD_CHARS_MAX, Ci, Failure
+from streams.gateway.answers import Refusal
+
+HEADER_PREFIX = "x-faultline-"
+SHORTER: Mapping[str, str] = {
+    "run": "run_id",
+    "job": "job_name",
+    "step": "step_name",
+    "pr": "pr_id",
+    "commit": "commit_sha",
+    "sha": "commit_sha",
+}
+NAMES = tuple(
+    name
+    for name in Ci.__struct_fields__
+    if name not in {"source", "log_lines", "test_class", "test_name", "test_file", "test_line", "test_time_s"}
+)
+BATCH_FAILURES_MAX = 1_000
+BATCH_CHARS_MAX = 8 * 1024 * 1024
+"""Published together; a report with more text of failures than this is published in parts."""
+
+
+def context_of(query: Mapping[str, str], headers: Mapping[str, str], *, request_key: str) -> Ci:
+    """Where the report comes from; a query parameter is stronger than a header.
+
+    Raises: Refusal (400) for a parameter that is not known or not of its kind: a misspelt one would lose the context.
+    """
+    named = {name.lower(): value for name, value in headers.items() if name.lower().startswith(HEADER_PREFIX)}
+    given = {name.removeprefix(HEADER_PREFIX).replace("-", "_"): value for name, value in named.items()} | dict(query)
+    fields: dict[str, Any] = {}
+    for name, value in given.items():
+        field = SHORTER.get(name, name)
+        if field not in NAMES:
+            near = difflib.get_close_matches(name[:40], (*NAMES, *SHORTER), n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(NAMES)}"
+            raise Refusal(400, f"parameter {name[:100]!r} is not known here; {hint}", place=f"parameter {name[:100]}")
+        fields[field] = value[:FIELD_CHARS_MAX]
+    try:
+        context = convert(fields, Ci, strict=False)
+    except ValidationError as error:
+        raise Refusal(400, f"a parameter is not of its kind: {error}", place="parameters") from error
+    return context if context.run_id else replace(context, run_id=request_key[:FIELD_CHARS_MAX])
+
+
+def taken(found: Iterator[Failure], *, now_ms: int) -> list[Failure]:
+    """The next failures, stamped with their arrival: as many as go into one call of the publisher; empty at the end."""
+    batch: list[Failure] = []
+    chars = 0
+    for failure in found:
+        batch.append(replace(failure, received_at_ms=now_ms))
+        chars += len(failure.message) + len(failure.traceback)
+        if len(batch) >= BATCH_FAILURES_MAX or chars >= BATCH_CHARS_MAX:
+            break
+    return batch

@@ -1,0 +1,77 @@
+"""What a person says of a fingerprint -> a verdict. Nothing outranks it."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from streams.contract.errors import MalformedRecord
+from streams.contract.failure import Origin
+from streams.contract.taxonomy import Taxonomy
+from streams.contract.verdict import REASON_CHARS_MAX, Verdict, VerdictSource
+from streams.contract.wire import malformed
+
+NAME_CHARS_MAX = 100
+_FINGERPRINT = re.compile(r"fp\d{1,4}\.[a-z2-7]{26}")
+
+
+class _Said(msgspec.Struct, forbid_unknown_fields=True):
+    fingerprint: str
+    kind: str
+    origin: Origin | None = None
+    reason: str = ""
+    by: str = ""
+
+
+_said = msgspec.json.Decoder(_Said)
+
+
+def verdict_of(body: bytes, *, taxonomy: Taxonomy, now_ms: int) -> Verdict:
+    """The verdict in a body `{"fingerprint", "kind", "origin"?, "reason"?, "by"?}`.
+
+    `origin` may be left out where only one origin has the kind. Who said it stands at the end of the reason.
+
+    Raises: MalformedRecord with the place; for a kind that does not exist it lists those that do.
+    """
+    try:
+        said = _said.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed(error, body) from error
+    if not _FINGERPRINT.fullmatch(said.fingerprint):
+        raise MalformedRecord("a fingerprint is `fp1.` and 26 letters of base32", place="$.fingerprint")
+    if len(said.by) > NAME_CHARS_MAX:
+        raise MalformedRecord(f"at most {NAME_CHARS_MAX} characters", place="$.by")
+    reason = f"{said.reason} (said by {said.by})".strip() if said.by else said.reason
+    if len(reason) > REASON_CHARS_MAX:
+        raise MalformedRecord(f"at most {REASON_CHARS_MAX} characters, with the name", place="$.reason")
+    origin = said.origin or _origin(said.kind, taxonomy)
+    if not taxonomy.has(origin, said.kind):
+        raise MalformedRecord(f"no kind of that name; {_allowed(origin, taxonomy)}", place="$.kind")
+    return Verdict(
+        fingerprint=said.fingerprint,
+        origin=origin,
+        kind=said.kind,
+        family=taxonomy.family(origin, said.kind),
+        confidence=1.0,
+        source=VerdictSource.HUMAN,
+        decided_at_ms=now_ms,
+        reason=reason,
+        transient=taxonomy.transient(origin, said.kind),
+        taxonomy_version=taxonomy.version,
+    )
+
+
+def _origin(kind: str, taxonomy: Taxonomy) -> Origin:
+    found = [origin for origin in Origin if taxonomy.has(origin, kind)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        told = f"more than one origin has this kind; say `origin`: {' or '.join(found)}"
+        raise MalformedRecord(told, place="$.origin")
+    told = "; ".join(_allowed(origin, taxonomy) for origin in Origin)
+    raise MalformedRecord(f"no kind of that name; {told}", place="$.kind")
+
+
+def _allowed(origin: Origin, taxonomy: Taxonomy) -> str:
+    return f"{origin} has {', '.join(taxonomy.names(origin))}"

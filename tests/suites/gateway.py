@@ -1,0 +1,96 @@
+"""A publisher in memory, and a client that calls the routes without a socket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from streams.contract.errors import FaultlineError, MalformedRecord
+from streams.contract.failure import Failure
+from streams.contract.taxonomy import default_taxonomy
+from streams.contract.verdict import Verdict
+from streams.gateway.app import always_ready, gateway_routes
+from streams.gateway.limits import Limits
+
+NOW_MS = 1_800_000_000_000
+FAILURE: dict[str, Any] = {"origin": "ci", "message": "boom", "ci": {"repo": "here/shop", "run_id": "7"}}
+
+
+@dataclass
+class MemoryPublisher:
+    """Keeps what it is given, until it is told to refuse: `refusing` is raised from the call number `refuse_from` on."""
+
+    failures: list[Failure] = field(default_factory=list)
+    rejected: list[tuple[bytes, MalformedRecord, str]] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    refusing: FaultlineError | None = None
+    refuse_from: int = 0
+    calls: int = 0
+
+    async def publish(self, failures: Sequence[Failure]) -> None:
+        self._answer()
+        self.failures += failures
+
+    async def reject(self, data: bytes, error: MalformedRecord, *, place: str) -> None:
+        self._answer()
+        self.rejected.append((data, error, place))
+
+    async def decide(self, verdict: Verdict) -> None:
+        self._answer()
+        self.verdicts.append(verdict)
+
+    def _answer(self) -> None:
+        self.calls += 1
+        if self.refusing is not None and self.calls > self.refuse_from:
+            raise self.refusing
+
+
+@dataclass
+class Caller:
+    """A caller of a gateway on this machine."""
+
+    publisher: MemoryPublisher
+    client: TestClient
+
+    def post(
+        self, path: str, body: object, kind: str | None = "application/json", **headers: str
+    ) -> tuple[int, dict[str, Any]]:
+        """Status and answer. A body that is neither bytes nor text is sent as JSON; `kind` is its content type."""
+        data = (
+            body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        )
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if kind is not None:
+            sent["content-type"] = kind
+        response = self.client.post(path, content=data, headers=sent)
+        return response.status_code, response.json()
+
+    def failures(self, body: object, kind: str | None = "application/json", **headers: str) -> list[Failure]:
+        """The failures that one request of events brought."""
+        before = len(self.publisher.failures)
+        self.post("/v1/events", body, kind, **headers)
+        return self.publisher.failures[before:]
+
+
+def caller(
+    *, limits: Limits | None = None, allowed_hosts: Sequence[str] = (), waiting: str = "", host: str = "localhost:8765"
+) -> Caller:
+    """A caller of a fresh gateway. Run ids are `made-0`, `made-1`, ... ."""
+    publisher = MemoryPublisher()
+    number = count()
+    routes = gateway_routes(
+        publisher,
+        now_ms=lambda: NOW_MS,
+        new_run_id=lambda: f"made-{next(number)}",
+        taxonomy=default_taxonomy(),
+        limits=limits,
+        allowed_hosts=allowed_hosts,
+        ready=(lambda: waiting) if waiting else always_ready,
+    )
+    return Caller(publisher, TestClient(Starlette(routes=routes), base_url=f"http://{host}"))

@@ -1,0 +1,275 @@
+"""Events: every item accepted or refused by name, and the rest of the same request kept."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.contract.failure import LABELS_MAX, MESSAGE_BYTES_MAX, TRACEBACK_BYTES_MAX
+from streams.contract.wire import from_bytes, to_bytes
+from streams.gateway import admission
+from streams.gateway.pieces import Piece, pieces_of
+from suites.gateway import FAILURE, NOW_MS, caller
+
+GOOD = json.dumps(FAILURE).encode()
+
+
+def with_fields(**fields: object) -> bytes:
+    return json.dumps(FAILURE | fields).encode()
+
+
+SHAPES = {
+    "one object": (GOOD, "application/json", 1),
+    "one object over several lines": (json.dumps(FAILURE, indent=2).encode(), "application/json", 1),
+    "a list": (b"[" + GOOD + b"," + GOOD.replace(b"boom", b"bang") + b"]", "application/json", 2),
+    "an empty list": (b" [ ] ", "application/json", 0),
+    "an envelope": (b'{"version":1,"failures":[' + GOOD + b"]}", "application/json", 1),
+    "an envelope over several lines": (b'{"failures": [\n' + GOOD + b"\n]}", "application/json", 1),
+    "lines": (GOOD + b"\n" + GOOD.replace(b"boom", b"bang") + b"\n", "application/x-ndjson", 2),
+    "lines with blank ones between and CRLF": (
+        GOOD + b"\r\n\r\n" + with_fields(message="b"),
+        "application/x-ndjson",
+        2,
+    ),
+    "lines that nobody said are lines": (GOOD + b"\n" + with_fields(message="b"), "application/json", 2),
+    "a byte order mark before it": (b"\xef\xbb\xbf" + GOOD, "application/json", 1),
+    "no content type": (GOOD, None, 1),
+    "a charset in the content type": (GOOD, "application/json; charset=utf-8", 1),
+    "a CloudEvent": (
+        b'{"specversion":"1.0","id":"9","source":"/ci","type":"failure","data":' + GOOD + b"}",
+        "application/cloudevents+json",
+        1,
+    ),
+    "a batch of CloudEvents": (
+        b'[{"specversion":"1.0","id":"9","source":"/ci","type":"failure","data":' + GOOD + b"}]",
+        "application/cloudevents-batch+json",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "kind", "count"), SHAPES.values(), ids=SHAPES)
+def test_each_shape_of_body_is_read(body: bytes, kind: str | None, count: int) -> None:
+    gateway = caller()
+    status, told = gateway.post("/v1/events", body, kind)
+    assert (status, told["accepted"], told["refused"]) == (200, count, 0)
+    assert [item["id"] for item in told["items"]] == [failure.id for failure in gateway.publisher.failures]
+    assert all(failure.received_at_ms == NOW_MS for failure in gateway.publisher.failures)
+
+
+BAD = {
+    "not JSON": (b"hello", "invalid character", "$"),
+    "a binary": (b"\x7fELF\x02\x01\x00\x00\xff\xfe", "invalid character", "$"),
+    "null": (b"null", "Expected `object`, got `null`", "$"),
+    "a number": (b"17", "Expected `object`, got `int`", "$"),
+    "cut off": (GOOD[:-5], "truncated", "$"),
+    "no message": (b'{"origin":"ci","occurred_at_ms":1,"ci":{}}', "missing required field `message`", "$"),
+    "an origin that is not known": (with_fields(origin="mars"), "Invalid enum value 'mars'", "$.origin"),
+    "both origins": (with_fields(benchmark={}, occurred_at_ms=1), "no `benchmark`", "$"),
+    "a repo that is a number": (
+        with_fields(ci={"repo": 3}, occurred_at_ms=1),
+        "Expected `str`, got `int`",
+        "$.ci.repo",
+    ),
+    "a repo that is a number, no time": (with_fields(ci={"repo": 3}), "Expected `str`, got `int`", "$.ci.repo"),
+    "a version of tomorrow": (with_fields(version=2, occurred_at_ms=1), "version 2 is not known", "$.version"),
+    "a version of tomorrow, no time": (with_fields(version=2), "version 2 is not known", "$.version"),
+    "a time that is text": (with_fields(occurred_at_ms="yesterday"), "Expected `int`, got `str`", "$.occurred_at_ms"),
+    "a negative time": (with_fields(occurred_at_ms=-1), "Expected `int` >= 0", "$.occurred_at_ms"),
+    "a time in microseconds": (with_fields(occurred_at_ms=NOW_MS * 1000), "Expected `int` <=", "$.occurred_at_ms"),
+    "an id of another form": (with_fields(id="7", occurred_at_ms=1), "regex", "$.id"),
+    "nested without end": (b'{"origin":"ci","x":' + b"[" * 100_000, "", "$"),
+}
+
+
+@pytest.mark.parametrize(("body", "reason", "place"), BAD.values(), ids=BAD)
+def test_what_is_no_failure_is_refused_with_its_place_and_kept_to_be_looked_at(
+    body: bytes, reason: str, place: str
+) -> None:
+    gateway = caller()
+    status, told = gateway.post("/v1/events", body)
+    assert (status, told["accepted"], told["refused"]) == (400, 0, 1)
+    assert reason in told["items"][0]["error"]
+    assert told["items"][0]["place"] == place
+    assert not gateway.publisher.failures
+    ((data, _, kept_place),) = gateway.publisher.rejected
+    assert data == body[: 64 * 1024]
+    assert kept_place == place
+
+
+@pytest.mark.parametrize(("body", "reason", "place"), BAD.values(), ids=BAD)
+def test_a_bad_line_takes_no_other_line_with_it(body: bytes, reason: str, place: str) -> None:
+    gateway = caller()
+    line = body.replace(b"\n", b" ")
+    status, told = gateway.post(
+        "/v1/events", b"\n".join((GOOD, line, with_fields(message="b"))), "application/x-ndjson"
+    )
+    assert (status, told["accepted"], told["refused"]) == (207, 2, 1)
+    assert "id" in told["items"][0]
+    assert "id" in told["items"][2]
+    assert reason in told["items"][1]["error"]
+    assert (told["items"][1]["place"], told["items"][1]["line"]) == (place, 2)
+
+
+@pytest.mark.parametrize("name", sorted(set(BAD) - {"nested without end", "cut off"}))
+@pytest.mark.parametrize(("head", "tail", "path"), [(b"[", b"]", "$[1]"), (b'{"failures":[', b"]}", "$.failures[1]")])
+def test_a_bad_item_takes_no_other_item_with_it(name: str, head: bytes, tail: bytes, path: str) -> None:
+    body, reason, place = BAD[name]
+    gateway = caller()
+    status, told = gateway.post("/v1/events", head + b",".join((GOOD, body, with_fields(message="b"))) + tail)
+    assert (status, told["accepted"], told["refused"]) == (207, 2, 1)
+    assert reason in told["items"][1]["error"]
+    assert told["items"][1]["place"] == path + place.removeprefix("$")
+
+
+def test_what_a_list_held_before_it_was_cut_off_is_kept() -> None:
+    gateway = caller()
+    status, told = gateway.post("/v1/events", b"[" + GOOD + b"," + GOOD[:20])
+    assert (status, told["accepted"], told["refused"]) == (207, 1, 1)
+    assert told["items"][1] == {"index": 1, "error": "Input data was truncated", "place": "$[1]"}
+
+
+def test_a_fault_in_the_bytes_is_told_by_its_byte_in_the_body() -> None:
+    body = b"[" + GOOD + b", nope]"
+    _, told = caller().post("/v1/events", body)
+    assert body.index(b"nope") <= told["items"][1]["byte"] < len(body)
+
+
+def test_an_empty_body_is_refused_and_there_is_nothing_to_keep() -> None:
+    gateway = caller()
+    status, told = gateway.post("/v1/events", b" \n")
+    assert status == 400
+    assert told["items"][0]["error"].startswith("the body is empty; send")
+    assert not gateway.publisher.rejected
+
+
+MENDED = {
+    "half a surrogate pair": (GOOD.replace(b"boom", rb"bo\ud800om"), "bo\ufffdom", admission.NOTE_SURROGATES),
+    "the other half": (GOOD.replace(b"boom", rb"bo\uDC80om"), "bo\ufffdom", admission.NOTE_SURROGATES),
+    "bytes that are not UTF-8": (GOOD.replace(b"boom", b"bo\xffom"), "bo\ufffdom", admission.NOTE_UTF8),
+    "raw control characters": (GOOD.replace(b"boom", b"bo\x01\x1b[31mom"), "bo\x01\x1b[31mom", admission.NOTE_CONTROL),
+    "NaN as the time": (GOOD[:-1] + b',"occurred_at_ms":NaN}', "boom", admission.NOTE_NAN),
+    "Infinity as the test's time": (GOOD[:-2] + b',"test_time_s":-Infinity}}', "boom", admission.NOTE_NAN),
+}
+
+
+@pytest.mark.parametrize(("body", "message", "note"), MENDED.values(), ids=MENDED)
+@pytest.mark.parametrize(("head", "tail"), [(b"", b""), (b"[", b"]"), (b'{"failures":[', b"]}"), (b"\n", b"\n" + GOOD)])
+def test_what_is_almost_json_is_mended_with_a_note(
+    body: bytes, message: str, note: str, head: bytes, tail: bytes
+) -> None:
+    gateway = caller()
+    status, told = gateway.post("/v1/events", head + body + tail)
+    assert status == 200
+    assert told["items"][0]["notes"] == [note]
+    assert gateway.publisher.failures[0].message == message
+
+
+@pytest.mark.parametrize(
+    "text", ["\U0001f600", "\\ud800", 'a "NaN" b', "NaN", "\\\\", "\u202eabc", "a\x00b\x9b", "日本"]
+)
+def test_text_that_is_json_is_taken_as_it_is(text: str) -> None:
+    gateway = caller()
+    _, told = gateway.post("/v1/events", with_fields(message=text))
+    assert gateway.publisher.failures[0].message == text
+    assert "notes" not in told["items"][0]
+
+
+TIMES = {
+    "1970": (0, admission.NOTE_SECONDS),
+    "seconds instead of milliseconds": (NOW_MS // 1000, admission.NOTE_SECONDS),
+    "2999": (32_472_144_000_000, None),
+    "now": (NOW_MS, None),
+}
+
+
+@pytest.mark.parametrize(("at_ms", "note"), TIMES.values(), ids=TIMES)
+def test_a_time_far_away_is_kept_as_it_was_given(at_ms: int, note: str | None) -> None:
+    gateway = caller()
+    _, told = gateway.post("/v1/events", with_fields(occurred_at_ms=at_ms))
+    assert gateway.publisher.failures[0].occurred_at_ms == at_ms
+    assert told["items"][0].get("notes") == ([note] if note else None)
+
+
+def test_a_failure_without_a_time_happened_on_arrival() -> None:
+    assert caller().failures(GOOD)[0].occurred_at_ms == NOW_MS
+    assert caller().failures(with_fields(occurred_at_ms=None))[0].occurred_at_ms == NOW_MS
+
+
+def test_a_cloud_event_gives_time_and_identity_where_its_data_does_not() -> None:
+    bare: dict[str, Any] = {"origin": "benchmark", "message": "429", "benchmark": {"provider": "p"}}
+    event = {
+        "specversion": "1.0",
+        "id": "9",
+        "source": "/ci",
+        "type": "f",
+        "time": "2027-01-15T07:59:00Z",
+        "data": bare,
+    }
+    gateway = caller()
+    (first,) = gateway.failures(event, "application/cloudevents+json")
+    (again,) = gateway.failures(event, "application/cloudevents+json")
+    assert first.occurred_at_ms == NOW_MS - 60_000
+    assert first.id == again.id
+    _, told = gateway.post("/v1/events", event | {"data": bare | {"message": 3}}, "application/cloudevents+json")
+    assert told["items"][0]["place"] == "$.data.message"
+
+
+HUGE = {
+    "a message of 10 MB": ({"message": "x" * 10_000_000}, "message", MESSAGE_BYTES_MAX),
+    "a traceback of 1,000,000 lines": ({"traceback": "  File\n" * 1_000_000}, "traceback", TRACEBACK_BYTES_MAX),
+}
+
+
+@pytest.mark.parametrize(("fields", "field", "limit"), HUGE.values(), ids=HUGE)
+def test_what_is_too_long_is_cut_and_marked_and_the_rest_is_kept(
+    fields: dict[str, object], field: str, limit: int
+) -> None:
+    gateway = caller()
+    status, told = gateway.post("/v1/events", b"[" + with_fields(**fields) + b"," + with_fields(message="b") + b"]")
+    assert status == 200
+    assert told["items"][0]["truncated"] == [field]
+    assert "truncated" not in told["items"][1]
+    assert len(getattr(gateway.publisher.failures[0], field)) <= limit
+
+
+def test_a_hundred_thousand_labels_are_cut_and_marked() -> None:
+    gateway = caller()
+    labels = {f"k{number}": "v" for number in range(100_000)}
+    status, told = gateway.post("/v1/events", with_fields(labels=labels))
+    assert (status, told["items"][0]["truncated"]) == (200, ["labels"])
+    assert len(gateway.publisher.failures[0].labels) == LABELS_MAX
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(st.binary(max_size=300), st.text('{}[]",:\\ \nfailures1', max_size=80).map(str.encode)))
+def test_no_bytes_break_the_reader(body: bytes) -> None:
+    items = list(admission.admitted(pieces_of(body, ""), now_ms=NOW_MS, request_key="k"))
+    assert all((item.failure is None) != (item.error is None) for item in items)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(st.characters(exclude_categories=()), max_size=30), min_size=1, max_size=5))
+def test_the_cut_gives_the_items_that_a_parser_gives(texts: list[str]) -> None:
+    items = [{"origin": "ci", "message": text, "ci": {"repo": text}} for text in texts]
+    body = json.dumps(items).encode()
+    broken = body[:-1] + b", nope]"
+    pieces = [piece.data.strip() for piece in pieces_of(broken, "") if isinstance(piece, Piece)]
+    assert [json.loads(piece) for piece in pieces[:-1]] == items
+    assert pieces[-1] == b"nope"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.binary(max_size=200))
+def test_mending_twice_mends_no_more(data: bytes) -> None:
+    once, _ = admission.repaired(data)
+    assert admission.repaired(once) == (once, [])
+
+
+def test_what_is_published_reads_back_as_it_was() -> None:
+    for failure in caller().failures(b"[" + GOOD + b"," + with_fields(labels={"a": "b"}, message="\ufffd\x00") + b"]"):
+        assert from_bytes(type(failure), to_bytes(failure)) == failure
