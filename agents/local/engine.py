@@ -37,7 +37,7 @@ from streams.core.batch import Batcher
 from streams.core.fingerprint import Fingerprinter
 from streams.core.intake import FoldStage, Intake, RawRecord, Stretch
 from streams.core.partition import partition_of
-from streams.core.pipeline import Emission, Pipeline
+from streams.core.pipeline import Pipeline
 from streams.local import Entry, Log, RowTable
 from streams.sinks.sqlite import SqliteSink, count, forget
 
@@ -60,10 +60,12 @@ PASSING = (topics.FOLDED, topics.CLASSIFIED, topics.ROLLUPS)
 TICK_MS = 5_000
 TRIM_EVERY_MS = 60_000
 TRIM_ROWS_MAX = 5_000
-STEP_RECORDS_MAX = 256
-"""Records a step reads of one partition, so that a caller's append waits for short steps only."""
-STEP_BYTES_MAX = 256 * 1024
-SINK_RECORDS_MAX = 2_000
+STEP_RECORDS_MAX = 1_000
+STEP_BYTES_MAX = 512 * 1024
+"""What a step reads of one partition at most, so that a caller's append waits for short steps only."""
+SINK_RECORDS_MAX = 4_000
+GATHER_S = 0.05
+"""How long the stages let failures gather after the first, so that those of one fingerprint are folded together."""
 APPENDS_MAX = 256
 APPEND_BYTES_MAX = 8 * 1024 * 1024
 APPEND_AGE_S = 0.002
@@ -78,7 +80,8 @@ class EngineSettings:
     """What the engine needs to know."""
 
     directory: Path
-    partitions: int = 4
+    partitions: int = 1
+    """One thread does all the work, so more of them buy nothing here; failures of one topic fold together."""
     backlog_bytes_max: int = 256 * 1024 * 1024
     """Input that is not folded yet, past which appends are refused."""
     input_keep_ms: int = 7 * topics.DAY_MS
@@ -229,25 +232,34 @@ class Engine:
         return True
 
     def _collect(self, log: Log, batch: Batcher[_Append], *, wait_s: float) -> None:
-        """Write the appends that wait; when there are none, wait for one."""
+        """Write the appends that wait. When there are none, wait for one; when there are some, for its company.
+
+        Returns GATHER_S after the first append, or once there is enough for a step: a stage that runs for few
+        failures at a time folds nothing together.
+        """
+        until_s = self._monotonic_s() + wait_s
+        written = 0
         while True:
-            due_s = batch.due_in_s(self._monotonic_s())
+            now_s = self._monotonic_s()
+            due_s = batch.due_in_s(now_s)
+            timeout_s = until_s - now_s if due_s is None else min(due_s, max(0.0, until_s - now_s))
             try:
-                timeout = wait_s if due_s is None else due_s
-                append = self._appends.get(timeout=timeout) if timeout > 0 else self._appends.get_nowait()
+                append = self._appends.get(timeout=timeout_s) if timeout_s > 0 else self._appends.get_nowait()
             except queue.Empty:
-                if batch:
-                    self._write(log, batch.take())
-                return
-            if append is None:
-                if batch:
-                    self._write(log, batch.take())
-                return
-            ready = batch.add(append, size=append.size, now_s=self._monotonic_s())
+                append = None
+            ready: list[_Append] = []
+            if append is not None:
+                if not written and not batch:
+                    until_s = self._monotonic_s() + GATHER_S
+                ready = batch.add(append, size=append.size, now_s=self._monotonic_s())
+            elif batch:
+                ready = batch.take()
             if ready:
                 self._write(log, ready)
-                if not batch:
-                    return
+                written += sum(one.size for one in ready)
+            over = self._stopping.is_set() or self._monotonic_s() >= until_s or written >= STEP_BYTES_MAX
+            if over and not batch:
+                return
 
     def _write(self, log: Log, appends: Sequence[_Append]) -> None:
         try:
@@ -360,14 +372,9 @@ class _Stages:
         with log.transaction():
             for topic, partition, start in waiting:
                 records = log.read(topic, partition, start, records_max=STEP_RECORDS_MAX, bytes_max=STEP_BYTES_MAX)
-                emissions: dict[object, Emission] = {}
-                for record in records:
-                    batch = from_bytes(FoldBatch, record.value or b"")
-                    for emission in self._pipelines[partition].on_batch(batch, offset=record.offset):
-                        # a rollup is a whole snapshot: of several in one step the last says all
-                        is_rollup = emission.topic is topics.ROLLUPS
-                        emissions[emission.key if is_rollup else len(emissions)] = emission
-                entries = (Entry(e.topic, partition, e.key, to_bytes(e.record)) for e in emissions.values())
+                batches = [(record.offset, from_bytes(FoldBatch, record.value or b"")) for record in records]
+                emissions = self._pipelines[partition].on_batches(batches)
+                entries = (Entry(e.topic, partition, e.key, to_bytes(e.record)) for e in emissions)
                 log.append(entries, at_ms=self._now_ms())
                 log.commit(WORK, topic, partition, records[-1].offset + 1)
                 number += len(records)

@@ -7,7 +7,7 @@ position in one transaction; if it cannot, it throws all of them away and starts
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
@@ -41,14 +41,14 @@ class Emission:
 
 @dataclass(slots=True)
 class _Touched:
-    """What one batch changed; emitted once, at its end, so that all of it carries the final verdicts."""
+    """What one call changed; emitted once, at its end, so that all of it carries the final verdicts."""
 
-    folds: list[tuple[Fold, int, bool]]
-    fingerprints: dict[str, FingerprintRow]
-    decided: set[str]
-    windows: dict[str, Rollup]
-    lifetimes: dict[str, Rollup]
-    places: dict[str, PlacesRow]
+    folds: list[tuple[Fold, int, bool]] = field(default_factory=list)
+    fingerprints: dict[str, FingerprintRow] = field(default_factory=dict)
+    decided: set[str] = field(default_factory=set)
+    windows: dict[str, Rollup] = field(default_factory=dict)
+    lifetimes: dict[str, Rollup] = field(default_factory=dict)
+    places: dict[str, PlacesRow] = field(default_factory=dict)
 
 
 class Pipeline:
@@ -70,25 +70,31 @@ class Pipeline:
         """How far the tables are."""
         return self._tables.position.get("") or PositionRow()
 
-    def on_batch(self, batch: FoldBatch, *, offset: int) -> list[Emission]:
-        """Apply one input record, and say what is to be sent. A record that was applied before changes nothing.
+    def on_batches(self, batches: Iterable[tuple[int, FoldBatch]]) -> list[Emission]:
+        """Apply input records with their offsets, in order, as one change, and say what is to be sent.
 
-        Raises: `CursorBroken` when the batch does not follow the last one of its source.
+        A record that was applied before changes nothing. However the input is cut into calls, the rows end the same.
+        Raises: `CursorBroken` when a batch does not follow the last one of its source.
         """
-        position = self.position
-        if offset <= position.offset:
+        before = position = self.position
+        touched = _Touched()
+        version = 0
+        for offset, batch in batches:
+            if offset <= position.offset:
+                continue
+            cursors = _followed(position, batch)
+            version = self._epoch << OFFSET_BITS | offset
+            late = sum(self._fold(fold, version, position.watermark_ms, touched) for fold in batch.folds)
+            for verdict in batch.verdicts:
+                self._verdict(verdict, version, touched)
+            watermark = max(position.watermark_ms, _newest_ms(batch) - LATENESS_MS)
+            for key in self._open.take_over(watermark):
+                self._tables.windows.delete(key)
+                touched.windows.pop(key, None)
+            position = PositionRow(offset, watermark, cursors, position.late + late)
+        if position is before:
             return []
-        cursors = _followed(position, batch)
-        version = self._epoch << OFFSET_BITS | offset
-        touched = _Touched([], {}, set(), {}, {}, {})
-        late = sum(self._fold(fold, version, position.watermark_ms, touched) for fold in batch.folds)
-        for verdict in batch.verdicts:
-            self._verdict(verdict, version, touched)
-        watermark = max(position.watermark_ms, _newest_ms(batch) - LATENESS_MS)
-        for key in self._open.take_over(watermark):
-            self._tables.windows.delete(key)
-            touched.windows.pop(key, None)
-        self._tables.position.put("", PositionRow(offset, watermark, cursors, position.late + late))
+        self._tables.position.put("", position)
         return self._emissions(touched, version)
 
     def _fold(self, fold: Fold, version: int, watermark_ms: int, touched: _Touched) -> int:

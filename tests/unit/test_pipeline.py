@@ -74,18 +74,18 @@ def test_cutting_and_shuffling_the_input_leaves_the_same_rows(
     found: list[Failure], cut: int, rnd: random.Random
 ) -> None:
     whole = Pipeline({}, partition=0)
-    truth = last_rollups(whole.on_batch(batch(*folds(found), start=0), offset=0))
+    truth = last_rollups(whole.on_batches([(0, batch(*folds(found), start=0))]))
     shuffled = list(found)
     rnd.shuffle(shuffled)
     parts = Pipeline({}, partition=0)
-    out = parts.on_batch(batch(*folds(shuffled[:cut]), start=0), offset=0)
-    out += parts.on_batch(batch(*folds(shuffled[cut:]), start=1), offset=1)
+    out = parts.on_batches([(0, batch(*folds(shuffled[:cut]), start=0))])
+    out += parts.on_batches([(1, batch(*folds(shuffled[cut:]), start=1))])
     assert last_rollups(out) == truth
 
 
 @given(distinct)
 def test_rollups_count_what_was_folded(found: list[Failure]) -> None:
-    rows = last_rollups(Pipeline({}, partition=0).on_batch(batch(*folds(found), start=0), offset=0))
+    rows = last_rollups(Pipeline({}, partition=0).on_batches([(0, batch(*folds(found), start=0))]))
     truth = Counter(told(failure).fingerprint.value for failure in found)
     for span in Span:
         counted: Counter[str] = Counter()
@@ -99,10 +99,19 @@ def test_rollups_count_what_was_folded(found: list[Failure]) -> None:
 def test_a_batch_that_was_applied_changes_nothing(found: list[Failure]) -> None:
     table: dict[str, bytes] = {}
     pipeline = Pipeline(table, partition=0)
-    pipeline.on_batch(batch(*folds(found), start=0), offset=0)
+    pipeline.on_batches([(0, batch(*folds(found), start=0))])
     before = dict(table)
-    assert pipeline.on_batch(batch(*folds(found), start=0), offset=0) == []
+    assert pipeline.on_batches([(0, batch(*folds(found), start=0))]) == []
     assert table == before
+
+
+@given(distinct, st.integers(0, 25))
+def test_two_records_in_one_call_leave_the_rows_of_two_calls(found: list[Failure], cut: int) -> None:
+    first, second = batch(*folds(found[:cut]), start=0), batch(*folds(found[cut:]), start=1)
+    one, two = Pipeline({}, partition=0), Pipeline({}, partition=0)
+    together = one.on_batches([(0, first), (1, second)])
+    assert last_rollups(together) == last_rollups(two.on_batches([(0, first)]) + two.on_batches([(1, second)]))
+    assert one.position == two.position
 
 
 @given(distinct, st.integers(0, 25))
@@ -110,11 +119,11 @@ def test_a_restart_between_batches_changes_nothing(found: list[Failure], cut: in
     first, second = batch(*folds(found[:cut]), start=0), batch(*folds(found[cut:]), start=1)
     straight: dict[str, bytes] = {}
     one = Pipeline(straight, partition=0)
-    emitted = [one.on_batch(first, offset=0), one.on_batch(second, offset=1)]
+    emitted = [one.on_batches([(0, first)]), one.on_batches([(1, second)])]
     table: dict[str, bytes] = {}
     again = [
-        Pipeline(table, partition=0).on_batch(first, offset=0),
-        Pipeline(table, partition=0).on_batch(second, offset=1),
+        Pipeline(table, partition=0).on_batches([(0, first)]),
+        Pipeline(table, partition=0).on_batches([(1, second)]),
     ]
     assert again == emitted
     assert table == straight
@@ -123,22 +132,22 @@ def test_a_restart_between_batches_changes_nothing(found: list[Failure], cut: in
 @pytest.mark.parametrize("cursor", [Cursor(0, 1), Cursor(2, 3), Cursor(1, 2, 1, 2)])
 def test_a_skipped_or_repeated_record_ends_the_work(cursor: Cursor) -> None:
     pipeline = Pipeline({}, partition=0)
-    pipeline.on_batch(batch(start=0), offset=0)
+    pipeline.on_batches([(0, batch(start=0))])
     wrong = FoldBatch(topic=TOPIC, partition=0, cursor=cursor, at_ms=AT_MS)
     with pytest.raises(CursorBroken, match="expected offset 1 chunk 0"):
-        pipeline.on_batch(wrong, offset=1)
+        pipeline.on_batches([(1, wrong)])
 
 
 def test_chunks_of_one_transaction_follow_each_other() -> None:
     pipeline = Pipeline({}, partition=0)
     for offset, cursor in enumerate([Cursor(0, 9, 0, 2), Cursor(0, 9, 1, 2), Cursor(9, 12), Cursor(12, 12)]):
-        pipeline.on_batch(FoldBatch(topic=TOPIC, partition=0, cursor=cursor, at_ms=AT_MS), offset=offset)
+        pipeline.on_batches([(offset, FoldBatch(topic=TOPIC, partition=0, cursor=cursor, at_ms=AT_MS))])
     assert pipeline.position.cursors == {f"{TOPIC}/0": Cursor(9, 12)}
 
 
 def one_group(pipeline: Pipeline) -> str:
     found = folds([ci_failure("it broke")])
-    pipeline.on_batch(batch(*found, start=0), offset=0)
+    pipeline.on_batches([(0, batch(*found, start=0))])
     return found[0].fingerprint.value
 
 
@@ -149,7 +158,7 @@ def only(emissions: Sequence[Emission], kind: type) -> list[Any]:
 def test_a_stronger_verdict_changes_documents_and_rollups() -> None:
     pipeline = Pipeline({}, partition=0)
     key = one_group(pipeline)
-    out = pipeline.on_batch(batch(start=1, verdicts=[verdict(key, "timeout")]), offset=1)
+    out = pipeline.on_batches([(1, batch(start=1, verdicts=[verdict(key, "timeout")]))])
     (changed,) = only(out, VerdictChanged)
     assert (changed.verdict.kind, changed.verdict.supersedes) == ("timeout", "status")
     assert {row.verdict.kind for row in only(out, Rollup)} == {"timeout"}
@@ -159,9 +168,9 @@ def test_a_stronger_verdict_changes_documents_and_rollups() -> None:
 def test_a_verdict_sticks_when_the_failure_comes_again() -> None:
     pipeline = Pipeline({}, partition=0)
     key = one_group(pipeline)
-    pipeline.on_batch(batch(start=1, verdicts=[verdict(key, "timeout")]), offset=1)
+    pipeline.on_batches([(1, batch(start=1, verdicts=[verdict(key, "timeout")]))])
     again = folds([ci_failure("it broke", job="other")])
-    out = pipeline.on_batch(batch(*again, start=2), offset=2)
+    out = pipeline.on_batches([(2, batch(*again, start=2))])
     (classified,) = only(out, Classified)
     assert (classified.verdict.kind, classified.verdict.source) == ("timeout", VerdictSource.LLM)
     assert classified.known_before
@@ -172,21 +181,21 @@ def test_a_verdict_sticks_when_the_failure_comes_again() -> None:
 def test_a_weaker_verdict_that_comes_late_is_passed_over() -> None:
     pipeline = Pipeline({}, partition=0)
     key = one_group(pipeline)
-    pipeline.on_batch(batch(start=1, verdicts=[verdict(key, "timeout", source=VerdictSource.HUMAN)]), offset=1)
+    pipeline.on_batches([(1, batch(start=1, verdicts=[verdict(key, "timeout", source=VerdictSource.HUMAN)]))])
     late = verdict(key, "runtime_error", decided_at_ms=AT_MS + 9_999)
-    assert only(pipeline.on_batch(batch(start=2, verdicts=[late]), offset=2), VerdictChanged) == []
+    assert only(pipeline.on_batches([(2, batch(start=2, verdicts=[late]))]), VerdictChanged) == []
 
 
 def test_a_verdict_for_a_fingerprint_that_never_came_is_not_kept() -> None:
     table: dict[str, bytes] = {}
-    Pipeline(table, partition=0).on_batch(batch(start=0, verdicts=[verdict("fp1.none", "timeout")]), offset=0)
+    Pipeline(table, partition=0).on_batches([(0, batch(start=0, verdicts=[verdict("fp1.none", "timeout")]))])
     assert [key for key in table if not key.startswith("m|")] == []
 
 
 def test_a_fingerprint_is_asked_about_once() -> None:
     pipeline = Pipeline({}, partition=0)
-    first = pipeline.on_batch(batch(*folds([ci_failure("x")]), start=0), offset=0)
-    second = pipeline.on_batch(batch(*folds([ci_failure("x", job="b")]), start=1), offset=1)
+    first = pipeline.on_batches([(0, batch(*folds([ci_failure("x")]), start=0))])
+    second = pipeline.on_batches([(1, batch(*folds([ci_failure("x", job="b")]), start=1))])
     assert [unseen.asking_because for unseen in only(first, Unseen)] == ["new"]
     assert only(second, Unseen) == []
 
@@ -195,13 +204,13 @@ def test_windows_that_are_over_leave_the_table_and_late_failures_count_in_the_li
     table: dict[str, bytes] = {}
     pipeline = Pipeline(table, partition=0)
     old = ci_failure("late", at_ms=AT_MS, received_at_ms=AT_MS)
-    pipeline.on_batch(batch(*folds([old]), start=0), offset=0)
+    pipeline.on_batches([(0, batch(*folds([old]), start=0))])
     assert sum(key.startswith("w|") for key in table) == 2
     nine_days_on = AT_MS + 9 * 86_400_000
     tick = FoldBatch(topic=TOPIC, partition=0, cursor=Cursor(1, 1), at_ms=nine_days_on)
-    pipeline.on_batch(tick, offset=1)
+    pipeline.on_batches([(1, tick)])
     assert sum(key.startswith("w|") for key in table) == 0
-    out = pipeline.on_batch(batch(*folds([ci_failure("late", job="b")]), start=1), offset=2)
+    out = pipeline.on_batches([(2, batch(*folds([ci_failure("late", job="b")]), start=1))])
     assert pipeline.position.late == 1
     assert [row.span for row in only(out, Rollup)] == [Span.LIFETIME] * 2
     assert [row.count for row in only(out, Rollup) if row.where is None] == [2]
@@ -210,7 +219,7 @@ def test_windows_that_are_over_leave_the_table_and_late_failures_count_in_the_li
 def test_a_row_names_a_bounded_number_of_dimensions() -> None:
     found = [benchmark_failure("same", model=f"m{i}") for i in range(LIFETIMES_MAX + 20)]
     table: dict[str, bytes] = {}
-    rows = last_rollups(Pipeline(table, partition=0).on_batch(batch(*folds(found), start=0), offset=0))
+    rows = last_rollups(Pipeline(table, partition=0).on_batches([(0, batch(*folds(found), start=0))]))
     whole = [row for row in rows.values() if row.span is Span.LIFETIME and row.where is None]
     assert sum(row.count for row in whole) == len(found)
     assert max(len(row.counts) for row in rows.values()) == WHERE_MAX + 1
@@ -241,7 +250,7 @@ def test_documents_of_status_verdicts_depend_on_the_failures_alone(found: list[F
     def documents(pieces: list[list[Failure]]) -> dict[str, dict[str, Any]]:
         pipeline, out = Pipeline({}, partition=0), {}
         for start, piece in enumerate(pieces):
-            for e in pipeline.on_batch(batch(*folds(piece), start=start), offset=start):
+            for e in pipeline.on_batches([(start, batch(*folds(piece), start=start))]):
                 if isinstance(e.record, Classified):
                     out.update(dict(failure_documents(e.record)))
         arrival = {"b_is_duplicate", "l_occurrence_count", "l_verdict_version", "verdict_version"}
