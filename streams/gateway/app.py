@@ -1,9 +1,10 @@
 """The routes of the gateway. Each answers only after the publisher returned, so what was answered is kept.
 
 Answers of the three ways in: `{"accepted": n, "refused": m, "items": [...]}` with status 200 when all was accepted,
-207 when some, 400 when none. An item is `{"index", "id"}`, or `{"index", "error", "place"}` with the line or byte of the
-fault. A request refused as a whole is answered `{"error"}`: 403 host or origin, 408 too slow, 413 over a limit (named),
-415 type or encoding, 429 the log is full, 503 the log is away or too many requests; the last two say when to try again.
+207 when some, 400 when none. An item is `{"index", "id"}`, or `{"index", "error", "place"}` with the line or byte of
+the fault. A request refused as a whole is answered `{"error"}`: 403 host or origin, 408 too slow, 413 over a limit
+(named), 415 type or encoding, 429 the log is full, 503 the log is away or too many requests; the last two say when to
+try again.
 """
 
 from __future__ import annotations

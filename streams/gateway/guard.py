@@ -1,4 +1,4 @@
-"""Who may call. The gateway listens on localhost without a password: a web page in the user's browser must not reach it.
+"""Who may call. The gateway listens on localhost without a password: a page in the user's browser must not reach it.
 
 Two checks keep pages of other origins out: the `Host` header must name this machine (a page whose name was made to
 resolve to 127.0.0.1 still sends its own name), and a request that a browser made for a page must come from our own.

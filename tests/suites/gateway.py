@@ -24,7 +24,7 @@ FAILURE: dict[str, Any] = {"origin": "ci", "message": "boom", "ci": {"repo": "he
 
 @dataclass
 class MemoryPublisher:
-    """Keeps what it is given, until it is told to refuse: `refusing` is raised from the call number `refuse_from` on."""
+    """Keeps what it is given; raises `refusing`, if that is set, on every call after the first `refuse_from`."""
 
     failures: list[Failure] = field(default_factory=list)
     rejected: list[tuple[bytes, MalformedRecord, str]] = field(default_factory=list)

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from suites.gateway import FAILURE, NOW_MS, caller
 
 from streams.contract.failure import LABELS_MAX, MESSAGE_BYTES_MAX, TRACEBACK_BYTES_MAX
 from streams.contract.wire import from_bytes, to_bytes
 from streams.gateway import admission
 from streams.gateway.pieces import Piece, pieces_of
-from suites.gateway import FAILURE, NOW_MS, caller
 
 GOOD = json.dumps(FAILURE).encode()
 

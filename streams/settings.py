@@ -1,0 +1,261 @@
+"""The settings of the streams wing: read once, in an entry point, and handed down.
+
+A setting is an environment variable, or a key of the same name in the file given with `--config`; the environment is
+stronger. Variables of the earlier systems keep their names, ours begin with `FAULTLINE_`. An empty variable counts as
+not set. All faults come in one error, each with the variable, what was given, and what is expected.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from streams.contract.errors import ConfigurationError
+
+PREFIX: Final = "FAULTLINE_"
+OTHER_NAMES: Final = re.compile(r"FAULTLINE_(?:CI|ALLOW_SKIP|CHAOS_\w+|SERVICE_(?:HOST|PORT)(?:_\w+)?|PORT_\d+_\w+)")
+"""Not settings: switches of the test suite, and what Kubernetes sets for a service that is named faultline."""
+REDACTED: Final = "(set, not shown)"
+SHOWN_CHARS_MAX: Final = 100
+CONFIG_BYTES_MAX: Final = 1024 * 1024
+
+
+def _listed(value: object) -> object:
+    """A text with commas as a list of words."""
+    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+
+
+def _setting(default: object, variable: str, meaning: str, expected: str, **bounds: Any) -> Any:
+    return Field(
+        default, validation_alias=variable, description=meaning, json_schema_extra={"expected": expected}, **bounds
+    )
+
+
+class Settings(BaseSettings):
+    """Frozen. Tests build it directly; programs call `Settings.read`."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, hide_input_in_errors=True
+    )
+
+    host: str = _setting(
+        "127.0.0.1",
+        "FAULTLINE_HOST",
+        "address to listen on; there is no password, so leave it on loopback or put a proxy before it",
+        "a host name or an address",
+        pattern=r"^[A-Za-z0-9_.:\-]{1,255}$",
+    )
+    port: int = _setting(
+        8765, "FAULTLINE_PORT", "port of the page and the gateway; 0 takes a free one", "0 to 65535", ge=0, le=65535
+    )
+    data: Path = _setting(
+        Path(".faultline"), "FAULTLINE_DATA", "directory of the log and the documents", "a directory, made when missing"
+    )
+    retention_days: int = _setting(
+        30, "FAULTLINE_RETENTION_DAYS", "days that documents are kept", "a whole number from 1 to 3650", ge=1, le=3650
+    )
+    log_bytes_max: int = _setting(
+        256 * 1024 * 1024,
+        "FAULTLINE_LOG_BYTES_MAX",
+        "bytes of input waiting in the log, past which senders are told to come later (429)",
+        "a whole number of bytes, at least 1048576",
+        ge=1024 * 1024,
+        le=2**40,
+    )
+    allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = _setting(
+        (),
+        "FAULTLINE_ALLOWED_HOSTS",
+        "host names besides the loopback ones under which this is reached; * allows all",
+        "host names without port, separated by commas",
+    )
+    taxonomy: Path | None = _setting(
+        None, "FAULTLINE_TAXONOMY", "a taxonomy.toml that replaces the built-in kinds", "a file that exists"
+    )
+    optional_kinds: Annotated[frozenset[str], BeforeValidator(_listed)] = _setting(
+        frozenset(),
+        "FAULTLINE_OPTIONAL_KINDS",
+        "optional kinds of the taxonomy to use, such as timeout,budget_exhausted",
+        "names of kinds, separated by commas",
+    )
+    primary_category: Literal["family", "kind"] = _setting(
+        "family", "CI_PRIMARY_CATEGORY", "what the field s_primary_category of CI documents holds", "family or kind"
+    )
+    error_length_max: int = _setting(
+        10_000,
+        "MAX_ERROR_LENGTH",
+        "characters of an error text that a document keeps",
+        "a whole number from 100 to 65536",
+        ge=100,
+        le=65536,
+    )
+    url: str = _setting(
+        "http://127.0.0.1:8765",
+        "FAULTLINE_URL",
+        "where `faultline publish` sends",
+        "http:// or https://, a host, and perhaps a port and a path",
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+    )
+    log_format: Literal["console", "json"] = _setting(
+        "console", "FAULTLINE_LOG_FORMAT", "how log lines are written", "console or json"
+    )
+    anthropic_api_key: SecretStr | None = _setting(
+        None,
+        "ANTHROPIC_API_KEY",
+        "key of the llm; without it verdicts come from the status and the rules",
+        "a key without white space",
+        min_length=8,
+    )
+
+    @field_validator("taxonomy")
+    @classmethod
+    def _is_file(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            raise ValueError("there is no such file")
+        return path
+
+    @field_validator("anthropic_api_key")
+    @classmethod
+    def _is_one_word(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and key.get_secret_value().split() != [key.get_secret_value()]:
+            raise ValueError("there is white space in it")
+        return key
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is handed over: nothing is read behind the caller's back."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str], *, config: Path | None = None) -> Settings:
+        """The settings of an environment and, under it, of a TOML file.
+
+        Raises: ConfigurationError with every fault, one a line.
+        """
+        given, faults = _given(environ, config)
+        try:
+            settings = cls.model_validate({variable: one.value for variable, one in given.items()})
+        except ValidationError as error:
+            wrong = {str(one["loc"][0]): one["msg"] for one in error.errors(include_url=False, include_input=False)}
+            faults += [_fault(variable, given[variable], told) for variable, told in wrong.items()]
+            raise ConfigurationError("\n".join(faults)) from None  # the cause would show what was given
+        if faults:
+            raise ConfigurationError("\n".join(faults))
+        return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One setting, as `faultline config print` shows it."""
+
+    name: str
+    value: str
+    """Redacted when it is a secret."""
+    is_default: bool
+    source: str
+    """`default`, `environment`, or the path of the file."""
+    meaning: str
+
+
+def described(
+    settings: Settings, environ: Mapping[str, str] | None = None, *, config: Path | None = None
+) -> list[Described]:
+    """Every setting in the order of the table above. `environ` and `config`, as they were read, tell the sources.
+
+    Raises: ConfigurationError when the file cannot be read any more.
+    """
+    given, _ = _given(environ or {}, config)
+    out = []
+    for variable, (name, field) in _by_variable().items():
+        value = getattr(settings, name)
+        source = given[variable].source if variable in given else "default"
+        is_default = value == field.default
+        if source == "default" and not is_default:
+            source = "argument"
+        out.append(Described(variable, _shown(value), is_default, source, field.description or ""))
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    value: object
+    source: str
+
+
+def _by_variable() -> dict[str, tuple[str, FieldInfo]]:
+    return {str(field.validation_alias): (name, field) for name, field in Settings.model_fields.items()}
+
+
+def _given(environ: Mapping[str, str], config: Path | None) -> tuple[dict[str, _Given], list[str]]:
+    """What is set, by variable, and what is wrong with the names."""
+    known = _by_variable()
+    found: dict[str, _Given] = {}
+    faults: list[str] = []
+    for variable, value in _file(config).items():
+        if variable in known:
+            found[variable] = _Given(value, str(config))
+        else:
+            faults.append(_unknown(variable, str(config)))
+    for variable, value in environ.items():
+        if variable in known and value:
+            found[variable] = _Given(value, "environment")
+        elif variable not in known and variable.startswith(PREFIX) and not OTHER_NAMES.fullmatch(variable):
+            faults.append(_unknown(variable, "environment"))
+    return found, sorted(faults)
+
+
+def _file(config: Path | None) -> Mapping[str, object]:
+    if config is None:
+        return {}
+    try:
+        with config.open("rb") as file:
+            data = file.read(CONFIG_BYTES_MAX + 1)
+        if len(data) > CONFIG_BYTES_MAX:
+            raise ConfigurationError(f"{config}: longer than {CONFIG_BYTES_MAX} bytes; name a TOML file of settings")
+        return tomllib.loads(data.decode("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{config}: {error.strerror}; name a readable TOML file with --config") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{config}: not TOML: {error}") from error
+
+
+def _unknown(variable: str, source: str) -> str:
+    near = difflib.get_close_matches(variable.upper(), list(_by_variable()), n=1, cutoff=0.0)
+    return f"{variable[:SHOWN_CHARS_MAX]} ({source}): not a setting; the nearest one is {near[0]}"
+
+
+def _fault(variable: str, given: _Given, told: str) -> str:
+    _, field = _by_variable()[variable]
+    extra = field.json_schema_extra
+    expected = extra.get("expected") if isinstance(extra, dict) else ""
+    is_secret = "SecretStr" in str(field.annotation)
+    shown = REDACTED if is_secret else repr(given.value)[:SHOWN_CHARS_MAX]
+    reason = told.removeprefix("Value error, ")
+    hint = ""
+    if str(given.value).startswith(("tcp://", "udp://")):
+        hint = "; Kubernetes sets it for a service named faultline: set enableServiceLinks: false"
+    return f"{variable}={shown} ({given.source}): expected {expected}; {reason[:1].lower()}{reason[1:]}{hint}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return REDACTED
+    if isinstance(value, frozenset | tuple):
+        return ",".join(sorted(value) if isinstance(value, frozenset) else value)
+    return "" if value is None else str(value)
