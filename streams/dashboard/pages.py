@@ -5,6 +5,7 @@ Every page is whole without JavaScript; the script only fetches the same page ag
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
 from collections.abc import Callable
@@ -53,8 +54,9 @@ class Page(Response):
         return str(content).encode("utf-8", "backslashreplace")
 
 
+@functools.cache
 def environment() -> Environment:
-    """The templates: everything is escaped, a missing name is an error, and odd characters are made visible."""
+    """The templates, compiled once: all is escaped, a missing name is an error, odd characters are made visible."""
     made = Environment(
         loader=PackageLoader("streams.dashboard"),
         autoescape=True,
@@ -86,8 +88,6 @@ class Pages:
     def __init__(self, view: View, *, hints: tuple[Hint, ...] = DEFAULT_HINTS) -> None:
         self._view = view
         self._hints = hints
-        self._templates = environment()
-        self._templates.globals["kinds"] = view.kinds
 
     def endpoints(self) -> list[tuple[str, Callable[[Request], Response]]]:
         """Paths and what answers there."""
@@ -120,7 +120,7 @@ class Pages:
         )
 
     def _page(self, template: str, status: int = 200, **shown: Any) -> Page:
-        return Page(self._templates.get_template(template).render(**shown), status)
+        return Page(environment().get_template(template).render(kinds=self._view.kinds, **shown), status)
 
     def _answering(self, endpoint: Callable[[Request], Response]) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:

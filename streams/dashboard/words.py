@@ -72,7 +72,7 @@ def cut(text: str, chars_max: int = TITLE_CHARS_MAX) -> str:
 
 def ago(at_ms: int, now_ms: int) -> str:
     """How long ago, in the largest unit that fits; the page's script says it the same way."""
-    gone_s = (now_ms - at_ms) // 1000
+    gone_s = int((now_ms - at_ms) / 1000)
     if -5 < gone_s < 5:
         return "just now"
     size_s = abs(gone_s)

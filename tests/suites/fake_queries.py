@@ -93,7 +93,7 @@ class FakeQueries:
 
     def __init__(self, groups: list[Group] | None = None, *, rejected: int = 0) -> None:
         self._lock = threading.Lock()
-        self._groups = {one.detail.row.fingerprint: one for one in groups or []}
+        self.groups_by_fingerprint = {one.detail.row.fingerprint: one for one in groups or []}
         self._rejected = rejected
         self.revision = 1
         self.asked = 0
@@ -102,7 +102,7 @@ class FakeQueries:
     def add(self, one: Group) -> None:
         """One more group, or more failures of one that is there."""
         with self._lock:
-            known = self._groups.setdefault(one.detail.row.fingerprint, replace(one, times_ms=[]))
+            known = self.groups_by_fingerprint.setdefault(one.detail.row.fingerprint, replace(one, times_ms=[]))
             known.times_ms += one.times_ms
             self.revision += 1
 
@@ -115,14 +115,14 @@ class FakeQueries:
     def group(self, fingerprint: str, *, now_ms: int) -> GroupDetail | None:
         self._answer()
         with self._lock:
-            found = [one for value, one in self._groups.items() if value.startswith(fingerprint)]
+            found = [one for value, one in self.groups_by_fingerprint.items() if value.startswith(fingerprint)]
         return replace(found[0].detail, row=_row(found[0], now_ms)) if len(found) == 1 else None
 
     def kinds(self, wanted: GroupFilter, *, start_ms: int, step_ms: int, buckets: int) -> KindsOverTime:
         rows = {row.fingerprint for row in self._rows(wanted, start_ms + step_ms * buckets)}
         counts: dict[tuple[str, str, str], Counter[int]] = {}
         for value in rows:
-            one = self._groups[value]
+            one = self.groups_by_fingerprint[value]
             row = one.detail.row
             series = counts.setdefault((row.origin, row.kind, row.family), Counter())
             series.update((at - start_ms) // step_ms for at in one.times_ms)
@@ -136,8 +136,10 @@ class FakeQueries:
         self.asked += 1
         self._answer()
         with self._lock:
-            times = [at for one in self._groups.values() for at in one.times_ms]
-            return Totals(len(times), len(self._groups), self._rejected, max(times, default=None), self.revision)
+            times = [at for one in self.groups_by_fingerprint.values() for at in one.times_ms]
+            return Totals(
+                len(times), len(self.groups_by_fingerprint), self._rejected, max(times, default=None), self.revision
+            )
 
     def _answer(self) -> None:
         if self.away:
@@ -146,7 +148,7 @@ class FakeQueries:
     def _rows(self, wanted: GroupFilter, now_ms: int) -> list[GroupRow]:
         self._answer()
         with self._lock:
-            rows = [_row(one, now_ms) for one in self._groups.values()]
+            rows = [_row(one, now_ms) for one in self.groups_by_fingerprint.values()]
         return [row for row in rows if _passes(row, wanted)]
 
 

@@ -147,7 +147,7 @@
   }
 
   function ago(atMs) {
-    const gone = Math.floor((Date.now() + serverAheadMs - atMs) / 1000);
+    const gone = Math.trunc((Date.now() + serverAheadMs - atMs) / 1000);
     if (gone > -5 && gone < 5) return "just now";
     const size = Math.abs(gone);
     const span = size < 60 ? `${size} s` : size < 3600 ? `${Math.floor(size / 60)} min`
