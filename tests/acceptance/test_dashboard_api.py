@@ -6,8 +6,10 @@ import json
 import re
 import socket
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -141,7 +143,7 @@ def test_every_field_is_documented():
     fingerprint = one.detail.row.fingerprint
     page = API_PAGE.read_text(encoding="utf-8")
 
-    def names(value):
+    def names(value: Any) -> Iterator[str]:
         if isinstance(value, dict):
             for name, inner in value.items():
                 yield name

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 from starlette.datastructures import Headers
@@ -20,7 +22,7 @@ class Reader:
     """A client of the stream: collects what is sent, may stop reading, and may go."""
 
     def __init__(self, live: Live, *, last_event_id: str | None = None) -> None:
-        self.messages: list[dict] = []
+        self.messages: list[dict[str, Any]] = []
         self.reading = asyncio.Event()
         self.reading.set()
         self._gone = asyncio.Event()
@@ -47,13 +49,17 @@ class Reader:
     def revisions(self) -> list[int]:
         return [int(line[4:]) for line in self.text.splitlines() if line.startswith("id: ")]
 
+    def has(self, revision: int) -> bool:
+        """Whether the newest frame says this revision."""
+        return self.revisions[-1:] == [revision]
+
     async def until(self, true: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while not true():  # noqa: ASYNC110  # what is waited for has no event: it is what was sent
                 await asyncio.sleep(0.002)
 
 
-def run(scenario: Callable[[FakeQueries, Live], Awaitable[None]], **options) -> FakeQueries:
+def run(scenario: Callable[[FakeQueries, Live], Coroutine[Any, Any, None]], **options) -> FakeQueries:
     queries = FakeQueries([group()])
     live = Live(queries, now_ms=lambda: NOW_MS, **{"poll_s": POLL_S, **options})
     asyncio.run(scenario(queries, live))
@@ -110,7 +116,7 @@ def test_a_slow_reader_skips_to_the_latest_frame_and_holds_nobody_up():
         slow.reading.clear()
         for number in range(2, 12):
             queries.add(group(number))
-            await quick.until(lambda number=number: quick.revisions[-1:] == [number])
+            await quick.until(functools.partial(quick.has, number))
         slow.reading.set()
         await slow.until(lambda: slow.revisions[-1:] == [11])
         assert len(slow.revisions) <= 3  # the first, the one it was stuck on, the latest
@@ -126,7 +132,7 @@ def test_readers_share_one_poll_and_without_readers_nobody_asks():
         assert queries.asked == 0
         readers = [Reader(live) for _ in range(20)]
         for reader in readers:
-            await reader.until(lambda reader=reader: reader.revisions == [1])
+            await reader.until(functools.partial(reader.has, 1))
         assert queries.asked < 20
         for reader in readers:
             reader.go()
@@ -185,7 +191,7 @@ def test_stopping_ends_every_stream_in_good_order_and_refuses_new_ones():
     async def scenario(queries, live):
         readers = [Reader(live) for _ in range(3)]
         for reader in readers:
-            await reader.until(lambda reader=reader: reader.revisions == [1])
+            await reader.until(functools.partial(reader.has, 1))
         readers[1].reading.clear()  # one that no longer reads must not hold the end up
         live.stop()
         live.stop()
@@ -214,7 +220,7 @@ def test_a_fault_of_ours_in_the_poll_is_raised_and_not_hidden():
         def totals(self):
             raise ZeroDivisionError
 
-    async def scenario():
+    async def scenario() -> None:
         reader = Reader(Live(Broken(), now_ms=lambda: NOW_MS, poll_s=POLL_S))
         with pytest.raises(ZeroDivisionError):
             await reader.answer

@@ -12,7 +12,7 @@ from suites.fake_queries import NOW_MS
 from streams.contract.taxonomy import default_taxonomy
 from streams.dashboard import words
 from streams.dashboard.asked import STRETCHES, Asked, BadParameter, asked
-from streams.dashboard.charts import SPARK_HEIGHT, SPARK_WIDTH, sparkline, stacked
+from streams.dashboard.charts import SPARK_HEIGHT, SPARK_WIDTH, Chart, sparkline, stacked
 from streams.dashboard.kinds import COLOURS, NO_COLOUR, Kinds
 from streams.sinks.base import GroupFilter, KindSeries, KindsOverTime
 
@@ -111,11 +111,11 @@ def test_only_short_visible_lines_enter_a_command(text, fit):
     assert words.explainable(text) is fit
 
 
-def series(kind, *counts, origin="ci"):
+def series(kind: str, *counts: int, origin: str = "ci") -> KindSeries:
     return KindSeries(origin, kind, "code_error", counts, sum(counts))
 
 
-def chart(*all_series, buckets=3):
+def chart(*all_series: KindSeries, buckets: int = 3) -> Chart:
     kinds = KindsOverTime(NOW_MS, 60_000, buckets, all_series)
     return stacked(kinds, origin="ci", stretch=STRETCHES["1h"], colour=KINDS.colour)
 
@@ -166,7 +166,7 @@ def test_a_spark_says_what_it_shows():
     assert sparkline([0, 0]).label == "none in the last 2 hours"
 
 
-def ask(*items, strict=True):
+def ask(*items: tuple[str, str], strict: bool = True) -> Asked:
     return asked(items, kinds=KINDS.names, families=KINDS.families, strict=strict)
 
 

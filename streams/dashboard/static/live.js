@@ -7,6 +7,7 @@
   const TYPING_MS = 2000;
   const PRESS_MS = 1500;
   const NEWS_MS = 10000;
+  const AGAIN_MS = 5000;
   const RETRY_MS = [2000, 4000, 8000, 16000, 30000];
 
   const main = document.getElementById("main");
@@ -16,7 +17,7 @@
   let revision = main.dataset.revision;
   let serverAheadMs = Number(main.dataset.nowMs) - Date.now();
   let source = null, heardAt = 0, retries = 0, retryTimer = 0;
-  let fetching = false, wanted = false, typedAt = 0, pressedAt = 0, saidAt = 0;
+  let fetching = false, wanted = false, typedAt = 0, pressedAt = 0, saidAt = 0, failedAt = 0;
 
   function show(state, says, loud) {
     connection.hidden = false;
@@ -69,17 +70,19 @@
   }
 
   async function refresh() {
-    if (fetching || !wanted || busy()) return; // the ticker asks again
+    if (fetching || !wanted || busy() || Date.now() - failedAt < AGAIN_MS) return; // the ticker asks again
     fetching = true;
     wanted = false;
     try {
       const answer = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-store" });
+      if (answer.status === 404) return; // the group is gone; what the page shows was true when it was drawn
       if (!answer.ok) throw new Error(`answer ${answer.status}`);
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (busy()) { wanted = true; return; }
       swap(fresh);
     } catch {
-      wanted = true; // the stream notices a server that is gone; this is tried again with the next tick
+      wanted = true; // the stream notices a server that is gone; this is tried again a little later
+      failedAt = Date.now();
     } finally {
       fetching = false;
     }
