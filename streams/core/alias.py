@@ -65,11 +65,13 @@ _STATES = frozenset(_STATES_WORDS.split())
 _EDGES = "()[]{}<>\"'`,.:;!?*"
 _PLACEHOLDER = re.compile(r"<(?:num|hex|uuid|ts|dur|size|path|url|host|email|ip|id|str)>")
 _FILE = re.compile(r"<path:([^<>\s]{1,80})>")
+_SAME_AMOUNT = re.compile(r"<size> \(<size>\)")
+_QUOTED_VALUE = re.compile(r"\w=(?:\"[^\"\n]{0,120}\"|'[^'\n]{0,120}')")
 _PLURAL = re.compile(r"(<\*> [a-z]{3,20}[^s\W])s\b")
 _PUNCTUATED = re.compile(r"(?:[\w.-]{1,64}[=:(\[]|[^\w\s])*")
 _SAME: dict[str, str] = {}
-_RUN = re.compile(r"<\*>(?:[,;:|/.\-]{0,2} ?<\*>)+")
-_KEY = re.compile(r"(\W{0,3}[A-Za-z_][\w.-]{0,63}[=:])(.*)")
+_RUN = re.compile(r"[<>~]?<\*>(?:[,;:|/.\-]{0,2} ?<\*>)+")
+_KEY = re.compile(r"([^\w<]{0,3}[A-Za-z_][\w.-]{0,63}[=:])(.*)")
 
 
 def untyped(template: str) -> str:
@@ -80,6 +82,9 @@ def untyped(template: str) -> str:
     """
     if "<" not in template:
         return template
+    template = _SAME_AMOUNT.sub("<size>", template)
+    if '="' in template or "='" in template:
+        template = _QUOTED_VALUE.sub(_glued, template)
     first, blank, rest = template.partition(" ")
     if "<path>" not in first:
         first = _PLACEHOLDER.sub(WILD, first)
@@ -87,6 +92,11 @@ def untyped(template: str) -> str:
     for period in range(1, PERIOD_MAX + 1):
         words = _once(words, period)
     return _PLURAL.sub(r"\1", " ".join(words))
+
+
+def _glued(match: re.Match[str]) -> str:
+    """A quoted value as one word."""
+    return match.group().replace(" ", "\u00a0")
 
 
 def _once(words: list[str], period: int) -> list[str]:
@@ -177,14 +187,14 @@ def _constant(words: Iterable[str]) -> int:
 def _wide(slot: Slot, values: set[str]) -> dict[str, str]:
     """The new word for each value of a place, where evidence suffices; empty where it does not."""
     place, before, after = slot
-    constant = _constant(f"{before} {after}".split(" "))
+    constant = _constant(f"{before} {after}".split(" ")) + bool(_key(values))
     free = {value for value in values if value.strip(_EDGES).lower() not in _STATES}
     if len(free) < 2 or (constant < CONSTANT_WORDS_MIN and not (place and constant and len(free) >= LONE_VALUES_MIN)):
         return {}
     if len(free) == len(values) and len(values) >= _needed(place, values):
         new = _frame(values)
         return dict.fromkeys(values, new)
-    if constant >= CONSTANT_WORDS_OF_A_FIT:
+    if place and constant >= CONSTANT_WORDS_OF_A_FIT:
         pattern = min((v for v in free if WILD in v), key=lambda v: (len(v), v), default="")
         return {value: pattern for value in free if _fits(value, pattern)} if pattern else {}
     return {}
@@ -192,16 +202,21 @@ def _wide(slot: Slot, values: set[str]) -> dict[str, str]:
 
 def _needed(place: int, values: set[str]) -> int:
     """How many different values make this place a slot."""
-    files = any(_FILE.search(value) for value in values)
-    keys = set() if files else {match.group(1) if match else "" for match in map(_KEY.fullmatch, values)}
-    if len(keys) == 1 and keys != {""}:
+    if _key(values):
         return MARKED_VALUES_MIN
+    files = any(_FILE.search(value) for value in values)
     masked = any(WILD in value for value in values)
     if masked and not (files and place == 0):
         return MARKED_VALUES_MIN
     if place == 0:
         return FIRST_WORD_VALUES_MIN
     return FILES_MIN if files else VALUES_MIN
+
+
+def _key(values: set[str]) -> str:
+    """The `key=` that all values share, or nothing."""
+    keys = {match.group(1) if match else "" for match in map(_KEY.fullmatch, values)}
+    return keys.pop() if len(keys) == 1 else ""
 
 
 def _frame(values: set[str]) -> str:
@@ -224,7 +239,6 @@ def _common(values: set[str]) -> str:
 
 
 def _fits(value: str, pattern: str) -> bool:
-    """Whether a value has the punctuation around the wildcard of `pattern`; a file name that stayed never fits."""
+    """Whether a value has what stands around the wildcard of `pattern`."""
     head, _, tail = pattern.partition(WILD)
-    whole = len(value) > len(head) + len(tail)
-    return whole and value.startswith(head) and value.endswith(tail) and not _FILE.search(value)
+    return len(value) >= len(head) + len(tail) and value.startswith(head) and value.endswith(tail)

@@ -9,7 +9,6 @@ An id is a pure function of the text.  `Fingerprinter` gives the same ids from c
 """
 
 import re
-from base64 import b32encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -41,6 +40,12 @@ TEMPLATE = "masked message"
 FROM_TRACE = "read out of the stack trace"
 BARE = "the message says nothing, so frames tell problems apart"
 
+LOOKED_AT_MAX = 12
+"""Words looked at before it is decided whether a message says something."""
+
+_LETTERS_32 = "abcdefghijklmnopqrstuvwxyz234567"
+_BASE32 = [one + other for one in _LETTERS_32 for other in _LETTERS_32]
+_SHIFTS = tuple(range(120, -1, -10))
 _PLACEHOLDER = re.compile(r"<[a-z]{2,5}(?::[^<>\s]{1,80})?>")
 _TYPE_ONLY = re.compile(
     r"[\w.$]{0,200}(?:Error|Exception|Failure|Fault|Interrupt|Exit)|panic|error|failed|FAILED|ERROR"
@@ -184,7 +189,7 @@ class Fingerprinter:
             read = _read("ci", text, "", "", None, "", None, "")
             self._texts.put(text, None if found.frames else found.kept, read.fingerprint.value)
             return read.fingerprint.value
-        value = _id("value", [Part("origin", "ci", ARGUMENT), Part("template", found.template, TEMPLATE)])
+        value = _hashed(f"{_BARE_TEXT}{len(found.template)}:{found.template}".encode("utf-8", "surrogatepass"))
         self._texts.put(text, found.kept, value)
         return value
 
@@ -284,6 +289,12 @@ def _name(frame: Frame) -> str:
 
 def _is_bare(template: str) -> bool:
     """Whether a message says nothing: no word of its own, or one that only names a type."""
+    plain = 0
+    for word in template.split(" ", LOOKED_AT_MAX):
+        if word.isalpha():
+            if plain:
+                return False
+            plain = 1
     if len(template) > BARE_CHARS_MAX:
         return False
     rest = _PLACEHOLDER.sub(" ", template) if "<" in template else template
@@ -292,15 +303,24 @@ def _is_bare(template: str) -> bool:
 
 
 def _id(level: str, parts: Sequence[Part]) -> str:
-    """Version, dot, base32 of the first 16 bytes of SHA-256 over the parts, each with its length in front."""
+    """The id of these parts at this level."""
     fields = [VERSION, level]
     for part in parts:
         fields.append(part.name)
         fields.append(part.value)
-    digest = sha256(_canonical(fields)).digest()
-    return f"{VERSION}.{b32encode(digest[:16])[:26].decode().lower()}"
+    return _hashed(_canonical(fields))
+
+
+def _hashed(canonical: bytes) -> str:
+    """Version, dot, base32 (RFC 4648, lower case, no padding) of the first 16 bytes of SHA-256."""
+    bits = int.from_bytes(sha256(canonical).digest()[:16], "big") << 2
+    return f"{VERSION}." + "".join([_BASE32[(bits >> shift) & 1023] for shift in _SHIFTS])
 
 
 def _canonical(fields: Sequence[str]) -> bytes:
     """Fields that no other sequence of fields can spell: each with its length in characters in front."""
     return "".join([f"{len(field)}:{field}" for field in fields]).encode("utf-8", "surrogatepass")
+
+
+_BARE_TEXT = _canonical([VERSION, "value", "origin", "ci", "template"]).decode()
+"""What stands before the template of a message that comes alone."""

@@ -9,6 +9,10 @@ import re
 MARK = "\x02"
 """Prefix of a masked word that a neighbour rule must look at; never part of a template."""
 NUMBER_NEXT, DATE_WORD, KEPT, USER_NEXT, CODE = MARK + "n", MARK + "d", MARK + "k", MARK + "u", MARK + "c"
+UNSHOWN = MARK + "x"
+"""Stands for a word with characters that are not shown: its line is cleaned and masked again."""
+
+_MARKS = re.compile(f"{MARK}.")
 _TRIM = "()[]{}<>\"'`,.:;!#"
 _ANY_CODE = re.compile(r"-?\d{1,6}|\d[xX][0-9a-fA-F]{1,8}")
 _HTTP = re.compile(r"\d{3}")
@@ -42,9 +46,8 @@ _MONTH_WORDS = """
 jan feb mar apr may jun jul aug sep sept oct nov dec
 january february march april june july august september october november december
 """
-_MONTHS = frozenset(_MONTH_WORDS.split())
 _WEEKDAY_WORDS = "mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday"
-_WEEKDAYS = frozenset(_WEEKDAY_WORDS.split())
+_DATE_NAMES = frozenset(f"{_MONTH_WORDS} {_WEEKDAY_WORDS}".split())
 _CODE_WORD = re.compile(r"[A-Z]{1,4}\d{3,5}")
 _CODE_BEFORE = frozenset(["error", "warning", "err", "code", "errors"])
 _USER_BEFORE = frozenset(["for", "by", "as", "invalid", "illegal", "unknown"])
@@ -55,10 +58,12 @@ request input account error session data agent group space defined specified pro
 """
 _NOT_A_USER = frozenset(_NOT_A_USER_WORDS.split())
 
+_ZONE_WORD = r"(?: (?:UTC|GMT|[A-Z]{1,4}T)\b)?"
 _DATE_WORDS = re.compile(
-    rf"(?:{MARK}d[A-Za-z]+,? )?(?:<num>(?: of)?,? )?{MARK}d[A-Za-z]+[.,]{{0,2}}(?: <num>,?){{0,2}}(?:,?(?: at)? <ts>)?"
-    r"(?: <num>)?(?: (?:UTC|GMT|[A-Z]{1,4}T)\b)?"
+    rf"(?:{MARK}d[A-Za-z]+,? )?(?:<num>(?: of)?,? )?{MARK}d[A-Za-z]+\.?(?:,? <num>){{0,2}}(?:,?(?: at)? <ts>)?"
+    rf"{_ZONE_WORD}(?: <num>)?{_ZONE_WORD}"
 )
+_DATE_TAIL = re.compile(r"(?:^|.*[^\w])([A-Z][a-z]{2,8})[.,]?")
 _DATES = re.compile(
     r"<ts>(?:[ ,T@-]{1,3}(?:<ts>|<num>|[AaPp][Mm]\b|UTC\b|GMT\b|Z\b|[A-Z]{1,4}T\b)| ?\(?(?:UTC|GMT)\)?)+"
 )
@@ -77,13 +82,20 @@ def mark_of(word: str) -> str:
     if low in _CODES:
         # An upper-case ERROR opens a line and is followed by a process number.
         return "" if core == "ERROR" else NUMBER_NEXT
-    if low in _MONTHS or low in _WEEKDAYS:
-        return DATE_WORD if core[0].isupper() else ""
-    if _CODE_WORD.fullmatch(core):
-        return CODE
     if low == "user":
         return USER_NEXT
-    return NUMBER_NEXT if _HTTP_WORD.fullmatch(core) else ""
+    if core[-1:].isdigit() and _CODE_WORD.fullmatch(core):
+        return CODE
+    return NUMBER_NEXT if low.startswith("http/") and _HTTP_WORD.fullmatch(core) else ""
+
+
+def dated(masked: str) -> str:
+    """A masked word with a mark before the month or weekday that ends it."""
+    match = None if masked.islower() else _DATE_TAIL.fullmatch(masked)
+    if match is None or match.group(1).lower() not in _DATE_NAMES:
+        return masked
+    at = match.start(1)
+    return f"{masked[:at]}{DATE_WORD}{masked[at:]}"
 
 
 def kept_numbers(words: list[str], masked: list[str]) -> list[int]:
@@ -143,13 +155,19 @@ def _compared(words: list[str], masked: list[str], at: int) -> list[int]:
 def closed(line: str) -> str:
     """Close up dates, lists and the time at the start of a line of masked words."""
     if MARK in line:
-        line = _DATE_WORDS.sub(_date, line).replace(DATE_WORD, "").replace(KEPT, "")
-        line = line.replace(NUMBER_NEXT, "").replace(USER_NEXT, "").replace(CODE, "")
-    line = _AMOUNT.sub(_amount, line)
+        if DATE_WORD in line:
+            line = _DATE_WORDS.sub(_date, line)
+        line = _MARKS.sub("", line)
+    if "<num> " in line:
+        line = _AMOUNT.sub(_amount, line)
     if "<ts>" in line:
         line = _DATES.sub("<ts>", line)
         line = _LINE_START.sub("", line, count=1) if line[:6].find("<ts>") >= 0 else line
-    return _LIST.sub(r"<\1>", line)
+    return _LIST.sub(_once, line) if line.count("<") > 1 else line
+
+
+def _once(match: re.Match[str]) -> str:
+    return f"<{match.group(1)}>"
 
 
 def _amount(match: re.Match[str]) -> str:

@@ -17,9 +17,9 @@ TEMPLATE_CHARS_MAX = 8 * 1024
 _COLOUR = re.compile(r"\x1b(?:\[[0-9;:?]{0,32}[ -/]{0,2}[@-~]|\][^\x07\x1b]{0,256}(?:\x07|\x1b\\)|[@-Z\\-_])?")
 _PYTHON_FRAME = re.compile(r'File "[^"\n]{1,1024}", line \d+')
 _FRAME = re.compile(
-    r"\s*(?:(?:[-\d:.,TZ]{1,32}\s+)?at\s[^\s(]{1,512}\s?\([^)]{0,512}\)?|\s+at \S"
+    r"(?:[-\d:.,TZ]{1,32}\s{1,4})?at\s[^\s(]{1,512}\s?\([^)]{0,512}\)?"
     r"|#\d{1,4}:? +(?:0x[0-9a-fA-F]+|\S+ ?\(|in )|\.\.\. \d+ (?:more|common frames omitted)"
-    r"|goroutine \d+ \[|\S{1,512}\.go:\d+ \+0x|[~^ ]+$|\d+: +(?:0x[0-9a-f]+ - )?\S+::)"
+    r"|goroutine \d+ \[|\S{1,512}\.go:\d+ \+0x|[~^ ]+$|\d+: +(?:0x[0-9a-f]+ - )?\S+::"
 )
 _PYTHON_HEAD = "Traceback (most recent call last):"
 
@@ -43,7 +43,8 @@ def printable(line: str) -> str:
 
 def is_frame(line: str) -> bool:
     """Whether a line shows one call of a stack trace, or opens one."""
-    return bool(_FRAME.match(line))
+    start = line.lstrip()
+    return bool(_FRAME.match(start)) or (start is not line and start[:3] == "at ")
 
 
 def is_python_frame(line: str) -> bool:

@@ -13,8 +13,10 @@ from streams.core.template.context import (
     KEPT,
     MARK,
     NUMBER_NEXT,
+    UNSHOWN,
     USER_NEXT,
     closed,
+    dated,
     kept_numbers,
     mark_of,
 )
@@ -28,7 +30,7 @@ from streams.core.template.lines import (
     is_trace_head,
     printable,
 )
-from streams.core.template.masks import REASONS
+from streams.core.template.masks import BARE_HEX_CHARS_MIN, REASONS
 from streams.core.template.words import pieces
 
 WORDS_REMEMBERED_MAX = 50_000
@@ -40,10 +42,15 @@ LINES_REMEMBERED_MAX = 10_000
 REMEMBERED_CHARS_MAX = 512
 """Longer words and lines are not remembered (characters)."""
 
+MARKED_CHARS_MAX = 32
+"""Longer words announce nothing (characters)."""
+
 KEPT_WORDS_MAX = 64
 """Words with kept digits a text may have and still be told apart by its shape."""
 
 _KEEPING = frozenset({"kept-number", "term", "error-code"})
+_FRAME_STARTS = frozenset("a-~^.:,TZ#")
+_DIGITS_TO_ZERO = str.maketrans("123456789", "000000000")
 _WORD = re.compile(r"\S+")
 
 Span = tuple[int, int]
@@ -62,17 +69,32 @@ class _Words(dict[str, str]):
     """word -> masked word, with a mark in front when neighbours matter."""
 
     def __missing__(self, word: str) -> str:
-        cut = pieces(word)
-        masked = "".join([p.out for p in cut])
-        if any(p.rule in _KEEPING and any(c in "0123456789" for c in p.raw) for p in cut):
-            masked = KEPT + masked
-        elif len(word) <= 32:
-            masked = mark_of(word) + masked
+        if word.isalpha() and len(word) < BARE_HEX_CHARS_MIN:
+            masked = mark_of(word) + dated(word)
+        else:
+            # Words that differ in digits only are masked alike, unless digits stay.
+            shape = word.translate(_DIGITS_TO_ZERO)
+            masked = _masked(word) if shape == word else self[shape]
+            if shape != word and masked.startswith(KEPT):
+                masked = _masked(word)
         if len(word) <= REMEMBERED_CHARS_MAX:
             if len(self) >= WORDS_REMEMBERED_MAX:
                 self.clear()
             self[word] = masked
         return masked
+
+
+def _masked(word: str) -> str:
+    """The masked form of a word, with its mark."""
+    if not word.isprintable():
+        return UNSHOWN
+    cut = pieces(word)
+    masked = "".join([p.out for p in cut])
+    if not _KEEPING.isdisjoint([p.rule for p in cut]):
+        return KEPT + masked
+    if len(masked) > MARKED_CHARS_MAX:
+        return masked
+    return (mark_of(word) if len(word) <= MARKED_CHARS_MAX else "") + dated(masked)
 
 
 class _Lines(dict[str, Measured]):
@@ -141,26 +163,28 @@ def _cut(template: str) -> str:
 def _measured_line(line: str) -> Measured:
     if is_frame(line) or is_trace_head(line):
         return _FRAME
-    shown = line if line.isprintable() else printable(line)
-    words = shown.split()
+    words = line.split()
     if len(words) > LINE_WORDS_MAX:
         del words[LINE_WORDS_READ_MAX:]
     masked = [_words[word] for word in words]
     joined = " ".join(masked)
     spans: tuple[Span, ...] | None = ()
     if MARK in joined:
+        if UNSHOWN in joined:
+            found = _measured_line(printable(line))
+            return found._replace(kept=None) if found.kept else found
         places = kept_numbers(words, masked)
         joined = " ".join(masked)
-        if len(places) > KEPT_WORDS_MAX or (places and shown != line):
+        if len(places) > KEPT_WORDS_MAX:
             spans = None
         elif places:
-            found = [m.span() for m in _WORD.finditer(line)]
-            spans = tuple([found[i] for i in sorted(set(places))])
+            at = [m.span() for m in _WORD.finditer(line)]
+            spans = tuple([at[i] for i in sorted(set(places))])
     if MARK in joined or "<" in joined:
         joined = closed(joined)
     if len(words) > LINE_WORDS_MAX:
         joined = " ".join(joined.split(" ")[:LINE_WORDS_MAX])
-    if joined != line and is_frame(joined):
+    if joined[:1] in _FRAME_STARTS and joined != line and is_frame(joined):
         return _FRAME
     return Measured(joined, spans)
 

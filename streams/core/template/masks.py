@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 PLACEHOLDERS = ("num", "hex", "uuid", "ts", "dur", "size", "path", "url", "host", "email", "ip", "id", "str")
 
+BARE_HEX_CHARS_MIN = 8
+"""Letters that may be a number in base 16."""
+
 _HEX = "[0-9a-fA-F]"
 _IPV4 = r"\d{1,3}(?:\.\d{1,3}){3}"
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,:]\d{1,9})?)?"
@@ -35,13 +38,15 @@ class Mask:
     pattern: str
     out: str
     reason: str
+    digits: bool = True
+    """Whether only atoms with a digit match."""
 
 
 MASKS: tuple[Mask, ...] = (
     Mask("uuid", rf"{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}", "<uuid>", "a UUID names one occurrence"),
     Mask(
         "date-time",
-        rf"{_DAY}(?:[T_:@-]{_CLOCK}{_ZONE})?|\d{{8}}[T_-]\d{{6}}(?:\.\d{{1,9}})?{_ZONE}"
+        rf"{_DAY}(?:[T_:@-]{_CLOCK}{_ZONE}|[T_]\d{{2}}[-.]\d{{2}}[-.]\d{{2}})?|\d{{8}}[T_-]\d{{6}}(?:\.\d{{1,9}})?{_ZONE}"
         rf"|\d{{4}}-\d{{2}}-\d{{2}}T\d{{2}}\d{{2}}(?:\d{{2}})?{_ZONE}|\d{{4}}-W\d{{2}}(?:-\d)?",
         "<ts>",
         "a date says when, not what",
@@ -62,14 +67,14 @@ MASKS: tuple[Mask, ...] = (
         "ipv6",
         rf"(?=[^.]{{0,45}}\d)(?:{_HEX}{{1,4}}(?::{_HEX}{{1,4}}){{7}}"
         rf"|(?:{_HEX}{{1,4}}(?::{_HEX}{{1,4}}){{0,6}})?::(?:{_HEX}{{1,4}}(?::{_HEX}{{1,4}}){{0,6}})?"
-        rf"|(?:{_HEX}{{1,4}}:){{0,6}}:(?:{_HEX}{{1,4}}:){{1,5}}{_IPV4}|::{_IPV4})"
+        rf"|(?:{_HEX}{{1,4}}:){{0,6}}:(?:{_HEX}{{1,4}}:){{1,5}}{_IPV4}|::(?:[fF]{{4}}:)?{_IPV4})"
         r"(?:%\w{1,16})?(?:/\d{1,3})?",
         "<ip>",
         "an address says where",
     ),
-    Mask("email", rf"[\w.+-]{{1,64}}@{_LABEL}(?:\.{_LABEL}){{1,6}}", "<email>", "an address of a person"),
+    Mask("email", rf"[\w.+-]{{1,64}}@{_LABEL}(?:\.{_LABEL}){{1,6}}", "<email>", "an address of a person", digits=False),
     Mask("host-port", rf"{_LABEL}(?:\.{_LABEL}){{0,8}}\.{_TOP}:\d{{1,5}}", "<host>:<num>", "a host says where"),
-    Mask("host", rf"{_LABEL}(?:\.{_LABEL}){{1,8}}\.{_TOP}|localhost", "<host>", "a host says where"),
+    Mask("host", rf"{_LABEL}(?:\.{_LABEL}){{1,8}}\.{_TOP}|localhost", "<host>", "a host says where", digits=False),
     Mask("hex-prefixed", rf"[-+#]?\d[xX]{_HEX}{{1,64}}[uUlLhH]{{0,3}}", "<hex>", "an address or a raw value"),
     Mask(
         "duration",
@@ -94,14 +99,36 @@ MASKS: tuple[Mask, ...] = (
     ),
     Mask(
         "bare-hex",
-        rf"(?=[^g-zG-Z]{{0,256}}\d)(?=\d{{0,256}}[a-fA-F]){_HEX}{{4,256}}|[a-f]{{8,64}}|[A-F]{{8,64}}",
+        rf"(?=[^g-zG-Z]{{0,256}}\d)(?=\d{{0,256}}[a-fA-F]){_HEX}{{4,256}}|[a-f]{{{BARE_HEX_CHARS_MIN},64}}|[A-F]{{{BARE_HEX_CHARS_MIN},64}}",
         "<hex>",
         "a digest, a commit or an address",
+        digits=False,
     ),
 )
 
-ATOM_MASK = re.compile("|".join(f"(?P<{m.name.replace('-', '_')}>{m.pattern})" for m in MASKS))
-BY_GROUP = {m.name.replace("-", "_"): m for m in MASKS}
+_DIGIT = re.compile(r"[0-9]")
+
+
+def _table(*, with_digits: bool) -> re.Pattern[str]:
+    rows = [m for m in MASKS if with_digits or not m.digits]
+    return re.compile("|".join([f"(?P<{m.name.replace('-', '_')}>{m.pattern})" for m in rows]))
+
+
+_WITH_DIGITS = _table(with_digits=True)
+_WITHOUT_DIGITS = _table(with_digits=False)
+_BY_GROUP = {m.name.replace("-", "_"): m for m in MASKS}
+
+
+def mask_of(atom: str) -> Mask | None:
+    """The first row whose pattern is the whole atom."""
+    if _DIGIT.search(atom):
+        match = _WITH_DIGITS.fullmatch(atom)
+    elif "." in atom or "@" in atom or len(atom) >= BARE_HEX_CHARS_MIN:
+        match = _WITHOUT_DIGITS.fullmatch(atom)
+    else:
+        return None
+    return _BY_GROUP[match.lastgroup or ""] if match else None
+
 
 # Not forms of an atom, but decisions taken while a word is cut up; they share the explanation's vocabulary.
 REASONS: dict[str, str] = {m.name: m.reason for m in MASKS} | {

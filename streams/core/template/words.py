@@ -6,10 +6,11 @@ then through the rules for paths, colons, dots and names that carry a number.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-from streams.core.template.masks import ATOM_MASK, BY_GROUP, PLACEHOLDERS
+from streams.core.template.masks import PLACEHOLDERS, mask_of
 from streams.core.template.terms import KEPT_AFTER, SWITCHES, TERMS, is_error_code
 
 WORD_CHARS_MAX = 2048
@@ -17,6 +18,12 @@ WORD_CHARS_MAX = 2048
 
 ATOM_CHARS_MAX = 256
 """A longer atom is masked whole unless it is a path (characters)."""
+
+ATOMS_REMEMBERED_MAX = 16_384
+"""Masked parts of words kept; words are made of the same parts again and again."""
+
+GROWTH_MAX = 5
+"""Characters of a placeholder for one character of a word, at most: `1` becomes `<num>`."""
 
 NAME_CHARS_MAX = 64
 """A longer file name is masked with its directories (characters)."""
@@ -29,11 +36,11 @@ _CUT = re.compile(
     r"|[^\s<>()\[\]{}\"'`,;=|&?!*]+"
     r"|<|[>()\[\]{}\"'`,;=|&?!*]+"
 )
-_PLACEHOLDER = re.compile(rf"<(?:{_NAMES})(?::[^<>\s]{{1,80}})?>")
-_DELIMITER = re.compile(r"[<>()\[\]{}\"'`,;=|&?!*:]+")
+_DELIMITERS = frozenset("<>()[]{}\"'`,;=|&?!*")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,1024}(?:={1,2}|[+/][A-Za-z0-9+/]{0,3}={0,2})")
 _ROUND_ENCODED = "()[]{}<>\"'`,.;:!?"
 _DIGIT = re.compile(r"[0-9]")
+_ALNUM = re.compile(r"[^\W_]")
 _SEPARATORS = re.compile(r"[/\\]+")
 _DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 _ROOTS = ("/", "./", "../", "~/", "\\\\", ".\\", "..\\", "$")
@@ -56,8 +63,8 @@ def pieces(word: str) -> list[Piece]:
     """Cut a word without blanks into pieces, each masked or kept.  Linear."""
     if len(word) > WORD_CHARS_MAX:
         return [Piece(word, "<str>", "long")]
-    encoded = word.strip(_ROUND_ENCODED)
-    if _BASE64.fullmatch(encoded) and _is_mixed(encoded):
+    encoded = word.strip(_ROUND_ENCODED) if "=" in word or "+" in word else ""
+    if encoded and _BASE64.fullmatch(encoded) and _is_mixed(encoded):
         before, _, after = word.partition(encoded)
         cut = [Piece(before, before, "delimiter"), Piece(encoded, "<id>", "base64"), Piece(after, after, "delimiter")]
         return [piece for piece in cut if piece.raw]
@@ -67,18 +74,20 @@ def pieces(word: str) -> list[Piece]:
     after_placeholder = False
     for raw in _CUT.findall(word):
         end += len(raw)
-        if after_placeholder and not raw[0].isalnum() and not _DELIMITER.match(raw):
+        first = raw[0]
+        if after_placeholder and not first.isalnum() and first not in _DELIMITERS:
             # What a mask left behind it (`<num>/utf8`) is no path, host or number of its own.
             rest = raw.lstrip(_GLUE)
             cut.append(Piece(raw[: len(raw) - len(rest)], raw[: len(raw) - len(rest)], "delimiter"))
             raw = rest if _DIGIT.search(rest) else ""
             if rest and not raw:
                 cut.append(Piece(rest, rest, "plain"))
-                key, gap = _key(rest), ""
+                named = rest.rstrip(".:")
+                key, gap = named.rpartition(":")[2], rest[len(named) :]
         after_placeholder = False
         if not raw:
             continue
-        if _DELIMITER.fullmatch(raw):
+        if first in _DELIMITERS and (first != "<" or len(raw) == 1):
             cut.append(Piece(raw, raw, "delimiter"))
             gap += raw
             continue
@@ -90,16 +99,12 @@ def pieces(word: str) -> list[Piece]:
                 # `code:10.0.0.1`: the 10 is a part, not the value
                 whole = i + 2 >= len(found) or found[i + 1].out not in _JOINTS
                 piece = _valued(piece, key, gap) if key and whole and _KEY_GAP.fullmatch(gap) else piece
-                key, gap = (_key(piece.raw) if piece.rule == "plain" else ""), ""
+                key, gap = (piece.raw if piece.rule == "plain" else ""), ""
             cut.append(piece)
             after_placeholder = piece.rule == "placeholder"
-    if sum([len(p.out) for p in cut]) > WORD_CHARS_MAX:
+    if len(word) * GROWTH_MAX > WORD_CHARS_MAX and sum([len(p.out) for p in cut]) > WORD_CHARS_MAX:
         return [Piece(word, "<str>", "long")]
     return cut
-
-
-def _key(atom: str) -> str:
-    return atom.translate(_KEY_JOINTS).lower()
 
 
 def _valued(piece: Piece, key: str, gap: str) -> Piece:
@@ -108,57 +113,44 @@ def _valued(piece: Piece, key: str, gap: str) -> Piece:
     if piece.rule == "plain":
         is_switch = raw in SWITCHES and ("=" in gap or ":" in gap)
         return Piece(raw, "<str>", "key-value") if is_switch else piece
-    form = KEPT_AFTER.get(key)
+    form = KEPT_AFTER.get(key.translate(_KEY_JOINTS).lower())
     return Piece(raw, raw, "kept-number") if form and form.fullmatch(raw) else piece
 
 
-def _atom(raw: str, after: str) -> list[Piece]:
+def _atom(raw: str, after: str) -> Sequence[Piece]:
     """Mask one atom; `after` is the character that follows it in its word."""
-    if _PLACEHOLDER.fullmatch(raw):
+    if raw[0] == "<":
         return [Piece(raw, raw, "placeholder")]
     if "://" in raw:
-        at = raw.index("://")
-        if raw[:at].replace("+", "").replace("-", "").replace(".", "").isalnum():
-            return _tailed(raw, lambda core: [Piece(core, "<url>", "url")])
-        return [Piece(raw, "<url>", "url")]
-    if len(raw) <= ATOM_CHARS_MAX and raw.isalpha():
-        mask = ATOM_MASK.fullmatch(raw) if len(raw) >= 8 else None
-        return [_masked(raw, mask)] if mask else [Piece(raw, raw, "plain")]
+        core = raw.rstrip(".:") or raw
+        tail = raw[len(core) :]
+        return [Piece(core, "<url>", "url"), Piece(tail, tail, "delimiter")] if tail else [Piece(raw, "<url>", "url")]
     if after == "<" and not _DIGIT.search(raw):
         # What a mask left in front of it (`bar.py.<num>`) is no path or host of its own.
         return [Piece(raw, raw, "plain")]
     if after == "<" and ":" in raw:
         return _colons(raw, after)
-    return _tailed(raw, lambda core: _core(core, after if core == raw else raw[len(core)]))
-
-
-def _tailed(raw: str, mask: Callable[[str], list[Piece]]) -> list[Piece]:
-    """Mask an atom without the full stops and colons that end a sentence or a label."""
     core = raw.rstrip(".:")
     if not core:
         return [Piece(raw, raw, "delimiter")]
-    found = mask(core)
-    if core != raw:
-        found.append(Piece(raw[len(core) :], raw[len(core) :], "delimiter"))
-    return found
+    if core == raw:
+        return _core(raw, after)
+    tail = raw[len(core) :]
+    return [*_core(core, tail[0]), Piece(tail, tail, "delimiter")]
 
 
-def _masked(raw: str, match: re.Match[str]) -> Piece:
-    mask = BY_GROUP[match.lastgroup or ""]
-    return Piece(raw, mask.out, mask.name)
-
-
-def _core(raw: str, after: str) -> list[Piece]:
+def _core(raw: str, after: str) -> Sequence[Piece]:
     """Mask an atom without its closing punctuation: by its form, or part by part when it has colons."""
-    short = len(raw) <= ATOM_CHARS_MAX
-    if short:
-        match = ATOM_MASK.fullmatch(raw)
-        if match and not is_error_code(raw, after):
-            return [_masked(raw, match)]
+    if ":" not in raw:
+        return _part(raw, after)
+    if len(raw) <= ATOM_CHARS_MAX:
+        mask = mask_of(raw)
+        if mask:
+            return [Piece(raw, mask.out, mask.name)]
     return _colons(raw, after)
 
 
-def _colons(raw: str, after: str) -> list[Piece]:
+def _colons(raw: str, after: str) -> Sequence[Piece]:
     """Cut at every colon but that of a drive, and mask the parts on their own."""
     start = 2 if _DRIVE.match(raw) else 0
     if ":" not in raw[start:]:
@@ -174,30 +166,33 @@ def _colons(raw: str, after: str) -> list[Piece]:
     return found
 
 
-def _part(raw: str, after: str) -> list[Piece]:
+@lru_cache(maxsize=ATOMS_REMEMBERED_MAX)
+def _part(raw: str, after: str) -> tuple[Piece, ...]:
     """Mask what has no colon: a path whole, else by its form, else piece by piece at `/`, `@` or `.`."""
+    short = len(raw) <= ATOM_CHARS_MAX
+    if short and not (raw[0] == "/" and raw[1:2].isalpha()):
+        if is_error_code(raw, after):
+            return (Piece(raw, raw, "error-code"),)
+        mask = mask_of(raw)
+        if mask:
+            return (Piece(raw, mask.out, mask.name),)
     if "/" in raw or "\\" in raw:
         found = _path(raw)
         if found:
-            return [found]
-    if len(raw) > ATOM_CHARS_MAX:
-        return [Piece(raw, "<str>", "long")]
-    if is_error_code(raw, after):
-        return [Piece(raw, raw, "error-code")]
-    match = ATOM_MASK.fullmatch(raw)
-    if match:
-        return [_masked(raw, match)]
+            return (found,)
+    if not short:
+        return (Piece(raw, "<str>", "long"),)
     if not _DIGIT.search(raw):
-        return [Piece(raw, raw, "plain")]
+        return (Piece(raw, raw, "plain"),)
     if _DIGIT.sub("0", raw).lower() in TERMS:
-        return [Piece(raw, raw, "term")]
+        return (Piece(raw, raw, "term"),)
     for joint in _JOINTS:
         if joint in raw:
             return _jointed(raw, joint, after)
-    return [Piece(raw, "<id>", "word-with-digit")]
+    return (Piece(raw, "<id>", "word-with-digit"),)
 
 
-def _jointed(raw: str, joint: str, after: str) -> list[Piece]:
+def _jointed(raw: str, joint: str, after: str) -> tuple[Piece, ...]:
     """Cut at every joint and mask the parts on their own.  At most one level for each of the three joints."""
     found: list[Piece] = []
     parts = raw.split(joint)
@@ -207,7 +202,7 @@ def _jointed(raw: str, joint: str, after: str) -> list[Piece]:
             found.extend(_part(part, joint if i < last else after))
         if i < last:
             found.append(Piece(joint, joint, "delimiter"))
-    return found
+    return tuple(found)
 
 
 def _path(raw: str) -> Piece | None:
@@ -215,7 +210,7 @@ def _path(raw: str) -> Piece | None:
     drive = 2 if _DRIVE.match(raw) else 0
     rooted = drive > 0 or raw.startswith(_ROOTS)
     parts = [part for part in _SEPARATORS.split(raw[drive:]) if part]
-    if not any(c.isalnum() for c in raw) or (len(parts) < 2 and not rooted):
+    if not _ALNUM.search(raw) or (len(parts) < 2 and not rooted):
         return None
     name = parts[-1] if parts else "."
     if not rooted and not _EXTENSION.fullmatch(name) and not (len(parts) > 2 and _DIGIT.search(raw)):
@@ -225,7 +220,7 @@ def _path(raw: str) -> Piece | None:
         and raw[-1] not in "/\\"
         and name[0] != "."
         and not _DIGIT.search(name)
-        and not ATOM_MASK.fullmatch(name)
+        and not mask_of(name)
     )
     return Piece(raw, f"<path:{name}>" if stays else "<path>", "path")
 
