@@ -1,8 +1,8 @@
 """JUnit reports, whoever wrote them -> failures.
 
 Every `failure` and `error` inside a test case counts, also the second one and the one without text, in any namespace,
-under any nesting of suites. What Surefire and nextest call `flakyFailure` and `rerunFailure` is told apart: a flaky case
-passed in the end, a rerun repeats a failure that is reported anyway.
+under any nesting of suites. What Surefire and nextest call `flakyFailure` and `rerunFailure` is told apart: a flaky
+case passed in the end, a rerun repeats a failure that is reported anyway.
 A report cut short gives what it held; the reading's `notes` say what was lost.
 """
 
@@ -322,7 +322,7 @@ def _seconds(text: str) -> float | None:
 
 
 def read_junit(stream: BinaryIO, *, limits: Limits | None = None) -> Reading:
-    """Begins to read a report. Nothing is read before the reading is iterated over; memory does not grow with its size."""
+    """Begins to read a report: nothing is read before it is iterated over, and memory does not grow with its size."""
     return Reading(stream, limits or Limits())
 
 

@@ -64,7 +64,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A piece of text, at most a chunk long; entities are resolved by `unescaped`, so that unread text costs nothing."""
+    """A piece of text, at most a chunk long; `unescaped` resolves its entities, so that unread text costs nothing."""
 
     raw: str
     verbatim: bool
@@ -141,7 +141,7 @@ class Scanner:
         """The events in order.
 
         Raises:
-            UnreadableInput: the document has a document type definition, or a longer prolog than we are willing to read.
+            UnreadableInput: the document has a document type definition, or a prolog longer than we read.
         """
         self._prolog()
         while True:
@@ -193,7 +193,7 @@ class Scanner:
                 raise UnreadableInput(f"no element within the first {PROLOG_CHARS_MAX} characters")
 
     def _text(self, lt: int) -> Iterator[Text]:
-        """Text up to the `<` at `lt`, or to the end of the buffer; an entity that is not complete there is held back."""
+        """Text up to the `<` at `lt`, or to the end of the buffer; an entity that the end cuts off is held back."""
         end = lt if lt >= 0 else len(self._buffer)
         if lt < 0 and self._more:
             ampersand = self._buffer.rfind("&", max(self._at, end - _ENTITY_CHARS_MAX), end)

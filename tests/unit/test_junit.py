@@ -178,7 +178,9 @@ def test_colours_are_not_part_of_a_message(shown: str) -> None:
 def test_a_long_text_keeps_its_beginning_and_its_end() -> None:
     text = "begin " + "x" * 3_000_000 + " end"
     (found,), reading = read(SUITE.format(CASE.format(f"<failure>{text}</failure>")), Limits(text_chars_max=1000))
-    assert found.text.startswith("begin ") and found.text.endswith(" end") and len(found.text) < 1100
+    assert found.text.startswith("begin ")
+    assert found.text.endswith(" end")
+    assert len(found.text) < 1100
     assert any("cut in the middle" in note for note in reading.notes)
 
 
@@ -251,7 +253,8 @@ def test_a_failure_without_a_word_still_has_a_message() -> None:
 def test_a_record_stays_within_its_bounds() -> None:
     found, _ = read(SUITE.format(CASE.format(f"<failure>{'y' * 100_000}</failure>")))
     (record,) = failures(found, CONTEXT, occurred_at_ms=5)
-    assert len(record.message.encode()) <= MESSAGE_BYTES_MAX and record.truncated
+    assert len(record.message.encode()) <= MESSAGE_BYTES_MAX
+    assert record.truncated
 
 
 def test_the_report_of_a_real_pytest_run_is_read(tmp_path: Path) -> None:

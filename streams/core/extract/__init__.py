@@ -1,0 +1,12 @@
+"""log -> the blocks that say why the job failed, most likely cause first.
+
+extract.py    one pass over the lines: rules open blocks, blocks grow, the best are kept and ranked
+block.py      what comes out: first and last line, the line that says why, score, rule id
+clean.py      a line as its tool wrote it: no colours, no progress bars, no time stamps of the CI
+baseline.py   what passing runs of the job say: hashes of masked lines
+rule.py       what a rule is; which words a line must hold before any rule is tried
+tools.py      the table of all tools
+<tool>.py     the rules of one tool, all files alike: RULES, the more specific rule first
+
+A rule describes what a tool prints, never what one project prints.
+"""

@@ -1,0 +1,23 @@
+"""A block: the lines of a log that say why it failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Lines `first` to `last` of the original log, counted from 1, both included."""
+
+    first: int
+    last: int
+    evidence: int
+    """The line that says why; within first and last."""
+    score: float
+    """How likely the block is the cause, 0 to 1; comparable within one log only."""
+    reason: str
+    """Id of the rule that found it, such as `python.traceback`."""
+    tool: str
+    exit_code: int | None = None
+    step: str = ""
+    """The step or section of the job in which the block stands, where the log tells."""

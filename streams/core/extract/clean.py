@@ -1,0 +1,60 @@
+"""A line as its tool wrote it: without colours, progress bars and the prefixes that a CI system puts before it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+LINE_CHARS_MAX: Final = 4096
+"""A longer line keeps this much of its beginning: no tool says why it failed beyond that."""
+CUT_MARK: Final = " ... [line cut]"
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])?")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+_STAMP = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+_PREFIX = re.compile(
+    r"\ufeff?"
+    r"(?:[^\t]{1,120}\t[^\t]{1,120}\t(?=\ufeff?\d{4}-))?"  # `gh run view --log`: job, step
+    rf"\ufeff?(?:\[(?:[\w-]{{1,30}}[ :])?{_STAMP}\]|{_STAMP})"
+    r"(?:[ \t](?:stdout|stderr)[ ][FP](?=[ ])|[ ]\d\d[OE](?=[ +]))?"  # Kubernetes; GitLab's stream marks
+    r"[ +\t]?"
+)
+_CLOCK = re.compile(r"\[?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\]?[ \t]+")
+_VERTEX = re.compile(r"#\d{1,5} (?:\d{1,6}\.\d{1,6} )?")
+"""BuildKit: the number of the vertex and the seconds since its start."""
+_FOLD = re.compile(r"(?:travis_(?:fold|time):[\w.:=,-]*|section_(?:start|end):\d+:[\w.-]+(?:\[[^\]]*\])?)")
+
+
+def last_drawn(line: str) -> str:
+    """What a terminal shows of a line that a progress bar drew over with carriage returns, bounded in length."""
+    if "\r" in line:
+        end = len(line)
+        while end and line[end - 1] in "\r\n":
+            end -= 1
+        line = line[line.rfind("\r", 0, end) + 1 : end]
+    if len(line) > LINE_CHARS_MAX:
+        return line[:LINE_CHARS_MAX] + CUT_MARK
+    return line
+
+
+def clean(line: str) -> str:
+    """The line without what terminals and CI systems add. Linear; at most LINE_CHARS_MAX characters and a mark.
+
+    Colours, carriage returns, control characters and trailing blanks go; time stamps of GitHub, GitLab, Jenkins,
+    Kubernetes and `gh run view` go, and so does BuildKit's vertex number before what a command printed.
+    """
+    line = last_drawn(line)
+    if "\x1b" in line:
+        line = _ANSI.sub("", line)
+    if not line.isprintable():
+        if "section_" in line or "travis_" in line:
+            line = _FOLD.sub("", line)
+        line = _CONTROL.sub("", line)
+    if stamp := _PREFIX.match(line):
+        line = line[stamp.end() :]
+    if clock := _CLOCK.match(line):
+        line = line[clock.end() :]
+    if line.startswith("#") and (vertex := _VERTEX.match(line)):
+        line = line[vertex.end() :]
+    return line.rstrip()

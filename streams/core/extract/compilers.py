@@ -1,0 +1,108 @@
+"""Compilers and linkers: messages with a place in a source file."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from streams.core.extract.rule import DEEPER, rule
+
+_SOURCE = r"[\w.+@~\-/\\ ()\[\]]{1,300}\.\w{1,10}"
+_SNIPPET = r"^\s+\S|^\s*\^|^\s*\d+ \||^In file included|: note: |^\s*\|"
+
+RULES: Final = (
+    rule("gcc.fatal", "fatal error", rf"^{_SOURCE}:\d+(?::\d+)?: fatal error: ", 0.95, goes_on=_SNIPPET, lines_max=12),
+    rule(
+        "gcc.error",
+        "error: ",
+        rf"^(?:\[[^\]]*\] )?{_SOURCE}:\d+(?::\d+)?: error: ",
+        0.93,
+        back=r": In (?:\w+ )?(?:function|constructor|instantiation)|^In file included|^\s+from ",
+        goes_on=_SNIPPET,
+        lines_max=12,
+    ),
+    rule(
+        "linker.undefined",
+        "undefined",
+        r"undefined reference to |[Uu]ndefined symbols? ",
+        0.92,
+        back=r": in function |In function",
+        goes_on=r"undefined reference|: in function|^\s+\S|more undefined references",
+        lines_max=30,
+    ),
+    rule(
+        "linker.missing",
+        "cannot find",
+        r"\bld(?:\.\w+)?: (?:cannot find |library not found|error: unable to find)",
+        0.93,
+    ),
+    rule("linker.exit", "ld returned", r"collect2: error: ld returned", 0.3, before=4),
+    rule("linker.multiple", "multiple definition", r"multiple definition of ", 0.92, after=1),
+    rule("msvc.error", "error ", r"\b(?:fatal )?error (?:[A-Z]{1,4}\d{3,5})\s?: ", 0.92, goes_on=DEEPER, lines_max=8),
+    rule("tsc.error", "error ts", r"\berror TS\d+: ", 0.93, goes_on=DEEPER, lines_max=8),
+    rule(
+        "javac.error",
+        "error",
+        rf"^\[ERROR\] {_SOURCE}:(?:\[\d+,\d+\]|\d+:)",
+        0.93,
+        goes_on=r"^\s+\S|^\[ERROR\]\s+(?:symbol|location|found|required|reason)\b|^\[ERROR\] \S+:\[\d+,\d+\]",
+        lines_max=40,
+    ),
+    rule("javac.place", "error: ", rf"^{_SOURCE}:\d+: error: ", 0.93, goes_on=r"^\s+\S", lines_max=8),
+    rule(
+        "rustc.error",
+        "error",
+        (
+            r"^error(?:\[E\d{4}\])?: (?!could not compile|aborting due|process didn't"
+            r"|test failed|build failed|\d+ (?:errors?|targets? failed))"
+        ),
+        0.9,
+        goes_on=r"^\s+\S|^\s*\d+ \||^\s*-->|^\s*=|^\s*\|",
+        lines_max=30,
+    ),
+    rule("ghc.error", "error", r"^\S+\.l?hs:\d+:\d+: error", 0.93, goes_on=r"^\s+\S|^\s*\|", lines_max=20),
+    rule(
+        "ocaml.error",
+        "file ",
+        r'^File "[^"]+", lines? \d+(?:-\d+)?, characters',
+        0.8,
+        goes_on=r"^\s*\d+ \||^\s*\^|^Error: |^\s+\S",
+        lines_max=15,
+    ),
+    rule("scala.error", "[error]", r"^\[error\] ", 0.82, goes_on=r"^\[error\]", lines_max=60),
+    rule("kotlin.error", "e: ", r"^e: (?:file://)?\S+", 0.92, goes_on=r"^e: ", lines_max=30),
+    rule("swift.error", "error: ", r"\.swift:\d+:\d+: error: ", 0.93, goes_on=r"^\s+\S|^\s*\^", lines_max=8),
+    rule(
+        "go.compile",
+        ".go:",
+        r"^(?:vet: |# )?[\w./\-@]{1,300}\.go:\d+(?::\d+)?: (?!warning)",
+        0.8,
+        back=r"^# [\w./\-]+",
+        goes_on=r"^\S+\.go:\d+|^\s+\S|^too many errors",
+        lines_max=25,
+    ),
+    rule("csharp.error", "error cs", r"\berror CS\d{4}: ", 0.93),
+    rule(
+        "generic.compiler",
+        "error",
+        r"^[\w./\-+]+\.[A-Za-z]\w{0,9}[:(]\d+(?:[:,]\d+)?\)?:? (?:\w+ )?[Ee]rror\b",
+        0.86,
+        after=3,
+    ),
+    rule(
+        "sanitizer.report",
+        "sanitizer",
+        r"\b(?:ERROR|WARNING): \w{0,40}Sanitizer: |^SUMMARY: \w*Sanitizer",
+        0.9,
+        fatal=False,
+        goes_on=r"^\s*(?:#\d+|\S.* of size|\S.* by thread|freed|previously|allocated)|^\s+\S",
+        lines_max=40,
+    ),
+    rule(
+        "sanitizer.undefined",
+        "runtime error: ",
+        r"\.\w+:\d+:\d+: runtime error: ",
+        0.88,
+        goes_on=r"^\s+\S",
+        lines_max=10,
+    ),
+)

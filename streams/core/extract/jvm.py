@@ -1,0 +1,165 @@
+"""JVM: exceptions through their last cause, Maven, Gradle, sbt, JUnit and TestNG on the console, Ant, Checkstyle."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from streams.core.extract.rule import rule
+
+_FRAME = r"^\s+\S|^\s*\[\w+\]\s+at |^\s*\[\w+\] Caused by|^Caused by|^\.\.\. \d+ (?:more|common)|^Suppressed"
+
+RULES: Final = (
+    rule(
+        "surefire.case",
+        "<<<",
+        r"<<< (?:FAILURE|ERROR)!",
+        0.9,
+        goes_on=r"^\s+\S|^[\w.$]+(?:Exception|Error|Failure)|^Caused|^\s*Expected|^\s*but:|^\s*$|^expected",
+        lines_max=30,
+    ),
+    rule(
+        "surefire.list",
+        "failed tests:",
+        r"^(?:\[ERROR\] )?\s*(?:Failed tests|Tests in error|Failures|Errors):\s*",
+        0.88,
+        goes_on=r"^(?:\[ERROR\])?\s+\S|^(?:\[ERROR\])?\s*$|^Tests in error|^[ \t]*(?:Expected|but)",
+        until=r"^(?:\[\w+\] )?\s*Tests run:",
+        lines_max=60,
+    ),
+    rule(
+        "surefire.list",
+        "tests in error:",
+        r"^(?:\[ERROR\] )?\s*(?:Failed tests|Tests in error|Failures|Errors):\s*",
+        0.88,
+        goes_on=r"^(?:\[ERROR\])?\s+\S|^(?:\[ERROR\])?\s*$|^Tests in error|^[ \t]*(?:Expected|but)",
+        until=r"^(?:\[\w+\] )?\s*Tests run:",
+        lines_max=60,
+    ),
+    rule(
+        "surefire.list",
+        "failures:",
+        r"^(?:\[ERROR\] )?\s*(?:Failed tests|Tests in error|Failures|Errors):\s*",
+        0.88,
+        goes_on=r"^(?:\[ERROR\])?\s+\S|^(?:\[ERROR\])?\s*$|^Tests in error|^[ \t]*(?:Expected|but)",
+        until=r"^(?:\[\w+\] )?\s*Tests run:",
+        lines_max=60,
+    ),
+    rule(
+        "surefire.list",
+        "errors:",
+        r"^(?:\[ERROR\] )?\s*(?:Failed tests|Tests in error|Failures|Errors):\s*",
+        0.88,
+        goes_on=r"^(?:\[ERROR\])?\s+\S|^(?:\[ERROR\])?\s*$|^Tests in error|^[ \t]*(?:Expected|but)",
+        until=r"^(?:\[\w+\] )?\s*Tests run:",
+        lines_max=60,
+    ),
+    rule(
+        "surefire.count",
+        "tests run",
+        r"^(?:\[ERROR\] )?Tests run: \d+, (?:Failures: [1-9]|Failures: 0, Errors: [1-9])",
+        0.45,
+    ),
+    rule(
+        "maven.goal",
+        "failed to execute goal",
+        r"Failed to execute goal ",
+        0.86,
+        fatal=True,
+        goes_on=r"^\[ERROR\]|^\s+\S|^[\w.$]+(?:Exception|Error|Failure)",
+        lines_max=60,
+    ),
+    rule(
+        "maven.resolve",
+        "could not resolve dependencies",
+        (
+            r"Could not resolve dependencies|Could not find artifact|Could not transfer artifact"
+            r"|Failed to collect dependencies"
+        ),
+        0.88,
+    ),
+    rule(
+        "maven.failed",
+        "build failure",
+        r"^\[(?:INFO|ERROR)\] BUILD (?:FAILURE|ERROR)",
+        0.15,
+        fatal=True,
+        consequence=True,
+    ),
+    rule(
+        "maven.error",
+        "[error]",
+        r"^\[ERROR\] +(?!Tests run:|Re-run|To see|For more|\[Help|After correcting)\S",
+        0.7,
+        goes_on=r"^\[ERROR\]|^\s+\S",
+        lines_max=60,
+    ),
+    rule(
+        "gradle.what",
+        "what went wrong",
+        r"^\* What went wrong:",
+        0.86,
+        fatal=True,
+        back=r"^FAILURE: |^\s*$|^\* Where|^(?:Build|Script) file",
+        until=r"^\* Try:|^\* Exception is",
+        lines_max=25,
+    ),
+    rule("gradle.task", "failed", r"^> Task :\S+ FAILED|^:\S+ FAILED$", 0.5, after=8),
+    rule("gradle.test", "failed", r"^[^\s>][^>]* > .* FAILED$", 0.9, goes_on=r"^\s+\S|^$", slack=1, lines_max=60),
+    rule(
+        "gradle.failed",
+        "failed",
+        r"^BUILD FAILED|^FAILURE: Build failed|^FAILURE: Build completed",
+        0.15,
+        fatal=True,
+        consequence=True,
+    ),
+    rule("gradle.count", "failed", r"^\d+ tests completed, \d+ failed", 0.3),
+    rule("ant.failed", "build failed", r"^BUILD FAILED", 0.6, fatal=True, goes_on=r"^\S+:\d+: |^\s+\S", lines_max=10),
+    rule("java.thread", "exception in thread", r'Exception in thread "', 0.88, goes_on=_FRAME, slack=2, lines_max=150),
+    rule(
+        "java.cause",
+        "caused by",
+        r"^\s*(?:\[\w+\] )?Caused by: ",
+        0.84,
+        goes_on=r"^\s*+(?:at |\.\.\. \d|Caused by|\[\w+\]\s++(?:at |\.\.\. |Caused by))",
+        lines_max=40,
+    ),
+    rule(
+        "java.exception",
+        "exception",
+        r"^\s*(?:\[\w+\] )?(?:[a-z][\w]*\.){1,12}[A-Z][\w$]*(?:Exception|Error)\b(?::|$)",
+        0.8,
+        before=1,
+        goes_on=_FRAME,
+        slack=2,
+        lines_max=150,
+    ),
+    rule(
+        "java.error",
+        "error",
+        r"^\s*(?:\[\w+\] )?(?:[a-z][\w]*\.){1,12}[A-Z][\w$]*Error\b(?::|$)",
+        0.8,
+        before=1,
+        goes_on=_FRAME,
+        slack=2,
+        lines_max=150,
+    ),
+    rule(
+        "scalatest.failed",
+        "*** failed",
+        r"\*\*\* FAILED \*\*\*",
+        0.9,
+        goes_on=r"^\[info\] {3,}|^\s{2,}\S",
+        lines_max=15,
+    ),
+    rule("specs2.failed", "[error] x", r"^\[error\]\s+[x!] ", 0.9, goes_on=r"^\[error\]", lines_max=20),
+    rule("checkstyle.error", "[error]", r"^\[(?:ant:checkstyle|checkstyle)\] \[ERROR\]", 0.85, goes_on=r"\[ERROR\]"),
+    rule(
+        "jvm.crash",
+        "fatal error has been detected",
+        r"A fatal error has been detected by the Java Runtime",
+        0.93,
+        goes_on=r"^#",
+        lines_max=30,
+    ),
+)

@@ -1,0 +1,181 @@
+"""Python: tracebacks through their last cause, pytest, unittest, tox, pip, poetry, uv, linters."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from streams.core.extract.rule import rule
+
+RULES: Final = (
+    rule(
+        "pytest.failures",
+        "failures",
+        r"^=+ (?:FAILURES|ERRORS) =+$",
+        0.95,
+        until=r"^=+ (?:short test summary|warnings summary|slowest|\d+ \w+.* in |.* (?:seconds|passed|failed))",
+        lines_max=150,
+    ),
+    rule(
+        "pytest.summary",
+        "short test summary",
+        r"^=+ short test summary info =+$",
+        0.7,
+        goes_on=r"^(?:FAILED|ERROR|SUBFAIL)\b|^\s+\S|^E\s",
+        until=r"^=+ .*(?:failed|passed|error)",
+        lines_max=40,
+    ),
+    rule(
+        "pytest.line",
+        "failed",
+        r"^(?:FAILED|ERROR)(?: \[[\d.]+s?\])? \S+\.py(?:::\S+)*(?:\s+-\s+|$)",
+        0.82,
+        goes_on=r"^(?:FAILED|ERROR) \S+\.py|^E\s|^\s{2,}\S",
+        lines_max=30,
+    ),
+    rule("pytest.error", "error", r"^ERROR(?: collecting| at (?:setup|teardown) of)? \S+\.py", 0.85),
+    rule(
+        "pytest.banner",
+        "test",
+        r"^_{4,} (?:ERROR (?:collecting|at \w+ of) )?\w.* _{4,}$",
+        0.9,
+        until=r"^_{4,} .* _{4,}$|^=+ .* =+$",
+        lines_max=60,
+    ),
+    rule("pytest.assert", "e  ", r"^E\s{2,}\S", 0.86, before=8, goes_on=r"^E\s|^\S+\.py:\d+: |^$", lines_max=30),
+    rule(
+        "pytest.count", "failed", r"^=+ .*\b\d+ (?:failed|errors?)\b.* in [\d.]+", 0.15, fatal=False, consequence=True
+    ),
+    rule(
+        "unittest.case",
+        "fail: ",
+        r"^FAIL: \w+ \(",
+        0.92,
+        back=r"^={20,}$",
+        until=r"^={20,}$|^Ran \d+ tests?",
+        lines_max=45,
+    ),
+    rule(
+        "unittest.error",
+        "error: ",
+        r"^ERROR: \w+ \([\w.]+\)",
+        0.92,
+        back=r"^={20,}$",
+        until=r"^={20,}$|^Ran \d+ tests?",
+        lines_max=45,
+    ),
+    rule("unittest.count", "failed (", r"^FAILED \((?:failures|errors|skipped|unexpected)\b", 0.15, consequence=True),
+    rule(
+        "python.traceback",
+        "traceback",
+        r"Traceback \(most recent call (?:last|first)\):?",
+        0.84,
+        until=(
+            r"^(?:[\w.]*\.)?[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning|Failure"
+            r"|Fault|Timeout)\w*\b.*$|^[a-z_][\w.]+\.[A-Z]\w+: "
+        ),
+        told_last=True,
+        lines_max=90,
+    ),
+    rule(
+        "python.chained",
+        "exception",
+        r"^(?:During handling of the above exception|The above exception was the direct cause)",
+        0.7,
+        goes_on=r"^$|^Traceback",
+        lines_max=3,
+    ),
+    rule("python.syntax", "error: ", r"^(?:SyntaxError|IndentationError|TabError): ", 0.93, before=4),
+    rule("python.import", "error: ", r"^(?:ModuleNotFoundError|ImportError): ", 0.92, before=3),
+    rule(
+        "python.exception",
+        "error",
+        r"^(?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|Exception): \S",
+        0.83,
+        before=3,
+        goes_on=r"^\s{2,}\S",
+        lines_max=20,
+    ),
+    rule("python.module", "no module named", r"No module named ", 0.9),
+    rule(
+        "pip.error",
+        "error: ",
+        (
+            r"^\s*(?:ERROR|error): (?:Could not find a version|No matching distribution"
+            r"|Cannot install|Failed building wheel|Could not build wheels|Command errored"
+            r"|ResolutionImpossible|Package .* requires|Invalid requirement|.*subprocess-exited"
+            r"|metadata-generation-failed|Exception)"
+        ),
+        0.9,
+        before=2,
+        goes_on=r"^\s+\S|^ERROR",
+        lines_max=25,
+    ),
+    rule(
+        "pip.missing",
+        "could not find a version",
+        r"Could not find a version that satisfies|No matching distribution found",
+        0.9,
+        goes_on=r"^\s*(?:ERROR: )?No matching",
+    ),
+    rule(
+        "pip.resolve",
+        "incompatible",
+        r"(?i)pip's dependency resolver|are incompatible\.|versions? (?:solving failed|conflict)",
+        0.5,
+        goes_on=r"^\S+ \S+ requires",
+    ),
+    rule(
+        "poetry.solve",
+        "because ",
+        r"^\s*Because .* (?:depends on|requires)",
+        0.85,
+        until=r"version solving failed|forbidden",
+        lines_max=15,
+    ),
+    rule(
+        "tox.result",
+        "error",
+        (
+            r"^(?:ERROR:\s+)?\s*\w[\w.-]*: (?:commands failed|FAIL code \d+|could not install deps"
+            r"|InvocationError|parallel child exit code)"
+        ),
+        0.2,
+        consequence=True,
+    ),
+    rule("tox.invocation", "invocationerror", r"InvocationError", 0.18, consequence=True),
+    rule(
+        "flake8.place",
+        ".py:",
+        r"^\S+\.pyi?:\d+:\d+:? [A-Z]{1,4}\d{1,5}\b",
+        0.78,
+        goes_on=r"^\S+\.pyi?:\d+:\d+:? [A-Z]|^\s+\S",
+        lines_max=40,
+    ),
+    rule(
+        "mypy.place",
+        "error: ",
+        r"^\S+\.pyi?:\d+(?::\d+)?: error: ",
+        0.9,
+        goes_on=r"\.pyi?:\d+|^Found \d+ error",
+        lines_max=40,
+    ),
+    rule(
+        "black.would",
+        "would reformat",
+        r"^would reformat ",
+        0.8,
+        goes_on=r"^would reformat|^Oh no|would be",
+        lines_max=20,
+    ),
+    rule("isort.order", "incorrectly sorted", r"Imports are incorrectly sorted", 0.85, goes_on=r"incorrectly sorted"),
+    rule("doctest.failed", "failed example", r"^Failed example:", 0.9, back=r"^File ", until=r"^\*{10,}", lines_max=30),
+    rule(
+        "nose.banner",
+        "fail",
+        r"^(?:FAIL|ERROR): [\w.]+(?: \(|\(|\.\.\.|$)",
+        0.85,
+        back=r"^={20,}$",
+        until=r"^={20,}$|^Ran \d+ tests?",
+        lines_max=45,
+    ),
+)

@@ -1,0 +1,93 @@
+"""What a rule is: data that says which line tells why, and how far its block reaches.
+
+A word that must stand in the line makes the quick test; the pattern is searched in the cleaned line (`clean.py`), whose
+length is bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+BLOCK_LINES_MAX: Final = 80
+"""A block that goes on longer is cut, unless its rule says otherwise."""
+BEFORE_LINES_MAX: Final = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    id: str
+    word: str
+    """In lower case; stands in every line that the pattern finds."""
+    pattern: re.Pattern[str]
+    score: float
+    """How surely such a line is the cause of a failure, 0 to 1."""
+    fatal: bool = False
+    """Only a job that fails prints this."""
+    consequence: bool = False
+    """Says that it failed, not why; what stands before it does."""
+    before: int = 0
+    """So many lines above belong to the block, up to the first blank one."""
+    back: re.Pattern[str] | None = None
+    """Lines above belong to it while they match."""
+    after: int = 0
+    """So many lines below belong to it, up to the first blank one."""
+    goes_on: re.Pattern[str] | None = None
+    """Lines below belong to it while they match."""
+    until: re.Pattern[str] | None = None
+    """Lines below belong to it up to the one that matches, which is the last."""
+    slack: int = 0
+    """So many foreign lines in between do not end the block, if it goes on after them."""
+    told_last: bool = False
+    """The line that ends the block is the one that says why: a Python traceback."""
+    lines_max: int = BLOCK_LINES_MAX
+
+    @property
+    def tool(self) -> str:
+        return self.id.partition(".")[0]
+
+
+def rule(
+    name: str,
+    word: str,
+    pattern: str,
+    score: float,
+    *,
+    fatal: bool = False,
+    consequence: bool = False,
+    before: int = 0,
+    back: str = "",
+    after: int = 0,
+    goes_on: str = "",
+    until: str = "",
+    slack: int = 0,
+    told_last: bool = False,
+    lines_max: int = BLOCK_LINES_MAX,
+) -> Rule:
+    """A Rule from expressions as text."""
+
+    def compiled(text: str) -> re.Pattern[str] | None:
+        return re.compile(text) if text else None
+
+    return Rule(
+        id=name,
+        word=word,
+        pattern=re.compile(pattern),
+        score=score,
+        fatal=fatal,
+        consequence=consequence,
+        before=before,
+        back=compiled(back),
+        after=after,
+        goes_on=compiled(goes_on),
+        until=compiled(until),
+        slack=slack,
+        told_last=told_last,
+        lines_max=lines_max,
+    )
+
+
+INDENTED: Final = r"^(?:\s+\S|\s*$)"
+"""Goes on while lines are indented or blank."""
+DEEPER: Final = r"^\s+\S"

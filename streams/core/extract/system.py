@@ -1,0 +1,190 @@
+"""The machine and the network: memory, disk, time, names, certificates, repositories, packages, clouds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from streams.core.extract.rule import rule
+
+RULES: Final = (
+    rule(
+        "memory.killed",
+        "out of memory",
+        r"(?i)\bout of memory\b|\bOOM[- ]?[Kk]ill|\bcannot allocate memory\b",
+        0.92,
+        before=2,
+        after=2,
+    ),
+    rule("memory.oom", "oomkilled", r"OOMKilled|oom-kill|Out of memory: Kill", 0.92, before=2, after=2),
+    rule(
+        "memory.allocate",
+        "cannot allocate memory",
+        r"(?i)cannot allocate memory|OutOfMemoryError|bad_alloc",
+        0.92,
+        before=2,
+        after=2,
+    ),
+    rule(
+        "memory.heap",
+        "heap",
+        r"JavaScript heap out of memory|Java heap space|GC overhead limit",
+        0.93,
+        before=3,
+        after=3,
+    ),
+    rule("process.killed", "killed", r"(?:^|: |\s)Killed(?:$|\s{2,})", 0.85, before=3),
+    rule("disk.full", "no space left", r"(?i)no space left on device|disk quota exceeded", 0.93, before=2, after=2),
+    rule("time.out", "timed out", r"(?i)\btimed[ -]out\b", 0.74, before=3, after=2),
+    rule(
+        "time.terminated",
+        "timeout",
+        (
+            r"(?i)\b(?:timeout (?:after|exceeded|expired|reached|waiting|was reached)"
+            r"|\w*Timeout(?:Error|Exception|Expired)\b|context deadline exceeded)"
+        ),
+        0.74,
+        before=2,
+        after=2,
+    ),
+    rule("time.deadline", "deadline exceeded", r"(?i)deadline exceeded", 0.8, before=1, after=1),
+    rule("time.took", "took >", r"(?i)\b(?:command|process|job|test) took (?:>|more than|longer)", 0.85, after=1),
+    rule(
+        "network.name",
+        "could not resolve",
+        r"(?i)could not resolve (?:host|proxy|hostname)|couldn't resolve host",
+        0.9,
+        before=1,
+        after=1,
+    ),
+    rule(
+        "network.dns",
+        "name resolution",
+        r"(?i)(?:temporary )?failure in name resolution|name or service not known|getaddrinfo \w+",
+        0.9,
+        before=1,
+        after=1,
+    ),
+    rule("network.dns", "getaddrinfo", r"getaddrinfo (?:ENOTFOUND|EAI_AGAIN|failed)", 0.9, before=1, after=1),
+    rule("network.refused", "connection refused", r"(?i)connection refused|ECONNREFUSED", 0.8, before=2, after=1),
+    rule(
+        "network.reset",
+        "connection reset",
+        r"(?i)connection reset by peer|ECONNRESET|connection was reset|unexpected disconnect",
+        0.78,
+        before=1,
+        after=1,
+    ),
+    rule("network.unreachable", "unreachable", r"(?i)network is unreachable|host unreachable|no route to host", 0.82),
+    rule(
+        "network.tls",
+        "certificate",
+        (
+            r"(?i)certificate (?:verify failed|has expired|is not trusted|signed by unknown)"
+            r"|SSL certificate problem|x509: "
+        ),
+        0.88,
+        before=1,
+        after=1,
+    ),
+    rule(
+        "network.http",
+        "http",
+        (
+            r"(?i)\b(?:HTTP(?: (?:Error|status|response code|code))?[ :/]+(?:\d\.\d )?"
+            r"|returned error: |status code:? )(?:40[0134]|429|5\d\d)\b"
+        ),
+        0.74,
+        before=1,
+        after=1,
+    ),
+    rule("network.http", "returned error", r"(?i)The requested URL returned error: \d{3}", 0.86, before=1, after=1),
+    rule(
+        "network.unavailable",
+        "unavailable",
+        r"(?i)\b503 Service (?:Temporarily )?Unavailable|502 Bad Gateway|504 Gateway",
+        0.8,
+        before=1,
+        after=1,
+    ),
+    rule(
+        "network.limit",
+        "rate limit",
+        r"(?i)rate limit(?:ed|ing)? (?:exceeded|reached)|API rate limit|too many requests|toomanyrequests",
+        0.88,
+        before=1,
+        after=1,
+    ),
+    rule(
+        "auth.denied",
+        "not authorized",
+        r"(?i)\bis not authorized to perform|AccessDenied|access denied for user",
+        0.88,
+        after=1,
+    ),
+    rule(
+        "auth.credentials",
+        "credentials",
+        (
+            r"(?i)(?:could not (?:load|find|be loaded)|unable to locate|invalid|bad|no) credentials"
+            r"|authentication failed|credentials could not"
+        ),
+        0.88,
+    ),
+    rule(
+        "auth.failed",
+        "authentication failed",
+        r"(?i)authentication failed|unauthorized: |denied: requested access",
+        0.86,
+    ),
+    rule("curl.error", "curl: (", r"^curl: \(\d+\) ", 0.85, before=1),
+    rule("wget.error", "error ", r"(?i)^\S* ?ERROR \d{3}: ", 0.82, before=4),
+    rule("git.fatal", "fatal: ", r"^fatal: ", 0.85, before=1, after=4),
+    rule(
+        "git.error",
+        "error: ",
+        (
+            r"^error: (?:pathspec|failed to push|RPC failed|cannot lock ref|could not apply"
+            r"|patch failed|Your local changes)"
+        ),
+        0.85,
+        after=3,
+    ),
+    rule("git.conflict", "conflict (", r"^CONFLICT \(", 0.9, after=3),
+    rule("apt.package", "e: ", r"^E: \S", 0.86, before=2, goes_on=r"^E: ", lines_max=10),
+    rule("apt.unmet", "unmet dependencies", r"unmet dependencies", 0.86, goes_on=r"^\s+\S|^E: ", lines_max=10),
+    rule(
+        "yum.package",
+        "no package",
+        r"(?i)^(?:Error: )?(?:Unable to find a match|No package .* available|No match for argument)",
+        0.85,
+    ),
+    rule("brew.error", "error: ", r"^Error: (?:No (?:available|such)|.* formula|.*already installed)", 0.7, after=2),
+    rule(
+        "device.cuda",
+        "cuda",
+        (
+            r"(?i)CUDA (?:error|out of memory|driver version|kernel errors)|NCCL (?:error"
+            r"|WARN .*(?:fail|error))|CUBLAS_STATUS|cuDNN error"
+        ),
+        0.9,
+        before=1,
+        after=2,
+    ),
+    rule(
+        "kubernetes.pod",
+        "backoff",
+        r"CrashLoopBackOff|ImagePullBackOff|ErrImagePull|backoff timeout",
+        0.85,
+        before=1,
+        after=2,
+    ),
+    rule("kubernetes.server", "error from server", r"^Error from server", 0.88),
+    rule("terraform.error", "error: ", r"^[\u2502|]?\s*Error: ", 0.86, goes_on=r"^[\u2502|]|^\s+\S", lines_max=20),
+    rule("helm.failed", "upgrade failed", r"(?:UPGRADE|INSTALLATION) FAILED", 0.88, after=2),
+    rule(
+        "runner.cancelled",
+        "cancel",
+        r"(?i)\b(?:the )?(?:job|operation|build|run|task|pipeline) (?:was|has been|is being) cancell?ed",
+        0.7,
+    ),
+)

@@ -1,0 +1,265 @@
+"""Logs of invented jobs: which lines say why they failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.core.extract.baseline import LINES_MAX, Baseline
+from streams.core.extract.block import Block
+from streams.core.extract.clean import LINE_CHARS_MAX, clean
+from streams.core.extract.extract import BLOCKS_MAX, GATE, extract
+from streams.core.extract.tools import RULES
+
+SETUP = [f"Collecting package number {n}" for n in range(40)]
+PLAIN: tuple[list[str], list[str]] = ([], [])
+GITHUB = (
+    ["2026-11-20T10:00:00.1234567Z ##[group]Run make check", "2026-11-20T10:00:00.2Z make check", "##[endgroup]"],
+    ["2026-11-20T10:01:00.1234567Z ##[error]Process completed with exit code 2.", "Cleaning up orphan processes"],
+)
+JENKINS = (["Started by user nobody", "+ make check"], ["Build step 'Execute shell' marked build as failure",
+                                                        "Finished: FAILURE"])  # fmt: skip
+TRAVIS = (["$ make check"], ['The command "make check" exited with 2.', "", "Done. Your build exited with 1."])
+GITLAB = (["$ make check"], ["Cleaning up project directory", "ERROR: Job failed: exit code 1"])
+RUNNERS = {"plain": PLAIN, "github": GITHUB, "jenkins": JENKINS, "travis": TRAVIS, "gitlab": GITLAB}
+
+# What a tool prints, and the line of it that says why (counted from 0).
+TOOLS: dict[str, tuple[str, int]] = {
+    "gcc": ("src/a.c: In function 'main':\nsrc/a.c:3:5: error: 'x' undeclared\n   3 |  x = 1;\n     |  ^", 1),
+    "linker": ("/usr/bin/ld: a.o: in function `main':\na.c:(.text+0x5): undefined reference to `gone'", 1),
+    "make": ("make: *** No rule to make target 'nothing', needed by 'all'.  Stop.", 0),
+    "cmake": ("CMake Error at CMakeLists.txt:4 (find_package):\n  Could not find Zlib", 0),
+    "traceback": ('Traceback (most recent call last):\n  File "a.py", line 1, in <module>\n    f()\nKeyError: 7', 3),
+    "pytest": (
+        ("=== FAILURES ===\n____ test_a ____\n\n    def test_a():\n>       assert 1 == 2\nE       assert 1 == 2\n\n"
+        "a.py:3: AssertionError\n=== short test summary info ===\nFAILED a.py::test_a - assert 1 == 2"),
+        5,
+    ),
+    "unittest": (
+        ("======================================================================\nFAIL: test_a (t.T.test_a)\n"
+        "----------------------------------------------------------------------\nTraceback (most recent call last):\n"
+        '  File "t.py", line 4, in test_a\n    self.fail("no")\nAssertionError: no\n\nRan 1 test in 0.1s'),
+        6,
+    ),
+    "pip": ("ERROR: Could not find a version that satisfies the requirement nothing==9 (from versions: none)", 0),
+    "maven": ("[ERROR] Failed to execute goal org.x:y:1:compile (default) on project z: Compilation failure", 0),
+    "gradle": ("* What went wrong:\nExecution failed for task ':compileJava'.\n> Compilation failed\n\n* Try:", 1),
+    "java": ("java.lang.IllegalStateException: closed\n\tat a.B.c(B.java:3)\nCaused by: java.io.IOException: gone", 2),
+    "cargo": ("error[E0308]: mismatched types\n --> src/main.rs:2:18\n  |\n2 |   let x: u8 = \"a\";\n  |  ^^^", 0),
+    "rust test": ("---- tests::adds stdout ----\nthread 'tests::adds' panicked at src/lib.rs:9:9:\nleft: 1", 1),
+    "go test": ("--- FAIL: TestAdd (0.00s)\n    add_test.go:9: got 3, want 4\nFAIL\nFAIL\tx.org/add\t0.1s", 1),
+    "go": ("# x.org/add\n./add.go:4:2: undefined: sum", 1),
+    "npm": ("npm ERR! code ERESOLVE\nnpm ERR! ERESOLVE unable to resolve dependency tree", 1),
+    "jest": ("  \u25cf Cart \u203a adds\n\n    expect(received).toBe(expected)\n\n    Expected: 2\n    Received: 1", 4),
+    "mocha": ("  1 failing\n\n  1) Cart\n       adds:\n     AssertionError: expected 1 to equal 2\n      at x.js:3", 4),
+    "tsc": ("src/a.ts(3,7): error TS2322: Type 'string' is not assignable to type 'number'.", 0),
+    "eslint": ("/w/src/a.js\n  3:7  error  'x' is never used  no-unused-vars\n\n\u2716 1 problem (1 error)", 1),
+    "gtest": ("[ RUN      ] Cart.Adds\ncart.cc:9: Failure\nExpected equality\n[  FAILED  ] Cart.Adds (0 ms)", 1),
+    "ctest": ("The following tests FAILED:\n\t  3 - cart (Failed)\nErrors while running CTest", 1),
+    "rspec": ("Failures:\n\n  1) Cart adds\n     Failure/Error: expect(1).to eq(2)\n\nFinished in 0.1 s", 3),
+    "phpunit": ("There was 1 failure:\n\n1) CartTest::adds\nFailed asserting that 1 is 2.\n\nFAILURES!", 3),
+    "perl": ("#   Failed test 'adds'\n#   at t/cart.t line 9.", 0),
+    "elixir": ("  1) test adds (CartTest)\n     test/cart_test.exs:5\n     Assertion with == failed", 0),
+    "docker": ("Error response from daemon: manifest for nothing:9 not found: manifest unknown", 0),
+    "buildkit plain": (
+        ("#7 [2/2] RUN false\n#7 0.312 looking\n#7 ERROR: process \"/bin/sh -c false\" did not complete successfully: "
+        "exit code: 1\n------\n > [2/2] RUN false:\n0.312 looking\n------"),
+        2,
+    ),
+    "buildkit terminal": (" => ERROR [2/2] RUN false         0.3s\n------\n > [2/2] RUN false:\n------", 0),
+    "out of memory": ("[123.4] Out of memory: Killed process 77 (cc1plus)", 0),
+    "disk": ("cp: error writing 'x': No space left on device", 0),
+    "dns": ("curl: (6) Could not resolve host: nowhere.invalid", 0),
+    "tls": ("SSL certificate problem: certificate has expired", 0),
+    "segfault": ("./run.sh: line 3: 12345 Segmentation fault      (core dumped) ./a.out", 0),
+    "git": ("fatal: couldn't find remote ref refs/heads/gone", 0),
+    "apt": ("E: Unable to locate package nothing", 0),
+    "shell": ("./run.sh: line 3: nothing: command not found", 0),
+    "sanitizer": ("==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x602\n    #0 0x4 in f a.c:3", 0),
+    "node": ("TypeError: x is not a function\n    at Object.<anonymous> (/w/a.js:1:1)", 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_line_that_says_why_is_in_a_block(tool: str, runner: str) -> None:
+    text, at = TOOLS[tool]
+    before, after = RUNNERS[runner]
+    log = before + SETUP + text.split("\n") + ["Uploading what is left"] + after
+    blocks = extract(log)
+    wanted = len(before) + len(SETUP) + at + 1
+    assert any(block.first <= wanted <= block.last for block in blocks[:3]), blocks
+    assert all(1 <= b.first <= b.evidence <= b.last <= len(log) for b in blocks)
+
+
+@pytest.mark.parametrize("tool", ["gcc", "traceback", "maven", "npm", "buildkit plain"])
+def test_stamps_and_colours_hide_nothing(tool: str) -> None:
+    text, at = TOOLS[tool]
+    dressed = [f"2026-11-20T10:00:{n:02}.1234567Z \x1b[31m{line}\x1b[0m\r" for n, line in enumerate(text.split("\n"))]
+    blocks = extract(GITHUB[0] + dressed + GITHUB[1])
+    assert any(b.first <= len(GITHUB[0]) + at + 1 <= b.last for b in blocks)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_log_that_says_it_passed_gives_nothing(tool: str) -> None:
+    printed = TOOLS[tool][0].split("\n")
+    if any("##[error]" in line or "Failed to execute goal" in line or "went wrong" in line for line in printed):
+        printed = []
+    assert extract([*SETUP, *printed, "Finished: SUCCESS"]) == ()
+
+
+PASSED = {
+    "nothing": [],
+    "blank": [""],
+    "setup only": SETUP,
+    "github": ["##[group]Run make", "##[endgroup]", "0 errors, 0 failures", "Cleaning up orphan processes"],
+    "gitlab": ["WARNING: could not find cache", "Job succeeded"],
+    "travis": ["error: optional thing missing", 'The command "make" exited with 0.', "Done. Your build exited with 0."],
+    "maven": ["[INFO] Tests run: 9, Failures: 0, Errors: 0", "[INFO] BUILD SUCCESS"],
+    "counts": ["=== 9 passed in 0.12s ===", "ok  \tx.org/add\t0.1s"],
+}
+
+
+@pytest.mark.parametrize("name", PASSED)
+def test_passing_logs_raise_nothing(name: str) -> None:
+    assert extract(PASSED[name]) == ()
+
+
+def test_a_cause_comes_before_its_consequences() -> None:
+    log = [*SETUP, "src/a.c:3:5: error: unknown type name 'u9'", "make[1]: *** [Makefile:3: a.o] Error 1",
+           "make: *** [Makefile:9: all] Error 2", "##[error]Process completed with exit code 2."]  # fmt: skip
+    first, *_ = extract(log)
+    assert (first.reason, first.evidence, first.exit_code) == ("gcc.error", 41, 1)
+
+
+def test_a_block_names_its_step() -> None:
+    log = ["##[group]Run pip install x", "##[endgroup]", "ok", "##[group]Run make check", "##[endgroup]",
+           "a.c:3:5: error: no", "##[error]Process completed with exit code 2."]  # fmt: skip
+    (block,) = [b for b in extract(log) if b.reason == "gcc.error"]
+    assert (block.step, block.exit_code) == ("Run make check", 2)
+
+
+def test_the_text_of_a_command_is_not_its_output() -> None:
+    log = ["##[group]Run scripts", "echo 'error: it failed'; exit 1", "##[endgroup]", "all is well"]
+    assert extract(log) == ()
+
+
+def test_when_nothing_says_why_the_lines_before_the_end_do() -> None:
+    (block,) = extract([*SETUP, "something odd", "Your build exited with 1"])
+    assert block.reason in {"tail", "travis.done"} or block.last == 42
+
+
+def test_repeats_are_folded_to_the_first_and_the_last() -> None:
+    log = [line for n in range(30) for line in (f"try {n}", "curl: (6) Could not resolve host: x.invalid", "", "")]
+    blocks = extract([*log, "##[error]Process completed with exit code 6."])
+    assert [b.evidence for b in blocks if b.reason.startswith(("network", "curl"))] in ([2, 118], [118, 2])
+
+
+def test_lines_of_passing_runs_are_no_evidence() -> None:
+    noise = ["warning: error: thing 17 failed to load", "fatal: no tag found"]
+    passed = Baseline.of([*SETUP, *noise])
+    log = [*SETUP, "warning: error: thing 99 failed to load", "fatal: no tag found", "x.c:1:1: error: new one",
+           "Finished: FAILURE"]  # fmt: skip
+    assert extract(log, baseline=passed)[0].evidence == 43
+    assert [b.evidence for b in extract(log, baseline=passed)] == [43]
+
+
+def test_a_baseline_masks_what_changes_with_every_run() -> None:
+    passed = Baseline.of(["done in 12.3 s at 0x7fa3 (deadbeef01)"])
+    assert not passed.is_new("done in 99.1 s at 0x1234 (0123456789ab)")
+    assert passed.is_new("failed in 99.1 s")
+
+
+def test_a_baseline_is_bounded_and_keeps_what_both_runs_say() -> None:
+    words = [f"line {'x' * (n % 97)} {chr(97 + n % 26)} {'y' * (n // 97)}" for n in range(4000)]
+    both = Baseline.of(words[:3000]).merge(Baseline.of(words[2000:]))
+    assert not any(both.is_new(line) for line in words)
+    assert len(both.hashes) <= LINES_MAX
+
+
+CLEANED = {
+    "github": ("2026-11-20T10:00:00.1234567Z hello", "hello"),
+    "github, indented": ("2026-11-20T10:00:00.1234567Z   hello", "  hello"),
+    "gh run view": ("build\tRun make\t2026-11-20T10:00:00.1234567Z hello", "hello"),
+    "gitlab": ("2026-11-20T10:00:00.123456Z 01O hello", "hello"),
+    "kubernetes": ("2026-11-20T10:00:00.123456789Z stdout F hello", "hello"),
+    "jenkins": ("[2026-11-20T10:00:00.123Z] hello", "hello"),
+    "named": ("[task 2026-11-20T10:00:00.123Z] hello", "hello"),
+    "clock": ("10:00:00.123 hello", "hello"),
+    "buildkit": ("#12 3.456 hello", "hello"),
+    "colour": ("\x1b[1;31mhello\x1b[0m", "hello"),
+    "link": ("\x1b]8;;http://x\x07hello\x1b]8;;\x07", "hello"),
+    "progress": ("10%\r50%\rhello\r", "hello"),
+    "crlf": ("hello\r\n", "hello"),
+    "zeroes": ("he\x00llo", "hello"),
+    "no stamp": ("on 2026-11-20T10:00:00Z hello", "on 2026-11-20T10:00:00Z hello"),
+}
+
+
+@pytest.mark.parametrize("name", CLEANED)
+def test_a_line_is_cleaned_of_what_terminals_and_runners_add(name: str) -> None:
+    line, expected = CLEANED[name]
+    assert clean(line) == expected
+
+
+def test_a_long_line_is_cut_and_marked() -> None:
+    assert len(clean("x" * 1_000_000)) < LINE_CHARS_MAX + 20
+    assert clean("x" * 1_000_000).endswith("[line cut]")
+
+
+def test_the_word_of_every_rule_stands_behind_the_gate() -> None:
+    assert [rule.id for rule in RULES if not any(gate in rule.word for gate in GATE)] == []
+    assert [rule.id for rule in RULES if rule.word != rule.word.lower()] == []
+
+
+def test_every_gate_has_a_rule() -> None:
+    assert [gate for gate in GATE if not any(gate in rule.word for rule in RULES)] == []
+
+
+def _endless() -> Iterator[str]:
+    for n in range(20_000):
+        yield f"src/file{n % 7}.c:{n}:1: error: number {'i' * (n % 50)}"
+
+
+def test_a_log_of_errors_only_is_read_as_a_stream_within_bounds() -> None:
+    blocks = extract(_endless())
+    assert 0 < len(blocks) <= BLOCKS_MAX
+    assert blocks[0].evidence < 100
+
+
+HOSTILE = {
+    "one long line": ["error: " + "x" * 2_000_000],
+    "zeroes": ["\x00" * 100_000, "error: \x00"],
+    "progress": ["\r".join(f"{n}% error" for n in range(100_000))],
+    "brackets": ["[" * 50_000 + "error]" * 1000],
+    "dots": ["error " + "a." * 100_000],
+    "paths": ["error " + "/a" * 100_000 + ":1"],
+    "spaces": ["error:" + " " * 200_000 + "x"],
+    "hexadecimal": ["error " + "abcdef" * 50_000],
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_lines_are_read(name: str) -> None:
+    blocks = extract(HOSTILE[name] * 3, baseline=Baseline.of(HOSTILE[name]))
+    assert all(isinstance(block, Block) for block in blocks)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from([line for text, _ in TOOLS.values() for line in text.split("\n")] + SETUP), max_size=60)
+)
+def test_blocks_lie_within_the_log_and_hold_their_evidence(log: list[str]) -> None:
+    blocks = extract(log)
+    assert len(blocks) <= BLOCKS_MAX
+    assert all(1 <= b.first <= b.evidence <= b.last <= len(log) and 0 <= b.score <= 1 for b in blocks)
+    assert list(blocks) == sorted(blocks, key=lambda b: -b.score)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.text(max_size=40), max_size=30))
+def test_any_text_is_read_the_same_way_twice(log: list[str]) -> None:
+    assert extract(log) == extract(iter(log))
