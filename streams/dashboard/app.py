@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from streams.contract.taxonomy import Taxonomy
 from streams.dashboard.api import Api
-from streams.dashboard.guard import LOOPBACK_HOSTS, Guard
+from streams.dashboard.guard import Guard
 from streams.dashboard.kinds import Kinds
 from streams.dashboard.live import Live
 from streams.dashboard.pages import DEFAULT_HINTS, Hint, Pages
@@ -33,12 +33,12 @@ def dashboard_routes(
     taxonomy: Taxonomy,
     live: Live,
     hints: Iterable[Hint] = DEFAULT_HINTS,
-    allowed_hosts: Iterable[str] = LOOPBACK_HOSTS,
+    allowed_hosts: Iterable[str] = (),
 ) -> list[BaseRoute]:
     """Pages, JSON, events and static files, each behind the guard.
 
     `now_ms` is the clock (epoch milliseconds); `hints` are the commands that an empty page offers;
-    `allowed_hosts` are the host names, without port, under which the page may be asked for.
+    `allowed_hosts` are the host names, without port, under which the page may be asked for besides the loopback ones.
     """
     view = View(queries, now_ms=now_ms, kinds=Kinds.of(taxonomy))
     guarded = [Middleware(Guard, allowed_hosts=tuple(allowed_hosts))]

@@ -51,8 +51,9 @@ class Stretch:
 STRETCHES = {
     stretch.name: stretch
     for stretch in (
+        # Stores keep minutes for a few hours and hours for a week, so only the shortest stretch has a finer step.
         Stretch("1h", "1 hour", "hour", 60_000, 60, "1 minute"),
-        Stretch("24h", "24 hours", "24 hours", 1_800_000, 48, "30 minutes"),
+        Stretch("24h", "24 hours", "24 hours", HOUR_MS, 24, "1 hour"),
         Stretch("7d", "7 days", "7 days", 2 * HOUR_MS, 84, "2 hours"),
     )
 }

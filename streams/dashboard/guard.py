@@ -1,8 +1,8 @@
 """Which Host and Origin may speak to us, and the headers of every answer.
 
 The server listens on localhost without a password, so any web page that the user visits could try to reach it:
-by a name that it rebinds to 127.0.0.1 (then `Host` is that name), or by sending a form (then `Origin` is that page).
-Both are refused before anything is read. No page of another site can frame or read ours.
+by a name that it rebinds to 127.0.0.1 (then `Host` is that name), or by holding our streams open from its own script
+(then `Origin` is that page). Both are refused before anything is read. No page of another site can frame or read ours.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
     "cache-control": "no-cache",
 }
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-HOST_REFUSED = 421
-ORIGIN_REFUSED = 403
+REFUSED = 403
 
 
 def host_name(authority: str) -> str:
@@ -49,12 +47,13 @@ def host_name(authority: str) -> str:
 class Guard:
     """ASGI middleware: refuses foreign hosts and origins, and gives every answer its headers.
 
-    `allowed_hosts` are host names without port; `*` allows any. A header that the answer already has is kept.
+    `allowed_hosts` are host names, without port, besides the loopback ones; `*` allows any.
+    A header that the answer already has is kept.
     """
 
-    def __init__(self, app: ASGIApp, *, allowed_hosts: Iterable[str] = LOOPBACK_HOSTS) -> None:
+    def __init__(self, app: ASGIApp, *, allowed_hosts: Iterable[str] = ()) -> None:
         self._app = app
-        self._hosts = frozenset(host.lower() for host in allowed_hosts)
+        self._hosts = frozenset((*LOOPBACK_HOSTS, *(host.lower() for host in allowed_hosts)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -68,24 +67,18 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        refusal = self._refusal(scope["method"], Headers(scope=scope))
+        refusal = self._refusal(Headers(scope=scope))
         await (refusal or self._app)(scope, receive, send_guarded)
 
-    def _refusal(self, method: str, headers: Headers) -> PlainTextResponse | None:
-        if "*" in self._hosts:
-            return None
-        if host_name(headers.get("host", "")) not in self._hosts:
-            allowed = ", ".join(sorted(self._hosts))
+    def _refusal(self, headers: Headers) -> PlainTextResponse | None:
+        authority = headers.get("host", "")
+        if "*" not in self._hosts and host_name(authority) not in self._hosts:
             return PlainTextResponse(
-                f"This server answers to the host names {allowed}; the request named another one.\n"
-                "Use one of these, or add the name to the allowed hosts.\n",
-                HOST_REFUSED,
+                "This server does not answer to that host name.\n"
+                "Use localhost, or add the name to FAULTLINE_ALLOWED_HOSTS.\n",
+                REFUSED,
             )
         origin = headers.get("origin")
-        if method not in SAFE_METHODS and origin is not None and not self._is_own(origin):
-            return PlainTextResponse("A page of another site may not send anything here.\n", ORIGIN_REFUSED)
+        if origin is not None and origin.partition("://")[2].lower() != authority.lower():
+            return PlainTextResponse("Only pages of this address may ask here.\n", REFUSED)
         return None
-
-    def _is_own(self, origin: str) -> bool:
-        scheme, separator, authority = origin.partition("://")
-        return bool(separator) and scheme in ("http", "https") and host_name(authority) in self._hosts

@@ -142,7 +142,8 @@ def commands(detail: GroupDetail) -> tuple[Hint, ...]:
     shown = [Hint("This group in the terminal", f"faultline show {fingerprint}")]
     sample = next((one.text for one in detail.samples if words.explainable(one.text)), None)
     if sample is not None:
-        shown.append(Hint("Why it has this fingerprint", f"faultline explain -- {shlex.quote(sample)}"))
+        told = shlex.join(["faultline", "explain", "--origin", detail.row.origin, "--", sample])
+        shown.append(Hint("Why it has this fingerprint", told))
     return tuple(shown)
 
 
