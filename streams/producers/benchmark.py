@@ -15,9 +15,8 @@ from typing import Any, Final
 
 from streams.contract.errors import MalformedRecord
 from streams.contract.failure import TIME_MS_MAX, Benchmark, Failure, Origin, bounded, identified
+from streams.contract.taxonomy import status_from_text
 
-STATUS_TEXT_CHARS_MAX: Final = 16 * 1024
-"""The beginning of a message, where its status is looked for."""
 TRACEBACK_FRAMES_MAX: Final = 256
 """Of each exception of a chain, the innermost."""
 CHAIN_MAX: Final = 16
@@ -25,23 +24,15 @@ CHAIN_MAX: Final = 16
 _MS_MIN: Final = 100_000_000_000
 """A smaller number is a time in seconds (as milliseconds it would lie before 1973-03-03)."""
 
+EARLIER_NAMES: Final[Mapping[str, str]] = {
+    "model_name": "model",
+    "http_status": "status",
+    "provider_error_code": "code",
+    "exc_type": "exception_type",
+}
+"""What rows of the earlier system, and our own records, call the fields of a row."""
 _CODE = re.compile(r"[A-Za-z][\w.:\-]{0,100}")
 """A word, not a sentence and not a number."""
-_STATUS: Final = (
-    re.compile(r"error code:\s*+(\d{3})(?!\d)", re.IGNORECASE),
-    re.compile(r"\b(?:http\s*+status|status(?:\s*+code)?)\s*+[:=]\s*+(\d{3})\b", re.IGNORECASE),
-    re.compile(
-        r"\b(?:NotFound|PermissionDenied|Unauthenticated|ResourceExhausted|Internal|Unavailable|DeadlineExceeded)"
-        r"\s*+:\s*+(\d{3})\b"
-    ),
-)
-
-
-def status_of(message: str) -> int | None:
-    """The HTTP status that a message names, or None."""
-    text = message[:STATUS_TEXT_CHARS_MAX]
-    found = next((match for pattern in _STATUS if (match := pattern.search(text))), None)
-    return _http_status(int(found.group(1))) if found else None
 
 
 def benchmark_failure(
@@ -80,7 +71,7 @@ def benchmark_failure(
                 message=message or exception_type or code,
                 exception_type=exception_type,
                 traceback=traceback,
-                http_status=status or status_of(message),
+                http_status=status or _http_status(status_from_text(message)),
                 provider_error_code=code,
                 benchmark=Benchmark(
                     provider=provider,
@@ -135,19 +126,20 @@ def from_row(row: Mapping[str, Any], *, occurred_at_ms: int) -> Failure:
     Raises:
         MalformedRecord: a value is of the wrong type, with its place; or nothing says what failed.
     """
+    row = {EARLIER_NAMES.get(name, name): value for name, value in row.items() if value is not None}
     at = next((at for name in ("occurred_at_ms", "ts", "timestamp") if (at := _time_ms(row, name)) is not None), None)
     return benchmark_failure(
         occurred_at_ms=occurred_at_ms if at is None else at,
         message=_text(row, "message"),
-        exception_type=_text(row, "exception_type", "exc_type"),
+        exception_type=_text(row, "exception_type"),
         traceback=_text(row, "traceback"),
-        status=_number(row, "status", "http_status"),
+        status=_number(row, "status"),
         provider=_text(row, "provider"),
-        model=_text(row, "model", "model_name"),
+        model=_text(row, "model"),
         stage=_text(row, "stage"),
         run_id=_text(row, "run_id"),
         request_id=_text(row, "request_id"),
-        code=_text(row, "code", "provider_error_code"),
+        code=_text(row, "code"),
         benchmark=_text(row, "benchmark"),
     )
 
@@ -228,7 +220,7 @@ def _message(error: BaseException, status: int | None) -> str:
     if not text:
         told = _seen(error, "message")
         text = told.strip() if isinstance(told, str) else ""
-    if status is None or status < 400 or status_of(text) == status:
+    if status is None or status < 400 or status_from_text(text) == status:
         return text or type(error).__name__
     return f"Error code: {status} - {text}" if text else f"Error code: {status}"
 
@@ -256,27 +248,23 @@ def _cut_chain(told: TracebackException) -> None:
     told.__cause__ = told.__context__ = None
 
 
-def _text(row: Mapping[str, Any], *names: str) -> str:
-    for name in names:
-        value = row.get(name)
-        if isinstance(value, str):
-            return value
-        if value is not None:
-            raise MalformedRecord(f"expected text, got {type(value).__name__}", place=f"$.{name}")
-    return ""
+def _text(row: Mapping[str, Any], name: str) -> str:
+    value = row.get(name, "")
+    if not isinstance(value, str):
+        raise MalformedRecord(f"expected text, got {type(value).__name__}", place=f"$.{name}")
+    return value
 
 
-def _number(row: Mapping[str, Any], *names: str) -> int | None:
-    for name in names:
-        value = row.get(name)
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:
-            return int(value)
-        if isinstance(value, float) and value.is_integer():  # tools that export tables write 404.0
-            return int(value)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-        if value is not None and value != "":
-            raise MalformedRecord(f"expected an HTTP status, got {value!r:.40}", place=f"$.{name}")
+def _number(row: Mapping[str, Any], name: str) -> int | None:
+    value = row.get(name, "")
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:
+        return int(value)
+    if isinstance(value, float) and value.is_integer():  # tools that export tables write 404.0
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if value != "":
+        raise MalformedRecord(f"expected an HTTP status, got {value!r:.40}", place=f"$.{name}")
     return None
 
 

@@ -9,27 +9,9 @@ import pytest
 
 from streams.contract.errors import MalformedRecord
 from streams.contract.failure import MESSAGE_BYTES_MAX, Failure
-from streams.producers.benchmark import benchmark_failure, from_exception, from_row, status_of
+from streams.producers.benchmark import benchmark_failure, from_exception, from_row
 
 AT_MS = 1_700_000_000_000
-STATUSES: list[tuple[str, str, int | None]] = [
-    ("as SDKs say it", "Error code: 404 - Model not found", 404),
-    ("in any case", "ERROR CODE:429", 429),
-    ("http status", "HTTP status: 503 from upstream", 503),
-    ("status code", "request failed, status code = 502", 502),
-    ("status", "status=401", 401),
-    ("grpc", "google: ResourceExhausted: 429 quota", 429),
-    ("no status", "Connection error.", None),
-    ("a count", "status of 4040 jobs: 40400", None),
-    ("a longer number", "Error code: 4041", None),
-    ("below all statuses", "Error code: 007", None),
-]
-
-
-@pytest.mark.parametrize(("message", "expected"), [case[1:] for case in STATUSES], ids=[case[0] for case in STATUSES])
-@pytest.mark.parametrize(("before", "after"), [("", ""), ("attempt failed; ", " (gave up)")])
-def test_the_status_is_found_in_the_message(message: str, expected: int | None, before: str, after: str) -> None:
-    assert status_of(f"{before}{message}{after}") == expected
 
 
 def failure(**given: Any) -> Failure:

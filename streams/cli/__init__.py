@@ -1,0 +1,19 @@
+"""The commands of `faultline` that need no language model. `agents.cli` adds those that do, and runs the whole.
+
+| module | holds |
+|---|---|
+| `app` | the tree of commands, and the one place where errors become a line and an exit status |
+| `options` | options that several commands have |
+| `screen` | text from outside, made fit for a terminal; tables |
+| `inputs` | what the arguments of a command name: files by pattern, standard input |
+| `server` | a running server, asked over HTTP within a deadline |
+| `outgoing` | failures, cleaned before they leave the machine, in chunks the server takes |
+| `delivery` | sending or showing them, and the ledger with a line for each that was not sent |
+| `publish` | `publish junit, log, benchmark, event` |
+| `reading` | a text read as the stages would: fingerprint, parts, verdict |
+| `explain` | `explain`, `explain --why` |
+| `groups` | `groups`, `show`, `verdict`: questions to a running server |
+| `about` | `config`, `topics`, `version` |
+
+Each command imports what it needs when it runs, so that `--help` is quick.
+"""

@@ -1,0 +1,109 @@
+"""What this installation is: its settings, its topics, its version."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import typer
+
+from streams.cli import options
+from streams.cli.screen import say, table
+
+config = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Check or print the settings that the environment gives.",
+    epilog="\b\nExample:\n  FAULTLINE_PORT=9000 faultline config check",
+)
+topics = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="The topics: what each holds, who writes, who reads.",
+    epilog="\b\nExample:\n  faultline topics list --json",
+)
+
+
+@config.callback()
+def _config() -> None:
+    """Nothing to do before a command of the group."""
+
+
+@topics.callback()
+def _topics() -> None:
+    """Nothing to do before a command of the group."""
+
+
+@config.command(epilog="\b\nExample:\n  faultline config check && faultline run")
+def check(*, file: options.Config = None) -> None:
+    """Say whether the settings are right; every fault is told, each with its variable."""
+    from streams.settings import Settings
+
+    Settings.read(os.environ, config=file).load_taxonomy()
+    say("the settings are right; `faultline config print` shows them")
+
+
+@config.command("print", epilog="\b\nExample:\n  faultline config print --json")
+def print_settings(*, file: options.Config = None, as_json: options.Json = False) -> None:
+    """Print every setting with its source; credentials are not shown."""
+    from streams.settings import Settings, described
+
+    rows = described(Settings.read(os.environ, config=file), os.environ, config=file)
+    if as_json:
+        say(json.dumps({row.name: {"value": row.value, "source": row.source} for row in rows}))
+        return
+    cells = [(row.name, row.value, row.source, row.meaning) for row in rows]
+    say(table(("variable", "value", "from", "meaning"), cells, flexible=3))
+
+
+@topics.command("list", epilog="\b\nExample:\n  faultline topics list --json")
+def list_topics(*, as_json: options.Json = False) -> None:
+    """Print the table of topics."""
+    from streams.contract.topics import DAY_MS, PARTITIONS_DEFAULT, TOPICS
+
+    if as_json:
+        fields = ("name", "holds", "key", "cleanup", "retention_ms", "writers", "readers")
+        rows = [{name: getattr(topic, name) for name in fields} for topic in TOPICS]
+        for row, topic in zip(rows, TOPICS, strict=True):
+            row["records"] = [record.__name__ for record in topic.records]
+            row["partitions"] = PARTITIONS_DEFAULT
+        say(json.dumps(rows))
+        return
+    say(
+        table(
+            ("topic", "record", "key", "kept", "written by", "read by", "holds"),
+            [
+                (
+                    topic.name,
+                    " or ".join(record.__name__ for record in topic.records) or "bytes",
+                    topic.key,
+                    f"{topic.retention_ms // DAY_MS} d" if topic.retention_ms else "newest of a key",
+                    ", ".join(topic.writers),
+                    ", ".join(topic.readers),
+                    topic.holds,
+                )
+                for topic in TOPICS
+            ],
+            flexible=6,
+        )
+    )
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `version`."""
+
+    @app.command(epilog="\b\nExample:\n  faultline version")
+    def version() -> None:
+        """Print the version of the program, of fingerprints and of records."""
+        import platform
+        from importlib.metadata import PackageNotFoundError
+        from importlib.metadata import version as installed
+
+        from streams.contract.wire import VERSION as RECORDS
+        from streams.core.fingerprint import VERSION as FINGERPRINTS
+
+        try:
+            own = installed("faultline")
+        except PackageNotFoundError:
+            own = "(not installed)"
+        say(f"faultline {own}, fingerprints {FINGERPRINTS}, records v{RECORDS}, Python {platform.python_version()}")

@@ -1,0 +1,187 @@
+"""Sending failures, or showing them; and a ledger in which each is in exactly one line.
+
+What goes wrong here never stops the rest: a publishing step must not break the job whose failures it tells.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from streams.cli.outgoing import chunks, outgoing
+from streams.cli.screen import is_watched, line, say, tell
+from streams.cli.server import Refusal, Server, Unreachable
+from streams.contract.failure import Failure
+
+COMPLAINTS_MAX: Final = 20
+"""Lines about single losses; the rest is in the ledger's counts."""
+REASON_CHARS_MAX: Final = 100
+"""Of a reason in the ledger's line."""
+EVENTS: Final = "/v1/events"
+NDJSON: Final = "application/x-ndjson"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Something that was not sent: an input or a part of one that is `unreadable`, a failure `refused` or `unsent`."""
+
+    fate: Literal["unreadable", "refused", "unsent"]
+    where: str
+    reason: str
+    count: int = 1
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What became of everything."""
+
+    sent: int = 0
+    losses: list[Loss] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def lose(self, loss: Loss) -> None:
+        """Count it, and say it while there are not too many."""
+        self.counts[loss.fate] += loss.count
+        self.reasons.setdefault(loss.fate, Counter())[line(loss.reason, REASON_CHARS_MAX)] += loss.count
+        if len(self.losses) < COMPLAINTS_MAX:
+            tell(f"{loss.fate}: {line(f'{loss.where}: {loss.reason}' if loss.where else loss.reason)}")
+        elif len(self.losses) == COMPLAINTS_MAX:
+            tell("more was lost; the ledger below counts it")
+        if len(self.losses) <= COMPLAINTS_MAX:
+            self.losses.append(loss)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether everything was sent."""
+        return not self.counts
+
+    def summary(self, sent: str) -> str:
+        """The ledger as one line; `sent` is the word for what was done."""
+        parts = [f"{self.sent} {sent}"]
+        for fate in ("refused", "unreadable", "unsent"):
+            most = "; ".join(f"{n} x {reason}" for reason, n in self.reasons.get(fate, Counter()).most_common(3))
+            parts.append(f"{self.counts[fate]} {fate}" + (f" ({most})" if most else ""))
+        return ", ".join(parts)
+
+    def data(self) -> dict[str, Any]:
+        """The ledger for programs."""
+        fates = {fate: self.counts[fate] for fate in ("refused", "unreadable", "unsent")}
+        losses = [{"fate": x.fate, "where": x.where, "reason": x.reason, "count": x.count} for x in self.losses]
+        return {"sent": self.sent, **fates, "losses": losses[:COMPLAINTS_MAX]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How to deliver, as the options say."""
+
+    url: str
+    deadline_s: float
+    dry_run: bool
+    as_json: bool
+    strict: bool
+
+    def __call__(self, found: Iterable[Failure | Loss]) -> int:
+        """Deliver, and print the ledger. Returns the exit status.
+
+        Raises:
+            ConfigurationError: the address is none.
+        """
+        ledger = self.show(found) if self.dry_run else self.send(found)
+        if self.as_json and not self.dry_run:
+            say(json.dumps(ledger.data()))
+        elif not self.as_json:
+            say(ledger.summary("not sent (dry run)" if self.dry_run else f"sent to {self.url}"))
+        return 0 if ledger.is_clean or not self.strict else 1
+
+    def send(self, found: Iterable[Failure | Loss]) -> Ledger:
+        """Send all that can be sent. Raises: `ConfigurationError` when the address is none."""
+        ledger, server = Ledger(), Server(self.url, deadline_s=self.deadline_s)
+        failures = self._kept(found, ledger)
+        if is_watched() and not self.as_json:
+            failures = _watched(failures)
+        self._send(failures, server, ledger)
+        return ledger
+
+    def _kept(self, found: Iterable[Failure | Loss], ledger: Ledger) -> Iterator[Failure]:
+        for one in found:
+            if isinstance(one, Loss):
+                ledger.lose(one)
+            else:
+                yield outgoing(one)
+
+    def _send(self, failures: Iterable[Failure], server: Server, ledger: Ledger) -> None:
+        gone = ""
+        for members, body in chunks(failures):
+            if gone:
+                ledger.lose(Loss("unsent", "", gone, len(members)))
+                continue
+            try:
+                answer = server.post(EVENTS, body, NDJSON).value
+            except Unreachable as error:
+                gone = str(error)
+                ledger.lose(Loss("unsent", "", gone, len(members)))
+                continue
+            except Refusal as error:
+                answer = error.value
+                if not (isinstance(answer, dict) and "items" in answer):
+                    ledger.lose(Loss("refused", "", str(error), len(members)))
+                    continue
+            _record(answer, members, ledger)
+
+    def show(self, found: Iterable[Failure | Loss]) -> Ledger:
+        """Print what would be sent, with fingerprints and verdicts."""
+        from streams.cli.reading import Reader
+
+        ledger, reader = Ledger(), Reader()
+        told: list[dict[str, Any]] = []
+        for failure in self._kept(found, ledger):
+            ledger.sent += 1
+            reading = reader.read(failure)
+            if self.as_json:
+                told.append(reading.data())
+            else:
+                say(reading.summary())
+        if self.as_json:
+            say(json.dumps(ledger.data() | {"sent": 0, "dry_run": True, "failures": told}))
+        return ledger
+
+
+def _record(answer: Any, members: list[Failure], ledger: Ledger) -> None:
+    """What the server says became of each."""
+    if not isinstance(answer, dict) or not isinstance(answer.get("accepted"), int):
+        ledger.lose(Loss("unsent", "", "the answer is not that of a faultline server; check --url", len(members)))
+        return
+    items = answer.get("items")
+    refused = [item for item in items if isinstance(item, dict) and "error" in item] if isinstance(items, list) else []
+    ledger.sent += answer["accepted"]
+    for item in refused:
+        index = item.get("index")
+        where = ""
+        if isinstance(index, int) and 0 <= index < len(members):
+            where = "/".join(filter(None, members[index].where))
+        ledger.lose(Loss("refused", where, f"{item['error']} (at {item.get('place', '$')})"))
+    unnamed = len(members) - answer["accepted"] - len(refused)
+    if unnamed > 0:
+        ledger.lose(Loss("refused", "", "the server gives no reason", unnamed))
+
+
+def _watched(failures: Iterable[Failure]) -> Iterator[Failure]:
+    """The same, with a count for the person who waits."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("sending", total=None)
+        for failure in failures:
+            yield failure
+            progress.advance(task)
+
+
+def unreadable(reason: str, where: str = "") -> Loss:
+    """An input that cannot be read. `where` is its name, empty when the reason names it."""
+    return Loss("unreadable", where, reason)

@@ -1,0 +1,209 @@
+"""`faultline explain`: why a failure has its fingerprint and its verdict, and why two have or have not the same."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.cli import options
+from streams.cli.options import URL_DEFAULT
+from streams.cli.screen import line, say, shown
+
+if TYPE_CHECKING:
+    from streams.cli.reading import Read
+    from streams.contract.fingerprint import Fingerprint
+
+TEXT_BYTES_MAX = 4 * 1024 * 1024
+_FINGERPRINT = re.compile(r"fp\d{1,4}\.[a-z2-7]{4,26}")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `explain`."""
+    app.command(
+        "explain",
+        epilog="\b\nExamples:\n  faultline explain 'Error code: 429 - rate limit of 50 requests' --origin benchmark\n"
+        "  faultline explain trace.txt\n  faultline explain --why 'no space on /dev/sda1' 'no space on /dev/sdb7'",
+    )(_explain)
+
+
+def _explain(
+    text: Annotated[
+        str, typer.Argument(metavar="[TEXT|FILE|-]", help="A message or trace, a file, or - for input.")
+    ] = "",
+    why: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--why", metavar="A B", help="Are these one problem? Texts, files, or fingerprints of a server."),
+    ] = None,
+    origin: Annotated[str, typer.Option(help="ci or benchmark; without it benchmark when a --status is given.")] = "",
+    status: Annotated[int | None, typer.Option(min=100, max=999, help="HTTP status.")] = None,
+    code: Annotated[str, typer.Option(help="The provider's own error code.")] = "",
+    exception_type: Annotated[str, typer.Option(help="Name of the exception.")] = "",
+    exit_code: Annotated[int | None, typer.Option(help="Exit status of the step.")] = None,
+    url: options.Url = URL_DEFAULT,
+    *,
+    as_json: options.Json = False,
+) -> None:
+    """Show the template with what was masked and why, the parts, the three ids, and which rule gave the verdict."""
+    origin = origin or ("benchmark" if status is not None else "ci")
+    if origin not in {"ci", "benchmark"}:
+        raise typer.BadParameter("--origin is ci or benchmark")
+    given: dict[str, Any] = {
+        "origin": origin,
+        "http_status": status,
+        "provider_error_code": code,
+        "exception_type": exception_type,
+        "exit_code": exit_code,
+    }
+    if why is not None:
+        _compare(why, given, url, as_json=as_json)
+        return
+    if not text and sys.stdin.isatty():
+        raise typer.BadParameter("give a text, a file, or - and the text on standard input")
+    read = _read(text or "-", given)
+    if as_json:
+        say(json.dumps(_data(read)))
+    else:
+        _print(read)
+
+
+def _text(argument: str) -> str:
+    """The text that an argument means: what a file of that name holds, standard input, or the argument itself."""
+    from streams.contract.errors import UnreadableInput
+
+    if argument == "-":
+        data = sys.stdin.buffer.read(TEXT_BYTES_MAX)
+    else:
+        try:
+            if not Path(argument).is_file():
+                return argument
+            with Path(argument).open("rb") as stream:
+                data = stream.read(TEXT_BYTES_MAX)
+        except (ValueError, OSError) as error:
+            if len(argument) > 255 or "\n" in argument or "\0" in argument:
+                return argument  # too long for a name, so a text
+            raise UnreadableInput(f"{argument}: {error}") from error
+    if not data.strip():
+        raise UnreadableInput(f"{'standard input' if argument == '-' else argument}: empty")
+    return data.decode("utf-8", "replace")
+
+
+def _read(argument: str, given: dict[str, Any]) -> Read:
+    from streams.cli.reading import Reader
+    from streams.contract.failure import Benchmark, Ci, Failure, Origin, bounded
+
+    where: dict[str, Any] = {"ci": Ci()} if given["origin"] == "ci" else {"benchmark": Benchmark()}
+    rest = given | {"origin": Origin(given["origin"])}
+    failure = Failure(message=_text(argument).strip(), occurred_at_ms=0, **rest, **where)
+    return Reader().read(bounded(failure))
+
+
+def _explanation(read: Read) -> Any:
+    from streams.core.fingerprint import explain
+
+    failure = read.failure
+    return explain(
+        origin=failure.origin,
+        message=failure.message,
+        exception_type=failure.exception_type,
+        traceback=failure.traceback,
+        http_status=failure.http_status,
+        provider_error_code=failure.provider_error_code,
+        exit_code=failure.exit_code,
+    )
+
+
+def _data(read: Read) -> dict[str, Any]:
+    import msgspec
+
+    told = _explanation(read)
+    return {
+        "template": read.fingerprint.template,
+        "fingerprint": msgspec.to_builtins(read.fingerprint),
+        "tokens": [msgspec.to_builtins(token) for token in told.tokens],
+        "frames": [msgspec.to_builtins(frame) for frame in told.frames],
+        "chain": list(told.chain),
+        "verdict": msgspec.to_builtins(read.verdict),
+        "earlier_hash": read.earlier_hash,
+    }
+
+
+def _print(read: Read) -> None:
+    told, found, verdict = _explanation(read), read.fingerprint, read.verdict
+    for rule, count in read.secrets:
+        say(f"removed      {count} x {rule}, before anything else")
+    say("template")
+    say("\n".join(f"  {one}" for one in shown(found.template).split("\n")))
+    masked = [token for token in told.tokens if not token.kept]
+    if masked:
+        say("\nmasked: what varies from one time to the next")
+        for token in dict.fromkeys((t.shown, t.length, t.rule, t.reason) for t in masked):
+            say(f"  {line(token[0], 40):<12} {token[1]:>5} characters  {token[2]}: {line(token[3])}")
+    digits = [token for token in told.tokens if token.kept and any(c.isdigit() for c in token.shown)]
+    if digits:
+        say("\nkept: numbers that mean something")
+        for kept in dict.fromkeys((t.shown, t.rule, t.reason) for t in digits):
+            say(f"  {line(kept[0], 60):<20} {kept[1]}: {line(kept[2])}")
+    say("\nparts: what went in, in order")
+    for part in found.parts:
+        say(f"  {part.name:<20} {line(part.value, 120)}  ({line(part.rule)})")
+    if told.frames:
+        say("\nframes, innermost first")
+        for frame in told.frames[:12]:
+            own = "own" if frame.in_app else "foreign"
+            say(f"  {own:<8} {line(frame.module + ':' + frame.function, 120)}  ({line(frame.reason) or 'frame'})")
+    say(f"\nfingerprint  {found.value}  one problem")
+    say(f"class        {found.class_value}  this sort of thing")
+    say(f"site         {found.site_value}  one place in the code")
+    say(f"earlier      {read.earlier_hash}  what the earlier system called it")
+    by = f"rule {verdict.rule_id}" if verdict.rule_id else f"the {verdict.source} alone"
+    say(f"\nverdict      {verdict.kind} ({verdict.family}), confidence {verdict.confidence:.2f}, by {by}")
+    for name, text in (("reason", verdict.reason), ("evidence", verdict.evidence)):
+        if text:
+            say(f"{name:<12} {line(text)}")
+
+
+def _compare(two: tuple[str, str], given: dict[str, Any], url: str, *, as_json: bool) -> None:
+    import msgspec
+
+    from streams.core.fingerprint import why_not, why_same
+
+    a, b = (_fingerprint(one, given, url) for one in two)
+    if not (a.site_value and b.site_value):  # a group has many sites, so one of a server cannot be told by its site
+        a, b = (msgspec.structs.replace(one, site_value="") for one in (a, b))
+    same, difference = why_same(a, b), why_not(a, b)
+    one_problem = a.value == b.value
+    if as_json:
+        told = {"one_problem": one_problem, "a": a.value, "b": b.value, "same": msgspec.to_builtins(same)}
+        say(json.dumps(told | {"difference": msgspec.to_builtins(difference)}))
+        return
+    say(f"{a.value}\n{b.value}")
+    say("one problem: the ids are equal" if one_problem else "two problems")
+    if same.parts:
+        say("same")
+        for part in same.parts:
+            say(f"  {part.name:<20} {line(part.value, 120)}")
+    if difference is not None:
+        say(f"different at the level {difference.level}, in {difference.part}")
+        say(f"  {line(difference.ours) or '(nothing)'}\n  {line(difference.theirs) or '(nothing)'}")
+
+
+def _fingerprint(argument: str, given: dict[str, Any], url: str) -> Fingerprint:
+    if not _FINGERPRINT.fullmatch(argument):
+        return _read(argument, given).fingerprint
+    from streams.cli.groups import detail
+    from streams.contract.fingerprint import Fingerprint, Part
+
+    group = detail(url, argument)
+    return Fingerprint(
+        value=group["fingerprint"],
+        version=group["fingerprint"].partition(".")[0],
+        class_value=group["class_value"],
+        site_value="",
+        template=group["template"],
+        parts=tuple(Part(part["name"], part["value"], part["rule"]) for part in group["parts"]),
+    )

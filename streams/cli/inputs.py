@@ -1,0 +1,114 @@
+"""What the arguments of a command name: files by pattern, one file, or standard input.
+
+What cannot be read is said, each in a line, and does not keep the rest from being read.
+"""
+
+from __future__ import annotations
+
+import glob
+import io
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from streams.contract.errors import UnreadableInput
+
+FILES_MAX = 20_000
+HEAD_BYTES = 4096
+LINE_BYTES_MAX = 256 * 1024
+"""A longer line comes in pieces."""
+_WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
+"""How text of two bytes a character begins; its zero bytes do not make it a binary."""
+_BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Something to read. `path` is None for standard input."""
+
+    name: str
+    path: Path | None
+
+    def open(self) -> BinaryIO:
+        """The stream at its beginning; the caller closes it.
+
+        Raises:
+            UnreadableInput: missing, a directory, empty, packed or binary; says which.
+        """
+        if self.path is None:
+            return sys.stdin.buffer
+        try:
+            if self.path.is_dir():
+                raise UnreadableInput(f"{self.name}: a directory; name its files, for example '{self.name}/**/*.xml'")
+            stream = self.path.open("rb")
+        except FileNotFoundError:
+            raise UnreadableInput(f"{self.name}: no such file") from None
+        except OSError as error:
+            raise UnreadableInput(f"{self.name}: {error.strerror or error}") from error
+        try:
+            head = stream.peek(HEAD_BYTES)[:HEAD_BYTES]
+        except OSError as error:
+            stream.close()
+            raise UnreadableInput(f"{self.name}: {error.strerror or error}") from error
+        if reason := _not_text(head):
+            stream.close()
+            raise UnreadableInput(f"{self.name}: {reason}")
+        return stream
+
+
+def _not_text(head: bytes) -> str:
+    if not head:
+        return "empty"
+    packed = next((name for mark, name in _PACKED.items() if head.startswith(mark)), "")
+    if packed:
+        return f"packed with {packed}; unpack it first"
+    if b"\0" in head and not head.startswith(_WIDE_TEXT):
+        return "not text (zero bytes near its beginning)"
+    return ""
+
+
+def lines(stream: BinaryIO) -> Iterator[str]:
+    """The lines of a text in UTF-8, or in what its byte order mark says; what is not text becomes U+FFFD."""
+    peek = getattr(stream, "peek", None)
+    head = peek(2)[:2] if peek is not None else b""
+    if head in _BYTE_ORDER_MARKS:
+        yield from io.TextIOWrapper(stream, encoding="utf-16", errors="replace")
+        return
+    while data := stream.readline(LINE_BYTES_MAX):
+        yield data.decode("utf-8", "replace")
+
+
+def named(arguments: Iterable[str]) -> Iterator[Input | UnreadableInput]:
+    """The inputs that the arguments name, in their order, each file once.
+
+    A name that exists is that file, even with a `*` in it; else it is a pattern, in which `**` stands for any folders.
+    """
+    seen: set[Path] = set()
+    for argument in arguments:
+        if argument == STDIN:
+            yield Input("standard input", None)
+            continue
+        path = Path(argument).expanduser()
+        if path.exists() or not glob.has_magic(argument):
+            found = [path]
+        else:
+            found = [Path(name) for name in sorted(glob.iglob(str(path), recursive=True))]  # noqa: PTH207 - absolute too
+            found = [one for one in found if one.is_file()]
+            if not found:
+                yield UnreadableInput(f"{argument}: no file matches")
+        for one in found:
+            try:
+                real = one.resolve()
+            except (OSError, RuntimeError):  # a circle of links: opening it says so
+                real = one
+            if real in seen:
+                continue
+            if len(seen) >= FILES_MAX:
+                yield UnreadableInput(f"more than {FILES_MAX} files; the rest is left out, name fewer at a time")
+                return
+            seen.add(real)
+            yield Input(str(one), one)
