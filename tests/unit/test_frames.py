@@ -243,7 +243,7 @@ def test_native_name_loses_what_differs_between_builds(symbol: str, stable: str)
     ("symbol", "stable"),
     [
         ("till::open::h0123456789abcdef", "till::open"),
-        ("<alloc::boxed::Box<F,A> as core::ops::FnOnce<B>>::call_once", "<alloc::boxed::Box as core::ops::FnOnce>::call_once"),
+        ("<alloc::Box<F,A> as core::FnOnce<B>>::call_once", "<alloc::Box as core::FnOnce>::call_once"),
         ("till::run::{{closure}}", "till::run::{{closure}}"),
         ("core::iter::map::<u8, F>::fold", "core::iter::map::fold"),
     ],

@@ -119,6 +119,10 @@ class _Head:
             if "SUMMARY" in found[0] and self.at >= 0:
                 return False
             return self._begin(number, f"{found[1]}: {found[2]}", "")
+        return self._read_claim(number, line) or self._read_end(number, line)
+
+    def _read_claim(self, number: int, line: str) -> bool:
+        """Take what the program, its test or the sanitizer of undefined behaviour claimed."""
         if "runtime error: " in line and (found := _RUNTIME.match(line)):
             return self._begin(number, "runtime error", found[3], found[1], int(found[2]))
         if "ssertion" in line:
@@ -132,6 +136,10 @@ class _Head:
             found = _GTEST.match(line)
             if found and (found[3] is None or self._test):
                 return self._begin(number, "gtest", found[3] or "", found[1], int(found[2]), self._test)
+        return False
+
+    def _read_end(self, number: int, line: str) -> bool:
+        """Take a message that follows its crash, and how the process ended."""
         if self.raised == "gtest" and not self.message and number == self.at + 1:
             self.message = line.strip()
             return False
@@ -158,7 +166,7 @@ class _Head:
         """Return the place that the line itself named, as the only frame."""
         if not self._file and not self._function:
             return ()
-        return (Frame(self._function, "", self._file, self._line, True, "named by the message"),)
+        return (Frame(self._function, file=self._file, line=self._line, reason="named by the message"),)
 
 
 def _assertion(line: str) -> tuple[str, str, int, str] | None:

@@ -138,5 +138,5 @@ def _failed_test(lines: Sequence[str]) -> Found | None:
 
 
 def _test(at: int, name: str, message: str, file: str, line: int | None) -> Found:
-    frame = Frame(name, "", file, line, True, "own test")
+    frame = Frame(name, file=file, line=line, reason="own test")
     return Found(at, Trace(LANGUAGE, "test failure", message[:MESSAGE_CHARS_MAX], (frame,), ("test failure",)))

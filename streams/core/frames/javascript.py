@@ -69,7 +69,7 @@ def find(lines: Sequence[str]) -> Found | None:
                 if len(chain) < CHAIN_MAX:
                     chain.append(candidate)
             elif not in_frames:
-                chain = [_Block(number, False, "", first_text(lines[max(0, number - 3) : number]))]
+                chain = [_Block(number, cause=False, raised="", message=first_text(lines[max(0, number - 3) : number]))]
             candidate, in_frames, latest = None, True, chain
             if chain and len(chain[-1].calls) < FRAMES_MAX:
                 chain[-1].calls.append(call)
