@@ -80,21 +80,23 @@ class Log:
     def __init__(self, directory: Path) -> None:
         self._lock = _locked(directory)
         self.path = directory / FILE_NAME
+        self.db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
         try:
-            self.db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
+            known = self.db.execute("PRAGMA user_version").fetchone()[0]
+            if known > FORMAT:
+                raise ConfigurationError(f"{self.path} was written by a newer faultline (format {known}); upgrade")
             self.db.execute("PRAGMA journal_mode=WAL")
             self.db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
             self.db.execute(f"PRAGMA journal_size_limit={CHECKPOINT_PAGES * 4096 * 2}")
             self.db.execute("PRAGMA cache_size=-65536")
             self.db.executescript(SCHEMA + sqlite.SCHEMA)
-            known = self.db.execute("PRAGMA user_version").fetchone()[0]
             self.db.execute(f"PRAGMA user_version={FORMAT}")
-        except sqlite3.DatabaseError as error:
-            self._lock.close()
+        except (sqlite3.DatabaseError, ConfigurationError) as error:
+            self.close()
+            if isinstance(error, ConfigurationError):
+                raise
             way_out = "move the file away to begin anew, or choose another directory"
             raise ConfigurationError(f"{self.path} cannot be used ({error}); {way_out}") from error
-        if known > FORMAT:
-            raise ConfigurationError(f"{self.path} was written by a newer faultline (format {known}); upgrade")
         self._next = {(topic, part): next_ for topic, part, next_ in self.db.execute("SELECT * FROM heads")}
 
     def close(self) -> None:
@@ -145,7 +147,7 @@ class Log:
         row = self.db.execute(
             "SELECT offset FROM offsets WHERE role = ? AND topic = ? AND part = ?", (role, topic.name, partition)
         ).fetchone()
-        return row[0] if row else 0
+        return int(row[0]) if row else 0
 
     def commit(self, role: str, topic: Topic, partition: int, offset: int) -> None:
         """Set the offset a role reads next, in the open transaction."""
@@ -159,7 +161,8 @@ class Log:
         out: list[Logged] = []
         size = 0
         cursor = self.db.execute(
-            "SELECT offset, at_ms, key, value FROM log WHERE topic = ? AND part = ? AND offset >= ? ORDER BY offset LIMIT ?",
+            "SELECT offset, at_ms, key, value FROM log WHERE topic = ? AND part = ? AND offset >= ?"
+            " ORDER BY offset LIMIT ?",
             (topic.name, partition, start, records_max),
         )
         for offset, at_ms, key, value in cursor:

@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streams.contract.errors import ConfigurationError
+from streams.contract.taxonomy import Taxonomy, default_taxonomy
 
 PREFIX: Final = "FAULTLINE_"
 OTHER_NAMES: Final = re.compile(r"FAULTLINE_(?:CI|ALLOW_SKIP|CHAOS_\w+|SERVICE_(?:HOST|PORT)(?:_\w+)?|PORT_\d+_\w+)")
@@ -128,6 +129,19 @@ class Settings(BaseSettings):
         if key is not None and key.get_secret_value().split() != [key.get_secret_value()]:
             raise ValueError("there is white space in it")
         return key
+
+    def load_taxonomy(self) -> Taxonomy:
+        """The kinds to use: those of the file that is set, else the built-in ones.
+
+        Raises: ConfigurationError when the file cannot be read, or with all its faults.
+        """
+        if self.taxonomy is None:
+            return default_taxonomy(self.optional_kinds)
+        try:
+            text = self.taxonomy.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"FAULTLINE_TAXONOMY={self.taxonomy}: cannot be read ({error})") from error
+        return Taxonomy.from_toml(text, source=str(self.taxonomy), optional_kinds=self.optional_kinds)
 
     @classmethod
     def settings_customise_sources(

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
-from streams.core.rules import RuleBook
 
 from streams.contract import topics
+from streams.contract.documents import FULL_TEXT_CHARS_MAX
 from streams.contract.errors import ConfigurationError, LogFull, MalformedRecord
 from streams.contract.failure import (
     ENVELOPE_BYTES_MAX,
@@ -38,6 +38,7 @@ from streams.core.fingerprint import Fingerprinter
 from streams.core.intake import FoldStage, Intake, RawRecord, Stretch
 from streams.core.partition import partition_of
 from streams.core.pipeline import Pipeline
+from streams.core.rules import RuleBook
 from streams.local import Entry, Log, RowTable
 from streams.sinks.sqlite import SqliteSink, count, forget
 
@@ -87,6 +88,8 @@ class EngineSettings:
     input_keep_ms: int = 7 * topics.DAY_MS
     documents_keep_ms: int = 30 * topics.DAY_MS
     primary_is_kind: bool = False
+    error_length_max: int = FULL_TEXT_CHARS_MAX
+    """Characters of an error text that a CI document keeps."""
     app_version: str = ""
 
 
@@ -304,7 +307,9 @@ class _Stages:
         )
         self._rows = RowTable(log.db)
         self._pipelines = [Pipeline(self._rows, partition=p) for p in range(settings.partitions)]
-        self._sink = SqliteSink(log.db, primary_is_kind=settings.primary_is_kind)
+        self._sink = SqliteSink(
+            log.db, primary_is_kind=settings.primary_is_kind, full_text_chars_max=settings.error_length_max
+        )
         self._ticked_ms = self._trimmed_ms = now_ms()
 
     def fold(self) -> int:
@@ -313,8 +318,7 @@ class _Stages:
         if not waiting:
             return 0
         with self._log.transaction():
-            size = sum(self._fold(topic, partition, start) for topic, partition, start in waiting)
-        return size
+            return sum(self._fold(topic, partition, start) for topic, partition, start in waiting)
 
     def _waiting(self, role: str, inputs: Sequence[Topic]) -> list[tuple[Topic, int, int]]:
         """Topic, partition and next offset of what a role has not read to the end."""

@@ -23,9 +23,7 @@ _BY_COUNTER = {
     "repeats": telemetry.REPEATS,
     "rejected": telemetry.REJECTED,
 }
-_LAG = (
-    "SELECT o.role, o.topic, sum(h.next - o.offset) FROM offsets o JOIN heads h USING (topic, part) GROUP BY 1, 2"
-)
+_LAG = "SELECT o.role, o.topic, sum(h.next - o.offset) FROM offsets o JOIN heads h USING (topic, part) GROUP BY 1, 2"
 
 Family = CounterMetricFamily | GaugeMetricFamily
 

@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
 import time
+import uuid
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
 
 import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
-STOP_S_MAX = 4
+from agents.local.engine import Engine, EngineSettings
+from agents.local.metrics import exposition
+from streams.contract import topics
+from streams.contract.errors import ConfigurationError
+from streams.contract.taxonomy import Taxonomy
+from streams.contract.telemetry import LogEvent
+from streams.core.known_failures.book import default_rules
+from streams.dashboard.app import dashboard_routes
+from streams.dashboard.live import Live
+from streams.gateway.app import gateway_routes
+from streams.settings import Settings
+from streams.sinks.sqlite_queries import SqliteQueries
+
+STOP_S_MAX = 3
 """How long open requests may take to end once the process is told to stop."""
 DEMO_SCRIPT = "make_failures.py"
+DEMO_STOP_S_MAX = 2
+FAILED = 70
+"""Exit status when the stages ended by themselves (sysexits.h, EX_SOFTWARE): a supervisor starts the process again."""
 
 log_event = structlog.get_logger("faultline.server")
 
@@ -16,3 +46,148 @@ log_event = structlog.get_logger("faultline.server")
 def now_ms() -> int:
     """The wall clock."""
     return time.time_ns() // 1_000_000
+
+
+def run(settings: Settings, *, demo: Path | None) -> int:
+    """Serve until told to stop. `demo`: a folder whose script makes sample failures once the server answers.
+
+    Returns the exit status: 0 after a signal, FAILED when the stages ended by themselves.
+    Raises: `ConfigurationError` for a data directory, port, taxonomy or demo folder that cannot be used.
+    """
+    taxonomy = settings.load_taxonomy()
+    script = _demo_script(demo)
+    with _listening(settings.host, settings.port) as listener:
+        engine = Engine(
+            EngineSettings(
+                directory=settings.data,
+                backlog_bytes_max=settings.log_bytes_max,
+                documents_keep_ms=settings.retention_days * topics.DAY_MS,
+                primary_is_kind=settings.primary_category == "kind",
+                error_length_max=settings.error_length_max,
+                app_version=version("faultline"),
+            ),
+            rules=default_rules(),
+            taxonomy=taxonomy,
+            now_ms=now_ms,
+            monotonic_s=time.monotonic,
+        )
+        path = engine.start()
+        try:
+            asyncio.run(_serve(settings, taxonomy, engine, path, listener, script))
+        finally:
+            engine.stop()
+    log_event.info(LogEvent.STOPPED)
+    return 0 if engine.failed is None else FAILED
+
+
+async def _serve(
+    settings: Settings, taxonomy: Taxonomy, engine: Engine, path: Path, listener: socket.socket, script: Path | None
+) -> None:
+    queries = SqliteQueries(path)
+    live = Live(queries, now_ms=now_ms)
+    app = Starlette(routes=_routes(settings, taxonomy, engine, queries, live, path))
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=STOP_S_MAX
+    )
+    server = _Server(config)
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        live.stop()
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+
+    def stop_from_thread() -> None:
+        loop.call_soon_threadsafe(stop)
+
+    engine.on_failed = stop_from_thread
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    await asyncio.wait({serving, asyncio.create_task(server.is_up.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    url = f"http://{settings.host}:{listener.getsockname()[1]}"
+    log_event.info(LogEvent.STARTED, url=url, data=str(settings.data), version=version("faultline"))
+    print(f"\n  faultline shows failures on {url}  (data in {settings.data}, Ctrl-C stops)\n", flush=True)
+    process = None
+    if script is not None:
+        command = (sys.executable, str(script), "--url", url)
+        process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL)
+    try:
+        await serving
+    finally:
+        if process is not None:
+            await _ended(process)
+
+
+def _routes(
+    settings: Settings, taxonomy: Taxonomy, engine: Engine, queries: SqliteQueries, live: Live, path: Path
+) -> list[BaseRoute]:
+    def metrics(_: Request) -> Response:
+        return Response(
+            exposition(path, version=version("faultline")), media_type="text/plain; version=0.0.4; charset=utf-8"
+        )
+
+    return [
+        *gateway_routes(
+            engine,
+            now_ms=now_ms,
+            new_run_id=lambda: uuid.uuid4().hex,
+            taxonomy=taxonomy,
+            allowed_hosts=settings.allowed_hosts,
+            ready=lambda: "" if engine.is_running else "the stages",
+        ),
+        *dashboard_routes(queries, now_ms=now_ms, taxonomy=taxonomy, live=live),
+        Route("/metrics", metrics),
+    ]
+
+
+class _Server(uvicorn.Server):
+    """uvicorn raises a signal it caught once more when it is done; ours are handled where the engine is stopped."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        way_out = "stop what listens there, or choose another with --port (make run PORT=...)"
+        raise ConfigurationError(f"cannot listen on {host}:{port} ({error.strerror}); {way_out}") from error
+    return listener
+
+
+def _demo_script(demo: Path | None) -> Path | None:
+    if demo is None:
+        return None
+    script = demo / DEMO_SCRIPT
+    if not script.is_file():
+        raise ConfigurationError(f"{demo} holds no {DEMO_SCRIPT}; leave --demo out, or name the folder deploy/demo")
+    return script
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """Stop the sample input if it still runs, and say so if it went wrong."""
+    if process.returncode is None:
+        process.terminate()
+        try:
+            async with asyncio.timeout(DEMO_STOP_S_MAX):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+    elif process.returncode:
+        log_event.warning(LogEvent.DEMO_FAILED, exit_code=process.returncode)

@@ -37,14 +37,20 @@ def iso(at_ms: int) -> str:
     return (_EPOCH + timedelta(milliseconds=at_ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def failure_documents(classified: Classified, *, primary_is_kind: bool = False) -> list[tuple[str, Document]]:
+def failure_documents(
+    classified: Classified, *, primary_is_kind: bool = False, full_text_chars_max: int = FULL_TEXT_CHARS_MAX
+) -> list[tuple[str, Document]]:
     """`_id` and document of each failure of a fold.
 
     `primary_is_kind`: whether `s_primary_category` holds the kind; it holds the family otherwise.
+    `full_text_chars_max`: characters that `s_error_full_text` keeps.
     """
     out = []
     for number, member in enumerate(classified.fold.members):
-        document = _ci(classified, member, number) if member.failure.ci is not None else _benchmark(classified, member)
+        if member.failure.ci is not None:
+            document = _ci(classified, member, number, full_text_chars_max)
+        else:
+            document = _benchmark(classified, member)
         set_verdict(document, classified.verdict, classified.verdict_version, primary_is_kind=primary_is_kind)
         out.append((member.failure.id, document))
     return out
@@ -143,7 +149,7 @@ def _benchmark(classified: Classified, member: Member) -> Document:
     return document | _common(failure)
 
 
-def _ci(classified: Classified, member: Member, number: int) -> Document:
+def _ci(classified: Classified, member: Member, number: int, full_text_chars_max: int) -> Document:
     failure = member.failure
     where = failure.ci or Ci()
     message, traceback = _texts(classified.fold, member)
@@ -175,7 +181,7 @@ def _ci(classified: Classified, member: Member, number: int) -> Document:
         "s_exception_type": failure.exception_type,
         "l_exit_code": failure.exit_code,
         "s_error_snippet": text[:SNIPPET_CHARS_MAX],
-        "s_error_full_text": text[:FULL_TEXT_CHARS_MAX],
+        "s_error_full_text": text[:full_text_chars_max],
         "b_is_duplicate": classified.known_before or before > 0,
         "l_occurrence_count": before + 1,
         "ts_first_seen": at,

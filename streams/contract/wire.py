@@ -6,9 +6,9 @@ JSON on the wire; msgpack for `FoldBatch`, which only our own roles read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -30,11 +30,14 @@ R = TypeVar("R", bound=Record)
 
 _to_json = msgspec.json.Encoder(order="deterministic")
 _to_msgpack = msgspec.msgpack.Encoder()
-_DECODERS: dict[type, msgspec.json.Decoder[Record] | msgspec.msgpack.Decoder[Record]] = {
-    kind: msgspec.json.Decoder(kind)
-    for kind in (Failure, Envelope, Verdict, Classified, VerdictChanged, Unseen, Rollup)
-} | {FoldBatch: msgspec.msgpack.Decoder(FoldBatch)}
-_classified = msgspec.json.Decoder(Classified | VerdictChanged)
+_DECODERS: dict[type, Callable[[bytes], Any]] = {
+    FoldBatch: msgspec.msgpack.Decoder(FoldBatch).decode,
+    **{
+        kind: msgspec.json.Decoder(kind).decode
+        for kind in (Failure, Envelope, Verdict, Classified, VerdictChanged, Unseen, Rollup)
+    },
+}
+_classified: msgspec.json.Decoder[Classified | VerdictChanged] = msgspec.json.Decoder(Classified | VerdictChanged)
 _PLACE = re.compile(r"(?s)^(.*) - at `([^`]*)`$")
 
 
@@ -67,12 +70,12 @@ def from_bytes(kind: type[R], data: bytes) -> R:
     Raises: `UnknownVersion` for a version newer than VERSION; `MalformedRecord`, with the place, for all else.
     """
     try:
-        record = _DECODERS[kind].decode(data)
+        record: R = _DECODERS[kind](data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise malformed(error, data) from error
     if record.version != VERSION:
         raise UnknownVersion(_version_reason(record.version), place="$.version")
-    return cast(R, record)
+    return record
 
 
 def classified_from_bytes(data: bytes) -> Classified | VerdictChanged:
@@ -88,8 +91,8 @@ def failures_from_bytes(data: bytes | None) -> Iterator[Failure | Refused]:
 
     One bad failure does not take the others of its envelope with it. Never raises on bytes.
     """
-    if not data:
-        yield Refused(data or b"", MalformedRecord("the record has no value; send a Failure or an Envelope"))
+    if data is None:
+        yield Refused(b"", MalformedRecord("the record has no value; send a Failure or an Envelope"))
         return
     if len(data) > RECORD_BYTES_MAX * 16:
         reason = f"{len(data)} bytes in one record; send envelopes of at most {RECORD_BYTES_MAX} bytes"

@@ -14,6 +14,7 @@ import msgspec
 from streams.contract.classified import Classified, VerdictChanged
 from streams.contract.documents import (
     COLLECTIONS,
+    FULL_TEXT_CHARS_MAX,
     Document,
     failure_documents,
     rollup_document,
@@ -88,9 +89,16 @@ class _Pending:
 class SqliteSink:
     """Writes documents through a connection that its caller owns and commits."""
 
-    def __init__(self, connection: sqlite3.Connection, *, primary_is_kind: bool = False) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        primary_is_kind: bool = False,
+        full_text_chars_max: int = FULL_TEXT_CHARS_MAX,
+    ) -> None:
         self._db = connection
         self._primary_is_kind = primary_is_kind
+        self._full_text_chars_max = full_text_chars_max
 
     def write(self, records: Iterable[Classified | VerdictChanged | Rollup]) -> None:
         """Bring the documents of these records up to date. Older news than a document already has is passed over."""
@@ -119,7 +127,9 @@ class SqliteSink:
     def _classified(self, record: Classified, pending: _Pending) -> None:
         collection = COLLECTIONS[record.fold.origin]
         fingerprint = record.fold.fingerprint.value
-        documents = failure_documents(record, primary_is_kind=self._primary_is_kind)
+        documents = failure_documents(
+            record, primary_is_kind=self._primary_is_kind, full_text_chars_max=self._full_text_chars_max
+        )
         for member, (name, document) in zip(record.fold.members, documents, strict=True):
             at_ms = member.failure.occurred_at_ms
             row = (collection, name, fingerprint, at_ms, record.verdict_version, _encode(document))

@@ -25,7 +25,7 @@ from suites.load import BATCH_FAILURES, WORDS, batches, load
 from agents.local.engine import Engine, EngineSettings
 from streams.contract.failure import Failure, identified
 from streams.contract.taxonomy import default_taxonomy
-from streams.core.rules import default_rules
+from streams.core.known_failures.book import default_rules
 
 SENDERS = 8
 """Callers that publish at once, each waiting for its own acknowledgement before it goes on."""
@@ -93,7 +93,9 @@ def yardstick(directory: Path, failures: list[Failure]) -> float:
 def texts(number: int) -> list[Failure]:
     """The seeded load, its messages filled up to about 300 bytes; half of them of a shape of their own."""
     out = []
-    for i, told in enumerate(t for b in batches(load(failures=number, fingerprints=300, seed=7, start_ms=START_MS)) for t in b):
+    for i, told in enumerate(
+        t for b in batches(load(failures=number, fingerprints=300, seed=7, start_ms=START_MS)) for t in b
+    ):
         more = " ".join(WORDS[(told.problem + k) % len(WORDS)] for k in range(34))
         own = f" by node-{i:x}.example of /srv/jobs/{i}/run.log" if i % 2 else ""
         body = told.body | {"message": f"{told.body['message']}{own} {more}"}
@@ -103,11 +105,16 @@ def texts(number: int) -> list[Failure]:
 
 def distinct(number: int) -> list[Failure]:
     """As many fingerprints as failures."""
-    words = [f"{a}{b}" for a in WORDS for b in WORDS] 
+    words = [f"{a}{b}" for a in WORDS for b in WORDS]
     out = []
     for i in range(number):
         name = f"{words[i % len(words)]} {words[i // len(words) % len(words)]}"
-        body = {"origin": "ci", "message": f"{name} is missing", "occurred_at_ms": START_MS + i, "ci": {"run_id": "1", "repo": "a/b"}}
+        body = {
+            "origin": "ci",
+            "message": f"{name} is missing",
+            "occurred_at_ms": START_MS + i,
+            "ci": {"run_id": "1", "repo": "a/b"},
+        }
         out.append(identified(msgspec.convert(body, Failure)))
     return out
 

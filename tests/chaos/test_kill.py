@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,16 @@ class Server:
         self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         log.close()
 
+    def wait_until_up(self) -> None:
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5):
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError(f"not up within 30 s: {self.said()}")
+
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
@@ -92,23 +103,22 @@ def drained(server: Server, expected: int) -> None:
     raise AssertionError(f"not drained within {DRAIN_S} s: {server.said()}")
 
 
-def run(data: Path, *, kills: int) -> tuple[Client, int]:
+def run(data: Path, *, kills: int, start_ms: int) -> tuple[Client, int]:
     """Send the load while the server is killed `kills` times at random moments."""
     server = Server(data)
     server.start()
+    server.wait_until_up()
     client = Client(server.port)
     rnd = random.Random(SEED)
     done = threading.Event()
     killed = 0
-    errors: list[BaseException] = []
+    errors: list[Exception] = []
 
     def send() -> None:
         try:
-            start_ms = 60_000 * (int(time.time()) // 60) - 2 * 3_600_000 if not START_MS else START_MS[0]
-            START_MS[:] = [start_ms]
             for batch in batches(load(failures=FAILURES, fingerprints=FINGERPRINTS, seed=SEED, start_ms=start_ms)):
                 client.send(batch)
-        except BaseException as error:  # handed to the test below
+        except Exception as error:  # noqa: BLE001  # handed to the test, which raises it
             errors.append(error)
         finally:
             done.set()
@@ -116,14 +126,17 @@ def run(data: Path, *, kills: int) -> tuple[Client, int]:
     thread = threading.Thread(target=send)
     thread.start()
     try:
-        while killed < kills:
-            time.sleep(rnd.uniform(0.3, 2.5))
+        for mark in sorted(rnd.uniform(0, FAILURES) for _ in range(kills)):
+            while len(client.ledger) < mark and not done.is_set():
+                time.sleep(0.002)
+            time.sleep(rnd.uniform(0, 0.3))  # somewhere in the middle of what follows the acknowledgement
             server.kill()
             killed += 1
             server.start()
         thread.join(300)
         if errors:
             raise AssertionError(server.said()) from errors[0]
+        server.wait_until_up()
         drained(server, len(client.ledger))
         assert server.stop() == 0, server.said()
     finally:
@@ -131,10 +144,6 @@ def run(data: Path, *, kills: int) -> tuple[Client, int]:
             server.process.kill()
         done.wait(5)
     return client, killed
-
-
-START_MS: list[int] = []
-"""The time the load begins, shared by both runs so that their failures are the same."""
 
 
 def documents(data: Path) -> dict[str, dict[str, Any]]:
@@ -153,8 +162,9 @@ def rollups(data: Path) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.timeout(900)
 def test_nothing_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> None:
-    client, killed = run(tmp_path / "killed", kills=KILLS)
-    calm, _ = run(tmp_path / "calm", kills=0)
+    start_ms = (int(time.time()) // 60 - 120) * 60_000  # two hours ago, and the same failures in both runs
+    client, killed = run(tmp_path / "killed", kills=KILLS, start_ms=start_ms)
+    calm, _ = run(tmp_path / "calm", kills=0, start_ms=start_ms)
     assert killed == KILLS
     assert len(client.ledger) == FAILURES == len(calm.ledger)
 

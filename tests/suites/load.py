@@ -60,14 +60,15 @@ def load(*, failures: int, fingerprints: int, seed: int, start_ms: int) -> Itera
             job = {"job_name": f"job{number % 4}", "test_class": "t", "test_name": f"test_{number}"}
             body |= {
                 "origin": "ci",
-                "ci": {"source": "junit", "repo": f"acme/r{number % 3}", "workflow": "w", "run_id": str(number % 50)} | job,
+                "ci": {"source": "junit", "repo": f"acme/r{number % 3}", "workflow": "w", "run_id": str(number % 50)}
+                | job,
             }
         yield Told(problem, {k: v for k, v in body.items() if v is not None})
 
 
 @dataclass(slots=True)
 class Client:
-    """Sends batches until each is acknowledged, however often the server dies, and writes down every id it was given."""
+    """Sends batches until each is acknowledged, however often the server dies, and notes every id it was given."""
 
     port: int
     deadline_s: float = 120.0

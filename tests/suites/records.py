@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from streams.contract.failure import Benchmark, Ci, Failure, Origin, Source, identified
@@ -15,23 +17,29 @@ AT_MS = 1_790_000_000_000
 """Some Monday in 2026; every test's clock starts here."""
 
 
-def ci_failure(message: str = "boom", *, at_ms: int = AT_MS, job: str = "build", **more: object) -> Failure:
+def ci_failure(message: str = "boom", *, at_ms: int = AT_MS, job: str = "build", **more: Any) -> Failure:
     """A CI failure of run 1 of one repository; `more` goes to `Ci` where it is a field of it, else to `Failure`."""
     place = {k: more.pop(k) for k in list(more) if k in Ci.__struct_fields__}
-    where = {"source": Source.JUNIT, "provider": "github", "repo": "acme/shop", "workflow": "tests", "run_id": "1"}
+    where: dict[str, Any] = {
+        "source": Source.JUNIT,
+        "provider": "github",
+        "repo": "acme/shop",
+        "workflow": "tests",
+        "run_id": "1",
+    }
     return identified(
         Failure(
             origin=Origin.CI,
             message=message,
             occurred_at_ms=at_ms,
-            ci=Ci(**(where | {"job_name": job} | place)),  # type: ignore[arg-type]  # built from field names above
-            **more,  # type: ignore[arg-type]  # the caller's own fields
+            ci=Ci(**(where | {"job_name": job} | place)),
+            **more,
         )
     )
 
 
 def benchmark_failure(
-    message: str = "boom", *, at_ms: int = AT_MS, model: str = "m1", request: str = "", **more: object
+    message: str = "boom", *, at_ms: int = AT_MS, model: str = "m1", request: str = "", **more: Any
 ) -> Failure:
     """A benchmark failure of one provider."""
     return identified(
@@ -40,7 +48,7 @@ def benchmark_failure(
             message=message,
             occurred_at_ms=at_ms,
             benchmark=Benchmark(provider="acme", model=model, stage="generate", run_id="r", request_id=request),
-            **more,  # type: ignore[arg-type]  # the caller's own fields
+            **more,
         )
     )
 
@@ -64,9 +72,9 @@ def verdict(fingerprint: str, kind: str, *, source: VerdictSource = VerdictSourc
     return Verdict(fingerprint=fingerprint, origin=Origin.CI, kind=kind, source=source, **fields)  # type: ignore[arg-type]  # given by name
 
 
-names = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_categories=("Cs",)), max_size=12)
+names = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_categories=["Cs"]), max_size=12)
 messages = st.sampled_from(["disk full", "cannot open a.c", "assert 1 == 2", "", "ünï \u202e\x00 code"]) | st.text(
-    st.characters(exclude_categories=("Cs",)), max_size=60
+    st.characters(exclude_categories=["Cs"]), max_size=60
 )
 times_ms = st.integers(AT_MS - 7_200_000, AT_MS)
 ci_places = st.builds(

@@ -27,7 +27,8 @@ LAYERS = (
     ("streams.app", "streams.local", "streams.testing"),
     ("streams.broker", "streams.sinks", "streams.producers"),
     ("streams.core",),
-    ("streams.contract", "streams.settings"),
+    ("streams.settings",),
+    ("streams.contract",),
 )
 """The house, roof first. A room imports rooms of lower floors; rooms of one floor do not know each other."""
 
@@ -107,3 +108,19 @@ def test_no_module_has_the_name_of_the_standard_library_or_of_a_dependency() -> 
 def test_tests_have_no_init() -> None:
     """Two test files of one name are fine because none of them is in a package."""
     assert list((ROOT / "tests").rglob("__init__.py")) == []
+
+
+def test_no_pattern_repeats_a_group_possessively() -> None:
+    """Python before 3.11.5 loses its place when the last round of such a group fails half way: `("[^"]*+"|x)*+` on a
+    quote that is not closed. A possessive repeat of one character set is right everywhere.
+    """
+    known = {  # wanted: none; these pass their own tests on 3.11.2, which has the fault
+        "streams/gateway/admission.py",
+        "streams/gateway/pieces.py",
+        "streams/producers/context.py",
+        "streams/producers/xml_events.py",
+    }
+    group = re.compile(r"(?<!\\)\)(?:[*+?]|\{[\d,]+\})\+")
+    sources = [path for wing in ("streams", "agents") for path in (ROOT / wing).rglob("*.py")]
+    found = {str(p.relative_to(ROOT)) for p in sources if group.search(p.read_text(encoding="utf-8"))}
+    assert found <= known

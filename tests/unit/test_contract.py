@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -81,8 +82,8 @@ def test_long_names_are_cut_and_named() -> None:
         ({"ordinal": 1}, False),
     ],
 )
-def test_identity_is_where_and_which_test_and_nothing_else(change: dict[str, object], same: bool) -> None:
-    base: dict[str, object] = {"test_class": "t.T", "test_name": "test_a"}
+def test_identity_is_where_and_which_test_and_nothing_else(change: dict[str, Any], same: bool) -> None:
+    base: dict[str, Any] = {"test_class": "t.T", "test_name": "test_a"}
     one = ci_failure("m", **base)
     other = ci_failure("m", **(base | change))
     assert (identity(one) == identity(other)) is same

@@ -1,0 +1,172 @@
+"""The embedded log: offsets, commits that are all or nothing, one owner, retention, rows."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streams.contract import topics
+from streams.contract.errors import ConfigurationError, DirectoryInUse
+from streams.local import FILE_NAME, Entry, Log, RowTable
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Log]:
+    opened = Log(tmp_path / "data")
+    yield opened
+    opened.close()
+
+
+def appended(log: Log, *values: bytes, at_ms: int = 1, partition: int = 0) -> None:
+    with log.transaction(durable=True):
+        log.append((Entry(topics.CI, partition, "k", value) for value in values), at_ms=at_ms)
+
+
+def read(log: Log, start: int = 0, partition: int = 0, **limits: int) -> list[bytes | None]:
+    bounds = {"records_max": 100, "bytes_max": 10**6} | limits
+    return [record.value for record in log.read(topics.CI, partition, start, **bounds)]
+
+
+def test_records_of_a_partition_come_back_in_order(log: Log) -> None:
+    appended(log, b"a", b"b")
+    appended(log, b"c")
+    appended(log, b"other", partition=1)
+    assert read(log) == [b"a", b"b", b"c"]
+    assert read(log, 2) == [b"c"]
+    assert log.end(topics.CI, 0) == 3
+
+
+def test_a_read_is_bounded_by_records_and_bytes(log: Log) -> None:
+    appended(log, b"aaaa", b"bbbb", b"cccc")
+    assert len(read(log, records_max=2)) == 2
+    assert read(log, bytes_max=1) == [b"aaaa"]
+
+
+def test_a_transaction_that_fails_leaves_nothing(log: Log) -> None:
+    def half() -> None:
+        with log.transaction():
+            log.append([Entry(topics.CI, 0, "k", b"x")], at_ms=1)
+            log.commit("fold", topics.CI, 0, 9)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
+    assert read(log) == []
+    assert log.end(topics.CI, 0) == 0
+    assert log.committed("fold", topics.CI, 0) == 0
+
+
+def test_offsets_and_records_survive_a_new_start(tmp_path: Path) -> None:
+    first = Log(tmp_path)
+    appended(first, b"a")
+    with first.transaction():
+        first.commit("fold", topics.CI, 0, 1)
+        first.trim(topics.CI, before_ms=99, readers=["fold"], rows_max=10)
+    first.close()
+    second = Log(tmp_path)
+    appended(second, b"b")
+    assert (read(second), second.end(topics.CI, 0), second.committed("fold", topics.CI, 0)) == ([b"b"], 2, 1)
+    second.close()
+
+
+def test_an_id_is_new_once_also_after_a_rollback(log: Log) -> None:
+    def half() -> None:
+        with log.transaction():
+            assert log.is_new("ab" * 16, 1)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
+    with log.transaction():
+        assert log.is_new("ab" * 16, 1)
+        assert not log.is_new("ab" * 16, 2)
+
+
+def test_retention_keeps_what_a_reader_has_not_read(log: Log) -> None:
+    appended(log, b"a", b"b", at_ms=1)
+    appended(log, b"c", at_ms=500)
+    with log.transaction():
+        log.commit("fold", topics.CI, 0, 1)
+        assert log.trim(topics.CI, before_ms=100, readers=["fold"], rows_max=10) == 1
+    assert read(log) == [b"b", b"c"]
+
+
+def test_bytes_that_wait_are_counted_from_where_the_role_is(log: Log) -> None:
+    appended(log, b"aa", b"bbb")
+    with log.transaction():
+        log.commit("fold", topics.CI, 0, 1)
+    assert log.waiting_bytes("fold", [topics.CI]) == 3
+
+
+def test_a_second_process_is_refused_by_name(tmp_path: Path, log: Log) -> None:
+    directory = log.path.parent
+    code = (
+        "import sys; from pathlib import Path; from streams.local import Log; from streams.contract.errors import *\n"
+        "try: Log(Path(sys.argv[1]))\nexcept DirectoryInUse as error: print(error); sys.exit(3)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code, str(directory)], capture_output=True, text=True, check=False)
+    assert answer.returncode == 3, answer.stderr
+    assert f"in use by process {os.getpid()}" in answer.stdout
+    assert "--data" in answer.stdout
+
+
+def test_the_same_process_does_not_open_a_directory_twice(log: Log) -> None:
+    with pytest.raises(DirectoryInUse):
+        Log(log.path.parent)
+
+
+def test_a_file_that_is_no_database_is_named_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_bytes(b"not a database, but long enough to be looked at as one" * 100)
+    with pytest.raises(ConfigurationError, match=r"cannot be used.*move the file away"):
+        Log(tmp_path)
+
+
+def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    Log(tmp_path).close()
+    connection = sqlite3.connect(tmp_path / FILE_NAME)
+    connection.execute("PRAGMA user_version=99")
+    connection.close()
+    with pytest.raises(ConfigurationError, match="newer faultline"):
+        Log(tmp_path)
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="--data DIR"):
+        Log(tmp_path / "file" / "data")
+
+
+changes = st.lists(st.tuples(st.sampled_from("abcd"), st.none() | st.binary(max_size=30)), max_size=30)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes, st.integers(0, 30), st.sampled_from([0, 40, 10**6]))
+def test_rows_are_what_was_last_written_whatever_is_remembered(
+    log: Log, written: list[tuple[str, bytes | None]], flush_at: int, remembered: int
+) -> None:
+    with log.transaction():
+        log.db.execute("DELETE FROM rows")
+    table, truth = RowTable(log.db, remembered_bytes_max=remembered), dict[str, bytes]()
+    for number, (key, value) in enumerate(written):
+        if number == flush_at:
+            with log.transaction():
+                table.flush()
+        if value is None:
+            table.pop(key, None)
+            truth.pop(key, None)
+        else:
+            table[key] = truth[key] = value
+        assert {k: table.get(k) for k in "abcd"} == {k: truth.get(k) for k in "abcd"}
+    with log.transaction():
+        table.flush()
+    assert dict(table) == truth
+    assert dict(RowTable(log.db)) == truth
+    assert len(table) == len(truth)
