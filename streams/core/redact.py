@@ -4,8 +4,9 @@
 `<secret:rule>`, so that a reader sees that something was there and what kind of thing, and two texts that differ only
 in a credential become one.
 
-A text is searched for cheap literals first; only where one is found does its pattern run. Names and formats are data in
-`credentials/`. Doing it again changes nothing. Time is linear in the text.
+A text is searched for cheap signs first: a few literals, the starts of its words, long words, assignments of something
+that looks random. Only where one is found does a pattern run. Names and formats are data in `credentials/`.
+Doing it again changes nothing. Time is linear in the text.
 `mask_opaque` is for texts that leave the house: it also takes anything that looks random, identifiers included.
 """
 
@@ -14,9 +15,9 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from streams.core.credentials.formats import FORMATS, Format
 from streams.core.credentials.names import KEYS, NO_VALUES, PASSWORDS, SERVICES
@@ -26,13 +27,22 @@ ROUNDS_MAX: Final = 4
 OPAQUE_CHARS_MIN: Final = 10
 SERVICE_KEY_CHARS_MIN: Final = 14
 MASKED_CHARS_MIN: Final = 20
+LONG_WORD_CHARS: Final = range(20, 129)
+"""Letters and digits in a row, of a token without a prefix."""
+LONG_WORD_MARGIN_CHARS: Final = 64
+"""Such a token may reach so far beyond its longest word."""
 
-_ASSIGNS: Final = r"(?:=>|:{1,3}=|\?=|\|\||[=:>,])"
-_NEAR: Final = (
+_START_CHARS: Final = 3
+_LONG_WORD: Final = re.compile(r"(?<![a-z0-9])[a-z0-9]{20,128}(?![a-z0-9])")
+_AFTER_PASSWORD: Final = re.compile(
     r"[\w.-]{0,24}[\"'`\\\]]{0,4}\s{0,2}(?P<op>=>|:{1,3}=|\?=|[=:])\s{0,2}"
-    r"(?:(?P<q>\\?[\"'`])(?P<quoted>[^\"'`\\\n<>]{4,})|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\$]{4,}))"
+    r"(?:\\?[\"'`](?P<quoted>[^\"'`\\\n<>]{4,})|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\$]{4,}))"
 )
-_FAR: Final = rf"[\w.\- \t]{{0,24}}[\s\"'\\]{{0,4}}{_ASSIGNS}[\s\"'`=\\]{{0,5}}(?P<bare>[\w.~+/@=:-]{{10,}})"
+_ASSIGNED: Final = re.compile(r"(?:=>|:{1,3}=|\?=|\|\||[=:>,])[\s\"'`=\\]{0,5}(?P<bare>[\w.~+/@=-]{10,})")
+"""An assignment of something long. Whether it looks random is judged before anybody asks what stands in front of it."""
+_NAME_CHARS_BACK: Final = 64
+_AFTER_KEY: Final = re.compile(r"[\w.-]{0,24}[\"'`\\\]]{0,4}\s{0,2}")
+_AFTER_SERVICE: Final = re.compile(r"[\w.\- \t]{0,24}[\s\"'\\]{0,4}")
 _WORDS_ONLY: Final = re.compile(r"[A-Za-z_.\-/]+")
 _SEPARATORS: Final = str.maketrans("", "", "-_.=+/~@:%")
 _CLASS: Final = str.maketrans(
@@ -63,13 +73,14 @@ def redact(text: str) -> str:
 
 def redacted(text: str) -> Redaction:
     """The text without credentials, and how many of which rule were taken."""
-    counts: Counter[str] = Counter()
+    found: Counter[str] = Counter()
     for _ in range(ROUNDS_MAX):
-        once = _once(text, counts)
-        if once == text:
+        spans = _spans(text)
+        if not spans:
             break
-        text = once
-    return Redaction(text, tuple(sorted(counts.items())))
+        text = _without(text, spans)
+        found.update(span.rule for span in spans)
+    return Redaction(text, tuple(sorted(found.items())))
 
 
 def mask_opaque(text: str) -> str:
@@ -80,68 +91,182 @@ def mask_opaque(text: str) -> str:
     return _LONG_RUN.sub(lambda found: "<opaque>" if _is_random(found[0], turns=4) else found[0], text)
 
 
-def _once(text: str, counts: Counter[str]) -> str:
-    lowered = text.lower()
+class _NotAWord(dict[int, str]):
+    """A table for `str.translate`: lower-case letters and digits of ASCII stay, all else becomes a space."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code) if code < 128 and chr(code).isalnum() else " "
+        self[code] = char
+        return char
+
+
+class _Span(NamedTuple):
+    start: int
+    end: int
+    rule: str
+
+
+def _word_start(literal: str) -> str:
+    """How a word begins that begins with the literal's first letter or digit; empty where the literal does not tell."""
+    words = literal.translate(_TO_WORDS)
+    word = words.split()[0] if words.strip() else ""
+    ends_inside = not literal.endswith(word)
+    return word[:_START_CHARS] if ends_inside or len(word) >= _START_CHARS else ""
+
+
+def _by_start() -> dict[str, tuple[Format, ...]]:
+    """The formats by the start of the word that gives them away; under the empty start those that have none."""
+    table: dict[str, dict[str, Format]] = {}
     for row in FORMATS:
         for literal in row.literals:
-            if literal in lowered:
-                text = _format_pattern(row).sub(_replacing(row.id, counts), text)
-                break
-    if not ("=" in text or ":" in text or ">" in text or "||" in text or "," in text):
-        return text
+            table.setdefault(_word_start(literal), {})[row.id] = row
+    return {start: tuple(rows.values()) for start, rows in table.items()}
+
+
+_TO_WORDS: Final = _NotAWord()
+_BY_START: Final = _by_start()
+_BY_LITERAL: Final = tuple(
+    (literal, row) for row in _BY_START[""] for literal in row.literals if not _word_start(literal)
+)
+_BY_LENGTH: Final = tuple(row for row in FORMATS if not row.literals)
+
+
+def _lower(text: str) -> str:
+    """Lower case of the same length: one capital letter of Unicode becomes two characters otherwise."""
+    lowered = text.lower()
+    return lowered if len(lowered) == len(text) else text.replace("\u0130", "i").lower()
+
+
+def _spans(text: str) -> list[_Span]:
+    """Where the credentials of a text are: apart from each other and in order."""
+    lowered = _lower(text)
+    words = set(lowered.translate(_TO_WORDS).split())
+    rows = {row.id: row for literal, row in _BY_LITERAL if literal in lowered}
+    for start in _BY_START.keys() & {word[:_START_CHARS] for word in words}:
+        for row in _BY_START[start]:
+            rows[row.id] = row
+    if any(len(word) in LONG_WORD_CHARS for word in words):
+        for row in _BY_LENGTH:
+            rows[row.id] = row
+    spans = [span for row in rows.values() for span in _of_format(row, text, lowered)]
     for name in PASSWORDS:
         if name in lowered:
-            text = _near(name).sub(_judging("password", counts, _is_password), text)
-    for name in KEYS:
-        if name in lowered:
-            text = _near(name).sub(_judging("key", counts, _is_key), text)
-    for name in SERVICES:
-        if name in lowered:
-            text = _far(name).sub(_judging(f"{name.strip('_=:')}-key", counts, _is_service_key), text)
-    return text
+            spans += _of_password(name, text, lowered)
+    if sum(len(word) for word in words if not word.isalpha() and not word.isdigit()) >= OPAQUE_CHARS_MIN:
+        spans += _of_assignments(text, lowered)
+    return _apart(spans) if spans else spans
+
+
+def _apart(spans: list[_Span]) -> list[_Span]:
+    """Spans that overlap become one, under the rule of the one that begins first and is longest."""
+    spans.sort(key=lambda span: (span.start, -span.end))
+    out = spans[:1]
+    for span in spans[1:]:
+        last = out[-1]
+        if span.start >= last.end:
+            out.append(span)
+        elif span.end > last.end:
+            out[-1] = _Span(last.start, span.end, last.rule)
+    return out
+
+
+def _without(text: str, spans: list[_Span]) -> str:
+    parts: list[str] = []
+    at = 0
+    for span in spans:
+        parts += (text[at : span.start], f"<secret:{span.rule}>")
+        at = span.end
+    return "".join((*parts, text[at:]))
 
 
 @functools.cache
-def _format_pattern(row: Format) -> re.Pattern[str]:
+def _pattern(row: Format) -> re.Pattern[str]:
     return re.compile(row.pattern, 0 if row.exact_case else re.IGNORECASE)
 
 
-@functools.cache
-def _near(name: str) -> re.Pattern[str]:
-    return re.compile(re.escape(name.rstrip('=:"')) + _NEAR, re.IGNORECASE)
+def _places(lowered: str, literal: str) -> Iterator[int]:
+    at = lowered.find(literal)
+    while at >= 0:
+        yield at
+        at = lowered.find(literal, at + len(literal))
 
 
-@functools.cache
-def _far(name: str) -> re.Pattern[str]:
-    return re.compile(re.escape(name) + _FAR, re.IGNORECASE)
+def _of_format(row: Format, text: str, lowered: str) -> Iterator[_Span]:
+    if not any(literal in lowered for literal in row.literals) and row.literals:
+        return
+    pattern = _pattern(row)
+    found: Iterable[re.Match[str]]
+    if row.anchored:
+        found = _anchored(row, pattern, text, lowered)
+    elif row.literals:
+        found = pattern.finditer(text)
+    else:
+        found = _near_long_words(pattern, text, lowered)
+    for match in found:
+        group = next((name for name in pattern.groupindex if name in "st" and match[name] is not None), 0)
+        if match[group]:
+            yield _Span(*match.span(group), row.id)
 
 
-def _replacing(rule: str, counts: Counter[str]) -> Callable[[re.Match[str]], str]:
-    def replace(found: re.Match[str]) -> str:
-        group = next((name for name in ("s", "t") if found.groupdict().get(name) is not None), None)
-        if group is None and found.re.groups:
-            return found[0]
-        counts[rule] += 1
-        return _without(found, group or 0, rule)
-
-    return replace
-
-
-def _judging(rule: str, counts: Counter[str], judge: Callable[[re.Match[str]], bool]) -> Callable[[re.Match[str]], str]:
-    def replace(found: re.Match[str]) -> str:
-        if not judge(found):
-            return found[0]
-        counts[rule] += 1
-        group = "quoted" if found.groupdict().get("quoted") is not None else "bare"
-        return _without(found, group, rule)
-
-    return replace
+def _anchored(row: Format, pattern: re.Pattern[str], text: str, lowered: str) -> Iterator[re.Match[str]]:
+    for literal in row.literals:
+        end = 0
+        for at in _places(lowered, literal):
+            match = pattern.match(text, at) if at >= end else None
+            if match:
+                end = match.end()
+                yield match
 
 
-def _without(found: re.Match[str], group: str | int, rule: str) -> str:
-    start, end = found.span(group)
-    base = found.start()
-    return f"{found[0][: start - base]}<secret:{rule}>{found[0][end - base :]}"
+def _near_long_words(pattern: re.Pattern[str], text: str, lowered: str) -> Iterator[re.Match[str]]:
+    end = 0
+    for word in _LONG_WORD.finditer(lowered):
+        from_, to = word.start() - LONG_WORD_MARGIN_CHARS, word.end() + LONG_WORD_MARGIN_CHARS
+        for match in pattern.finditer(text, max(end, from_), to):
+            end = match.end()
+            yield match
+
+
+def _of_password(name: str, text: str, lowered: str) -> Iterator[_Span]:
+    end = 0
+    for at in _places(lowered, name):
+        if at < end or (at and text[at - 1] == "<"):
+            continue  # inside the value before, or in a placeholder of ours
+        match = _AFTER_PASSWORD.match(text, at + len(name))
+        if match:
+            end = match.start("op")
+            if _is_password(match):
+                end = match.end()
+                yield _Span(*match.span("bare" if match["quoted"] is None else "quoted"), "password")
+
+
+def _of_assignments(text: str, lowered: str) -> Iterator[_Span]:
+    """Assigned values that look random, where the name in front says that they are a credential."""
+    keys: tuple[str, ...] | None = None
+    services: tuple[str, ...] = ()
+    for match in _ASSIGNED.finditer(text):
+        value = match["bare"]
+        if not _is_random(value, turns=3) or _is_placeholder(value):
+            continue
+        if keys is None:  # looked for once, and only when a value asks
+            keys = tuple(name for name in KEYS if name in lowered)
+            services = tuple(name for name in SERVICES if name in lowered)
+        before = lowered[max(0, match.start() - _NAME_CHARS_BACK) : match.start()]
+        if match[0][0] not in ">,|" and _named(before, keys, _AFTER_KEY):
+            yield _Span(*match.span("bare"), "key")
+        elif len(value) >= SERVICE_KEY_CHARS_MIN:
+            service = _named(before, services, _AFTER_SERVICE)
+            if service:
+                yield _Span(*match.span("bare"), f"{service}-key")
+
+
+def _named(before: str, names: tuple[str, ...], gap: re.Pattern[str]) -> str:
+    """The name in front of a value, with no more than `gap` between; empty when there is none."""
+    for name in names:
+        at = before.rfind(name)
+        if at >= 0 and gap.fullmatch(before, at + len(name)):
+            return name
+    return ""
 
 
 def _is_password(found: re.Match[str]) -> bool:
@@ -159,17 +284,6 @@ def _is_password(found: re.Match[str]) -> bool:
     return not (value.startswith(("os.", "self.", "secrets.", "env.", "process.", "--")))
 
 
-def _is_key(found: re.Match[str]) -> bool:
-    quoted = found["quoted"]
-    value = quoted if quoted is not None else found["bare"]
-    return not _is_placeholder(value) and _is_random(value, turns=3)
-
-
-def _is_service_key(found: re.Match[str]) -> bool:
-    value = found["bare"]
-    return len(value) >= SERVICE_KEY_CHARS_MIN and _is_random(value, turns=4)
-
-
 def _is_placeholder(value: str) -> bool:
     return value.startswith(("$", "%", "{", "<", "*")) or len(set(value)) <= 2 or value.lower() in NO_VALUES
 
@@ -185,4 +299,4 @@ def _is_random(value: str, *, turns: int) -> bool:
         return False
     letters = classes.replace("A", "a")
     changes = letters.count("a0") + letters.count("0a")
-    return changes >= turns and changes * 8 >= len(classes)
+    return changes >= turns and changes * 10 >= len(classes)

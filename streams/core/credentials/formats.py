@@ -1,6 +1,7 @@
 """Tokens that are known by their own shape.
 
-A row is searched for only in a text that holds one of its literals, so that a text without a credential costs little.
+A row is searched for only in a text that holds one of its literals at the start of a word (no literals: in a text that
+has a long word), so that a text without a credential costs little; `anchored` rows are tried only where a literal is.
 Patterns are linear: a run of one class that a match consumes whole, behind a literal start.
 Group `s` is what is replaced where the match holds more than the credential.
 """
@@ -22,10 +23,20 @@ class Format:
     reason: str
     """What it is, for people."""
     literals: tuple[str, ...]
-    """Lower case; one of them is in every match, looked for in the lower-case text."""
+    """Lower case; one of them is in every match, and its first letter or digit starts a word there.
+
+    Where that does not tell (none, or a short word that may go on) the literal itself is looked for.
+    """
     pattern: str
     exact_case: bool = False
     """Whether case is part of the format. Otherwise a copy in another case is taken as well."""
+    anchored: bool = False
+    """Whether every match begins with one of the literals."""
+
+
+def _begins(rule: str, reason: str, literals: tuple[str, ...], pattern: str, *, exact: bool = False) -> Format:
+    """A pattern that begins with one of the literals, at the start of a word."""
+    return Format(rule, reason, literals, _START + pattern, exact_case=exact, anchored=True)
 
 
 def _prefixed(
@@ -33,9 +44,8 @@ def _prefixed(
 ) -> Format:
     """A prefix, then at least `least` characters of `body`."""
     starts = "|".join(prefix.replace(".", r"\.") for prefix in prefixes)
-    return Format(
-        rule, reason, tuple(prefix.lower() for prefix in prefixes), rf"{_START}(?:{starts}){body}{{{least},}}", exact
-    )
+    lowered = tuple(prefix.lower() for prefix in prefixes)
+    return _begins(rule, reason, lowered, rf"(?:{starts}){body}{{{least},}}", exact=exact)
 
 
 FORMATS: Final[tuple[Format, ...]] = (
@@ -44,49 +54,55 @@ FORMATS: Final[tuple[Format, ...]] = (
         "private-key",
         "A private key in PEM or PGP armour, also cut off or with escaped line ends.",
         ("-----begin",),
-        r"-----BEGIN[ A-Z0-9_-]{0,60}PRIVATE KEY(?: BLOCK)?-----(?:(?!-----(?:END|BEGIN))[\s\S])*"
+        r"-----BEGIN[ A-Z0-9_-]{0,60}PRIVATE KEY(?: BLOCK)?-----[^-]*(?:-(?!----)[^-]*)*"
         r"(?:-----END[ A-Z0-9_-]{0,60}-----)?",
+        anchored=True,
     ),
-    Format("age-key", "A private key of age.", ("age-secret-key-1",), r"AGE-SECRET-KEY-1[0-9A-Z]{40,}"),
+    Format("age-key", "A private key of age.", ("age-secret-key-1",), r"AGE-SECRET-KEY-1[0-9A-Z]{40,}", anchored=True),
     Format(
         "putty-key",
         "A private key of PuTTY.",
         ("private-lines:",),
         r"Private-Lines: \d+(?P<s>(?:\r?\n[A-Za-z0-9+/=]{8,})+)",
+        anchored=True,
     ),
-    Format(
+    _begins(
         "jwt",
         "A JSON Web Token, signed or not.",
         ("eyj",),
-        _START + r"eyJ[A-Za-z0-9_-]{10,}={0,2}(?:\.[A-Za-z0-9_/\\-]{8,}={0,2}){1,4}",
-        True,
+        r"(?<![_-])eyJ[A-Za-z0-9_-]{10,}={0,2}(?:\.[A-Za-z0-9_/\\-]{8,}={0,2}){1,4}",
+        exact=True,
     ),
-    Format(
-        "jwt-base64",
-        "A JSON Web Token in base64.",
-        ("zxlk", "zxlq"),
-        _START + r"ZXl[KQ][A-Za-z0-9+/_-]{40,}={0,2}",
-        True,
+    _begins(
+        "jwt-base64", "A JSON Web Token in base64.", ("zxlk", "zxlq"), r"ZXl[KQ][A-Za-z0-9+/_-]{40,}={0,2}", exact=True
     ),
-    Format("grafana-key", "A Grafana API key.", ("eyjrijoi",), _START + r"eyJrIjoi[A-Za-z0-9+/]{40,}={0,3}"),
-    Format("1password-service", "A 1Password service account.", ("ops_eyj",), r"ops_eyJ[A-Za-z0-9+/=_-]{40,}"),
+    _begins("grafana-key", "A Grafana API key.", ("eyjrijoi",), r"eyJrIjoi[A-Za-z0-9+/]{40,}={0,3}"),
     Format(
+        "1password-service",
+        "A 1Password service account.",
+        ("ops_eyj",),
+        r"ops_eyJ[A-Za-z0-9+/=_-]{40,}",
+        anchored=True,
+    ),
+    _begins(
         "1password-secret-key",
         "A 1Password secret key.",
         ("a3-",),
-        _START + r"A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}",
+        r"A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}",
     ),
     Format(
         "url-password",
         "A password in a URL.",
         ("://",),
-        r"://[^\s/:@\"'<>?#|]{0,128}:(?P<s>[^\s@\"'<>|]{1,256})@(?=[\w\[.%-])",
+        r"://[^\s/:@\"'<>?#|]{0,128}:(?P<s>[^\s@/\"'<>|]{1,256})@(?=[\w\[.%-])",
+        anchored=True,
     ),
     Format(
         "url-userinfo",
         "A token as the user of a URL.",
         ("://",),
         r"://(?P<s>[A-Za-z0-9_~.%-]{20,256})@(?=[\w\[.%-])",
+        anchored=True,
     ),
     # Places where webhooks are posted to: who knows the address may write.
     Format(
@@ -94,22 +110,28 @@ FORMATS: Final[tuple[Format, ...]] = (
         "A Slack webhook or workflow address.",
         ("hooks.slack.com",),
         r"hooks\.slack\.com/(?P<s>(?:services|workflows|triggers)/[A-Za-z0-9+/_-]{20,})",
+        anchored=True,
     ),
     Format(
         "discord-webhook",
         "A Discord webhook.",
         ("/api/webhooks/",),
         r"/api/webhooks/(?P<s>\d{10,}/[\w-]{20,})",
+        anchored=True,
     ),
     Format(
         "teams-webhook",
         "A Microsoft Teams webhook.",
-        ("webhook.office.com", "/webhook"),
+        ("webhook.office.com",),
         r"webhook\.office\.com/(?P<s>webhookb2/[A-Za-z0-9@/_-]{40,})",
     ),
     Format("google-chat-webhook", "A Google Chat webhook.", ("chat.googleapis.com",), r"(?<=[?&]token=)[\w%-]{20,}"),
     Format(
-        "zapier-webhook", "A Zapier hook.", ("hooks.zapier.com",), r"hooks\.zapier\.com/(?P<s>hooks/catch/[\w/]{8,})"
+        "zapier-webhook",
+        "A Zapier hook.",
+        ("hooks.zapier.com",),
+        r"hooks\.zapier\.com/(?P<s>hooks/catch/[\w/]{8,})",
+        anchored=True,
     ),
     # Headers.
     Format(
@@ -120,51 +142,52 @@ FORMATS: Final[tuple[Format, ...]] = (
         r"(?:(?:bearer|basic|token|digest|negotiate|apikey|api-key|key|bot|aws4-hmac-sha256|splunk|ntlm|oauth|hmac|genie"
         r"key|sso-key|ssws)[ :=]{1,3}[\"'\\]{0,2}(?P<s>[^\s\"'\\,;<>{}$*][^\s\"'\\,;<>{}]{5,})"
         r"|(?P<t>[\w.~+/=:-]{16,}))",
+        anchored=True,
     ),
     Format(
-        "bearer", "A bearer token.", ("bearer ",), r"\bbearer[ ]{1,3}(?P<s>(?=[\w.~+/-]{0,40}\d)[\w.~+/-]{16,}={0,3})"
+        "bearer",
+        "A bearer token.",
+        ("bearer ",),
+        r"bearer[ ]{1,3}(?P<s>(?=[\w.~+/-]{0,40}\d)[\w.~+/-]{16,}={0,3})",
+        anchored=True,
     ),
     Format(
         "basic",
         "Credentials of HTTP basic authentication.",
         ("basic ",),
-        r"\bbasic[ ]{1,2}(?P<s>(?=[A-Za-z0-9+/]{0,24}\d)[A-Za-z0-9+/]{12,}={0,2})(?![\w-])",
+        r"basic[ ]{1,2}(?P<s>(?=[A-Za-z0-9+/]{0,24}\d)[A-Za-z0-9+/]{12,}={0,2})(?![\w-])",
+        anchored=True,
     ),
     Format(
         "cookie",
         "The cookies of a header.",
         ("cookie:", "cookie':", 'cookie":', 'cookie\\":'),
-        r"\b(?:set-)?cookie2?[\"'\\]{0,3}:\s{0,3}[\"'\\]{0,3}(?P<s>[^\s\"'\\=;<>]{1,128}=[^\r\n\"'\\<>]{4,})",
+        r"cookie2?[\"'\\]{0,3}:\s{0,3}[\"'\\]{0,3}(?P<s>[^\s\"'\\=;<>]{1,128}=[^\r\n\"'\\<>]{4,})",
+        anchored=True,
     ),
     Format(
         "session-cookie",
         "A session cookie.",
         ("_session=", "sessionid=", "session_id=", "phpsessid=", "jsessionid=", "connect.sid="),
         r"(?:_session|sessionid|session_id|phpsessid|jsessionid|connect\.sid)=(?P<s>[^\s\"';,<>&]{8,})",
+        anchored=True,
     ),
     Format(
         "command-user",
         "A password given to a command with its user.",
         ("-u", "--user", "--proxy-user"),
-        r"(?:(?<![\w-])-u|--user|--proxy-user)[ =]{0,2}[\"']?(?P<u>[^\s:\"'<>/]{1,128}):(?P<s>(?!\d{1,6}(?![^\s\"']))[^\s\"'<>/:$][^\s\"'<>]{2,})",
+        r"(?:(?<![\w-])-u|--user|--proxy-user)[ =]{0,2}[\"']?(?P<u>[^\s:\"'<>/]{1,128}):"
+        r"(?P<s>(?!\d{1,6}(?![^\s\"']))[^\s\"'<>/:$][^\s\"'<>]{2,})",
+        anchored=True,
     ),
     Format(
         "command-password",
         "A password or token given to a command.",
-        (
-            "--password",
-            "--token",
-            "--passwd",
-            "--secret",
-            "--api-key",
-            "--apikey",
-            "--auth",
-            "--pass",
-            "--otp",
-            "--key ",
-        ),
-        r"--(?:[a-z]+-)?(?:password|passwd|pass|token|secret|api-?key|auth-?token|auth|access-?key|key)[ =][\"']?"
+        ("password", "passwd", "pass", "token", "secret", "api-key", "apikey", "auth", "access-key", "key", "otp"),
+        r"(?:(?<=--)|(?<=-)(?=[\w-]{3,12}[ =][\"']?[^\s\"']{0,40}\d))"
+        r"(?:password|passwd|pass|token|secret|api-?key|auth-?token|auth|access-?key|key|otp)[ =][\"']?"
         r"(?P<s>(?![\[(<$*{-])[^\s\"'<>]{6,})",
+        anchored=True,
     ),
     Format(
         "curl-header",
@@ -172,18 +195,13 @@ FORMATS: Final[tuple[Format, ...]] = (
         ("-h", "--header"),
         r"(?:-H|--header)[ =]{0,2}[\"'](?:x-[\w-]{0,30}|[\w-]{0,30}(?:key|token|auth|secret)[\w-]{0,20}):\s{0,3}"
         r"(?:\w{2,12} )?(?P<s>(?=[^\s\"']{0,40}\d)[\w.~+/=@-]{8,})",
+        anchored=True,
     ),
     # Language-model providers.
     _prefixed("anthropic", "An Anthropic key.", "sk-ant-", least=16),
     _prefixed("openrouter", "An OpenRouter key.", "sk-or-", least=16),
     _prefixed("openai", "An OpenAI key.", "sk-proj-", "sk-svcacct-", "sk-admin-", "sk-None-", least=16),
-    Format(
-        "openai-legacy",
-        "An OpenAI key, or one of a compatible service.",
-        ("sk-",),
-        _START + r"sk-[A-Za-z0-9]{20,}",
-        False,
-    ),
+    _begins("openai-legacy", "An OpenAI key, or one of a compatible service.", ("sk-",), r"sk-[A-Za-z0-9]{20,}"),
     _prefixed("groq", "A Groq key.", "gsk_", least=30),
     _prefixed("xai", "An xAI key.", "xai-", least=40),
     _prefixed("perplexity", "A Perplexity key.", "pplx-", least=30),
@@ -200,90 +218,91 @@ FORMATS: Final[tuple[Format, ...]] = (
     _prefixed("pinecone", "A Pinecone key.", "pcsk_", least=30),
     _prefixed("elevenlabs", "An ElevenLabs or similar key.", "sk_", least=40, body="[0-9a-f]"),
     # Clouds.
-    Format(
+    _begins(
         "aws-access-key-id",
         "An AWS access key id.",
         ("akia", "asia", "aroa", "aida", "abia", "acca", "agpa", "aipa", "anpa", "anva", "a3t"),
-        _START + r"(?:A3T[A-Z0-9]|AKIA|ASIA|AROA|AIDA|ABIA|ACCA|AGPA|AIPA|ANPA|ANVA)[A-Z0-9]{16}(?![A-Za-z0-9])",
-        True,
+        r"(?:A3T[A-Z0-9]|AKIA|ASIA|AROA|AIDA|ABIA|ACCA|AGPA|AIPA|ANPA|ANVA)[A-Z0-9]{16}(?![A-Za-z0-9])",
+        exact=True,
     ),
-    Format(
+    _begins(
         "aws-bedrock",
         "An Amazon Bedrock key.",
         ("absk", "bedrock-api-key-"),
-        _START + r"(?:ABSK|bedrock-api-key-)[A-Za-z0-9+/]{20,}={0,2}",
+        r"(?:ABSK|bedrock-api-key-)[A-Za-z0-9+/]{20,}={0,2}",
     ),
-    Format("aws-mws", "An Amazon marketplace token.", ("amzn.mws.",), rf"amzn\.mws\.{_UUID}"),
+    Format("aws-mws", "An Amazon marketplace token.", ("amzn.mws.",), rf"amzn\.mws\.{_UUID}", anchored=True),
     Format(
         "signed-url",
         "The signature or session of a signed URL.",
         ("signature=", "sig=", "x-amz-security-token=", "x-amz-credential=", "x-goog-credential="),
         r"[?&;](?:x-(?:amz|goog)-)?(?:signature|sig|security-token|credential)=(?P<s>[\w%+/.~=-]{16,})",
     ),
-    Format("google-api", "A Google API key.", ("aiza",), _START + r"AIza[\w-]{30,}"),
-    Format(
+    _begins("google-api", "A Google API key.", ("aiza",), r"AIza[\w-]{30,}"),
+    _begins(
         "google-oauth",
         "A Google OAuth secret or token.",
         ("gocspx-", "ya29."),
-        _START + r"(?:GOCSPX-[\w-]{20,}|ya29\.[\w.-]{20,})",
+        r"(?:GOCSPX-[\w-]{20,}|ya29\.[\w.-]{20,})",
     ),
-    Format("google-refresh", "A Google refresh token.", ("1//0",), _START + r"1//0[\w-]{30,}"),
-    Format(
+    _begins("google-refresh", "A Google refresh token.", ("1//0",), r"1//0[\w-]{30,}"),
+    _begins(
         "google-oauth-client",
         "A Google OAuth client.",
         (".apps.googleusercontent.com",),
-        _START + r"\d{8,}-[0-9a-z]{20,}(?=\.apps\.googleusercontent\.com)",
+        r"\d{8,}-[0-9a-z]{20,}(?=\.apps\.googleusercontent\.com)",
     ),
     Format(
         "azure-client-secret",
-        "A secret of a Microsoft Entra application.",
+        "A secret of a Microsoft Entra application, from the mark in it on.",
         ("q~",),
-        r"(?<![\w~.-])[\w~.]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~-])",
-        True,
+        r"(?<=[\w~.]{3}\d)Q~[\w~.-]{31,34}(?![\w~-])",
+        exact_case=True,
+        anchored=True,
     ),
     Format(
         "azure-connection-string",
         "The key of an Azure connection string.",
         ("accountkey=", "sharedaccesskey=", "sharedaccesssignature=", "accesskey="),
         r"(?:account|sharedaccess|access)(?:key|signature)=(?P<s>[A-Za-z0-9+/%=&_.-]{16,})",
+        anchored=True,
     ),
     Format(
         "azure-function-key",
         "An Azure key with its checksum mark.",
-        ("azfu", "acrm", "acdb", "astm", "aacr", "+ast", "apim", "aioth", "jqqj99"),
+        (),
         r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{28,80}(?:AzFu|\+ASt|ACDb|AAaC|AzSe|APIM|\+ACR|AIoT|JQQJ99)[A-Za-z0-9+/]{4,44}={0,2}",
-        True,
+        exact_case=True,
     ),
     _prefixed("alibaba", "An Alibaba access key id.", "LTAI", least=16, body="[A-Za-z0-9]", exact=True),
-    Format("tencent", "A Tencent secret id.", ("akid",), _START + r"AKID[A-Za-z0-9]{30,}", True),
+    _begins("tencent", "A Tencent secret id.", ("akid",), r"AKID[A-Za-z0-9]{30,}", exact=True),
     _prefixed("digitalocean", "A DigitalOcean token.", "dop_v1_", "doo_v1_", "dor_v1_", least=40, body="[0-9a-f]"),
-    Format("cloudflare-origin", "A Cloudflare origin key.", ("v1.0-",), _START + r"v1\.0-[0-9a-f]{20,}-[0-9a-f]{100,}"),
+    _begins("cloudflare-origin", "A Cloudflare origin key.", ("v1.0-",), r"v1\.0-[0-9a-f]{20,}-[0-9a-f]{100,}"),
     _prefixed("heroku", "A Heroku key.", "HRKU-", least=30),
     _prefixed("vercel", "A Vercel token.", "vercel_blob_rw_", "vcp_", "vci_", "vca_", "vcr_", "vck_", least=20),
     _prefixed("netlify", "A Netlify token.", "nfp_", "nfc_", "nfo_", least=30),
-    Format(
+    _begins(
         "fly-io",
         "A Fly.io token.",
         ("fo1_", "fm1", "fm2_"),
-        _START + r"(?:fo1_[\w-]{30,}|fm1[ar]_[A-Za-z0-9+/]{40,}={0,3}|fm2_[A-Za-z0-9+/]{40,}={0,3})",
+        r"(?:fo1_[\w-]{30,}|fm1[ar]_[A-Za-z0-9+/]{40,}={0,3}|fm2_[A-Za-z0-9+/]{40,}={0,3})",
     ),
-    Format(
+    _begins(
         "supabase",
         "A Supabase key.",
         ("sbp_", "sb_secret_", "sb_publishable_"),
-        _START + r"(?:sbp_[0-9a-f]{30,}|sb_(?:secret|publishable)_[\w-]{20,})",
+        r"(?:sbp_[0-9a-f]{30,}|sb_(?:secret|publishable)_[\w-]{20,})",
     ),
     _prefixed("render", "A Render key.", "rnd_", least=24, body="[A-Za-z0-9]"),
     _prefixed("neon", "A Neon key.", "napi_", least=30),
     _prefixed("scalingo", "A Scalingo token.", "tk-us-", "tk-eu-", least=40),
     _prefixed("oracle-ocid", "An Oracle token.", "ocid1.credential", least=20, body=r"[\w.-]"),
-    Format(
+    _begins(
         "yandex",
         "A Yandex Cloud token or key.",
         ("aqvn", "t1.", "ycaj", "yca", "ycm", "y0_", "y1_", "yc"),
-        _START
-        + r"(?:AQVN[\w-]{30,}|t1\.[A-Z0-9a-z_-]{4,}={0,2}\.[A-Z0-9a-z_-]{80,}={0,2}|YC[\w-]{38}(?![\w-])|y[0-3]_[\w-]{50,})",
-        True,
+        r"(?:AQVN[\w-]{30,}|t1\.[A-Z0-9a-z_-]{4,}={0,2}\.[A-Z0-9a-z_-]{80,}={0,2}|YC[\w-]{38}(?![\w-])|y[0-3]_[\w-]{50,})",
+        exact=True,
     ),
     _prefixed(
         "planetscale",
@@ -298,12 +317,12 @@ FORMATS: Final[tuple[Format, ...]] = (
     _prefixed("tailscale", "A Tailscale key.", "tskey-", least=16),
     _prefixed("ngrok", "An ngrok key.", "ngrok_", "ak_2", "cr_2", least=24, body=r"[A-Za-z0-9_]"),
     Format("terraform", "A Terraform Cloud token.", (".atlasv1.",), r"[A-Za-z0-9]{10,20}\.atlasv1\.[\w=-]{40,}"),
-    Format(
+    _begins(
         "vault",
         "A HashiCorp Vault token.",
         ("hvs.", "hvb.", "hvr.", "s.", "b."),
-        _START + r"(?:hv[sbr]\.[\w-]{20,}|(?<![\w.])[sb]\.(?=[A-Za-z]*\d)[A-Za-z0-9]{24}(?![\w.(-]))",
-        True,
+        r"(?:hv[sbr]\.[\w-]{20,}|(?<![\w.])[sb]\.(?=[A-Za-z]*\d)[A-Za-z0-9]{24}(?![\w.(-]))",
+        exact=True,
     ),
     _prefixed("pulumi", "A Pulumi token.", "pul-", least=36, body="[0-9a-f]"),
     _prefixed(
@@ -373,28 +392,32 @@ FORMATS: Final[tuple[Format, ...]] = (
     _prefixed("ory", "An Ory token.", "ory_at_", "ory_rt_", "ory_pat_", "ory_st_", least=20),
     _prefixed("stytch", "A Stytch secret.", "secret-test-", "secret-live-", least=30),
     # Chat, mail, telephony.
-    Format(
-        "slack",
-        "A Slack token.",
-        ("xox", "xapp-", "xwfp-"),
-        _START + r"(?:xox[a-z](?:\.xox[a-z])?-|xapp-|xwfp-)[\w.-]{10,}",
+    _begins(
+        "slack", "A Slack token.", ("xox", "xapp-", "xwfp-"), r"(?:xox[a-z](?:\.xox[a-z])?-|xapp-|xwfp-)[\w.-]{10,}"
     ),
-    Format("discord", "A Discord bot token.", (".",), _START + r"[MNO][A-Za-z\d_-]{23,28}\.[\w-]{6}\.[\w-]{27,}", True),
-    Format("telegram", "A Telegram bot token.", (":aa", ":a"), r"(?<![\dA-Za-z])\d{5,16}:A[\w-]{34}(?![\w-])", True),
+    Format(
+        "discord", "A Discord bot token.", (), r"(?<![\w-])[MNO][\w-]{23,28}\.[\w-]{6}\.[\w-]{27,}", exact_case=True
+    ),
+    Format(
+        "telegram",
+        "A Telegram bot token, behind the bot's number.",
+        (":a",),
+        r"(?<=\d{5}):(?P<s>A[\w-]{34})(?![\w-])",
+        exact_case=True,
+        anchored=True,
+    ),
     _prefixed("sendgrid", "A SendGrid key.", "SG.", least=40, body=r"[\w.=-]"),
     _prefixed("sendinblue", "A Brevo key.", "xkeysib-", "xsmtpsib-", least=40, body="[a-z0-9-]"),
     _prefixed("resend", "A Resend key.", "re_", least=30),
-    Format("mailgun", "A Mailgun key.", ("key-", "pubkey-"), _START + r"(?:pub)?key-[0-9a-f]{32}"),
-    Format(
-        "mailgun-signing", "A Mailgun key.", ("-",), r"(?<![A-Za-z0-9])[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}(?![\w-])"
-    ),
+    _begins("mailgun", "A Mailgun key.", ("key-", "pubkey-"), r"(?:pub)?key-[0-9a-f]{32}"),
+    Format("mailgun-signing", "A Mailgun key.", (), r"(?<![A-Za-z0-9])[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}(?![\w-])"),
     Format("mailchimp", "A Mailchimp key.", ("-us",), r"(?<![A-Za-z0-9])[0-9a-f]{32}-us\d{1,2}(?!\d)"),
     Format(
         "twilio",
         "A Twilio key or account.",
-        ("sk", "ac"),
+        (),
         r"(?<![A-Za-z0-9])(?:SK|AC)[0-9a-fA-F]{32}(?![A-Za-z0-9])",
-        True,
+        exact_case=True,
     ),
     _prefixed(
         "stripe",
@@ -427,13 +450,14 @@ FORMATS: Final[tuple[Format, ...]] = (
         body="[A-Za-z0-9]",
         exact=True,
     ),
-    Format("facebook-app", "A Facebook app token.", ("|", "%7c"), r"(?<![\w])\d{15,16}(?:\||%7C)[0-9A-Za-z_-]{27,40}"),
-    Format("instagram", "An Instagram token.", ("igqv", "igaa"), _START + r"IG(?:QV|AA)[\w-]{40,}", True),
+    Format("facebook-app", "A Facebook app token.", (), r"(?<![\w])\d{15,16}(?:\||%7C)[0-9A-Za-z_-]{27,40}"),
+    _begins("instagram", "An Instagram token.", ("igqv", "igaa"), r"IG(?:QV|AA)[\w-]{40,}", exact=True),
     Format(
         "paypal",
         "A PayPal token.",
         ("access_token$production$", "access_token$sandbox$"),
         r"access_token\$(?:production|sandbox)\$[0-9a-z]{10,}\$[0-9a-f]{32}",
+        anchored=True,
     ),
     _prefixed(
         "shopify",
@@ -464,15 +488,23 @@ FORMATS: Final[tuple[Format, ...]] = (
     _prefixed(
         "lob-or-gocardless", "A Lob, GoCardless or similar key.", "live_", "test_", least=34, body=r"[A-Za-z0-9=-]"
     ),
-    Format("lob-publishable", "A Lob publishable key.", ("live_pub_", "test_pub_"), r"(?:live|test)_pub_[0-9a-f]{24,}"),
-    Format("plaid", "A Plaid token.", ("access-",), rf"access-(?:sandbox|development|production)-{_UUID}"),
+    Format(
+        "lob-publishable",
+        "A Lob publishable key.",
+        ("live_pub_", "test_pub_"),
+        r"(?:live|test)_pub_[0-9a-f]{24,}",
+        anchored=True,
+    ),
+    Format(
+        "plaid", "A Plaid token.", ("access-",), rf"access-(?:sandbox|development|production)-{_UUID}", anchored=True
+    ),
     _prefixed("razorpay", "A Razorpay key.", "rzp_live_", "rzp_test_", least=14, body="[A-Za-z0-9]"),
     _prefixed("frame-io", "A Frame.io token.", "fio-u-", least=50),
     _prefixed("freemius", "A Freemius key.", "sk_", least=29, body=r"[^\s\"'<>]"),
     # Watching and data.
     _prefixed("grafana", "A Grafana token.", "glc_", "glsa_", least=30, body=r"[\w+/=]"),
     _prefixed("new-relic", "A New Relic key.", "NRAK-", "NRII-", "NRJS-", "NRIQ-", "NRRA-", "NRSP-", least=16),
-    Format("new-relic-ingest", "A New Relic ingest key.", ("nral",), r"(?<![0-9A-Za-z])[0-9a-f]{36}NRAL"),
+    Format("new-relic-ingest", "A New Relic ingest key.", (), r"(?<![0-9A-Za-z])[0-9a-f]{36}NRAL"),
     _prefixed(
         "dynatrace",
         "A Dynatrace token.",
@@ -490,12 +522,12 @@ FORMATS: Final[tuple[Format, ...]] = (
     ),
     _prefixed("notion", "A Notion token.", "ntn_", "secret_", least=40, body="[A-Za-z0-9]"),
     _prefixed("typeform", "A Typeform token.", "tfp_", least=50, body=r"[\w.=-]"),
-    Format("airtable", "An Airtable token.", ("pat",), _START + r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
-    Format("asana", "An Asana token.", ("/",), r"(?<![\w/])[0-2]/\d{15,17}(?:/\d{15,17})?:[0-9a-f]{32}"),
-    Format("mapbox", "A Mapbox token.", ("pk.", "sk.", "tk."), _START + r"[pst]k\.[A-Za-z0-9]{50,}\.[\w-]{20,}"),
+    _begins("airtable", "An Airtable token.", ("pat",), r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
+    Format("asana", "An Asana token.", (), r"(?<![\w/])[0-2]/\d{15,17}(?:/\d{15,17})?:[0-9a-f]{32}"),
+    _begins("mapbox", "A Mapbox token.", ("pk.", "sk.", "tk."), r"[pst]k\.[A-Za-z0-9]{50,}\.[\w-]{20,}"),
     _prefixed("adobe", "An Adobe client secret.", "p8e-", least=30, body="[A-Za-z0-9]"),
     _prefixed("maxmind", "A MaxMind key.", "mmk_", least=30),
-    Format("maxmind-licence", "A MaxMind licence key.", ("_mmk",), _START + r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk"),
+    _begins("maxmind-licence", "A MaxMind licence key.", ("_mmk",), r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk"),
     _prefixed("dropbox", "A Dropbox token.", "sl.", least=100, body=r"[\w=-]"),
     _prefixed("figma", "A Figma token.", "figd_", "figo_", "figor_", least=30),
     _prefixed("contentful", "A Contentful token.", "CFPAT-", least=40),
@@ -512,17 +544,18 @@ FORMATS: Final[tuple[Format, ...]] = (
         "A Sidekiq licence.",
         ("contribsys",),
         r"contribsys[_.]{1,2}com[\"']?\s{0,3}[=: ]\s{0,3}[\"']?(?P<s>[0-9a-f]{8}:[0-9a-f]{8})",
+        anchored=True,
     ),
     _prefixed("deno", "A Deno token.", "ddp_", "ddw_", "ddo_", least=30, body="[A-Za-z0-9]"),
     _prefixed("val-town", "A Val Town token.", "vtwn_", least=20),
     _prefixed("zuplo", "A Zuplo key.", "zpka_", least=30),
     _prefixed("unkey", "An Unkey, Clerk or Polar key.", "unkey_", "polar_pat_", "polar_oat_", "polar_whs_", least=20),
     _prefixed("hcaptcha", "A captcha secret.", "ES_", least=32, body="[0-9a-f]"),
-    Format("recaptcha", "A reCAPTCHA key.", ("6l",), _START + r"6L[ecd][\w-]{37}(?![\w-])", True),
+    _begins("recaptcha", "A reCAPTCHA key.", ("6l",), r"6L[ecd][\w-]{37}(?![\w-])", exact=True),
     Format(
         "xml-password",
         "A password of an XML setting.",
-        ("password",),
+        ("password", "cleartextpassword"),
         r"<add\s{1,4}key=[\"'](?:cleartext)?password[\"']\s{1,4}value=[\"'](?P<s>[^\"'<>]{1,256})[\"']",
     ),
     Format(
@@ -534,8 +567,9 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format(
         "netrc",
         "A password in a netrc line.",
-        ("password ", "login "),
-        r"\blogin\s{1,4}\S{1,128}\s{1,4}password\s{1,4}(?P<s>[^\s<>]{3,})",
+        ("login ",),
+        r"login\s{1,4}\S{1,128}\s{1,4}password\s{1,4}(?P<s>[^\s<>]{3,})",
+        anchored=True,
     ),
     Format(
         "npmrc",
@@ -548,12 +582,14 @@ FORMATS: Final[tuple[Format, ...]] = (
         "Credentials in a Docker setting.",
         ('"auth"', '\\"auth\\"'),
         r"\"auth\\?\"\s{0,3}:\s{0,3}\\?\"(?P<s>[A-Za-z0-9+/=]{8,})",
+        anchored=True,
     ),
     Format(
         "shadow-hash",
         "A password hash.",
         ("$1$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$y$", "$argon2"),
         r"\$(?:1|2[aby]|5|6|y|argon2id?)\$[\w./,=+$-]{20,}",
+        anchored=True,
     ),
     Format(
         "kubernetes-secret",
