@@ -3,12 +3,16 @@
 An id is a pure function of one text; that two ids are one problem can only be seen when several are known.
 The slot rule: templates of equal length that differ in one word alias to a wildcard once enough different words
 were seen there.  Sets of words commute, so the answer does not depend on order, and shards may be joined.
+The frame rule: failures of one type in the same frames of the user's own code are one, whatever the message says;
+in other frames they are two.
 Words that name a state are never wild: `started` and `failed` are two problems however many there are.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from streams.contract.fingerprint import Fingerprint
 
 WILD = "<*>"
 
@@ -45,6 +49,9 @@ CONSTANT_WORDS_OF_A_FIT = 3
 WORDS_MAX = 64
 """Longer templates are left alone."""
 
+FRAMES_MIN = 2
+"""Own frames that say where a failure comes from without its message: one alone may be what all failures pass."""
+
 PERIOD_MAX = 3
 """Words of a group whose repetition is a list."""
 
@@ -72,6 +79,23 @@ _PUNCTUATED = re.compile(r"(?:[\w.-]{1,64}[=:(\[]|[^\w\s])*")
 _SAME: dict[str, str] = {}
 _RUN = re.compile(r"[<>~]?<\*>(?:[,;:|/.\-]{0,2} ?<\*>)+")
 _KEY = re.compile(r"([^\w<]{0,3}[A-Za-z_][\w.-]{0,63}[=:])(.*)")
+
+
+def grouped(fingerprints: Sequence[Fingerprint]) -> list[str]:
+    """The group of each failure, by the frame rule where own frames are known, else by the slot rule.
+
+    The names of groups are only to be compared with each other.  The same partition for any order.
+    """
+    form = aliases(fingerprint.template for fingerprint in fingerprints)
+    groups: list[str] = []
+    for fingerprint in fingerprints:
+        parts = fingerprint.parts
+        given = [f"{part.name}={part.value}" for part in parts if part.name not in {"template", "foreign_frame"}]
+        names = [part.name for part in parts]
+        framed = "exception_type" in names and names.count("frame") >= FRAMES_MIN
+        where = "" if framed else form[fingerprint.template]
+        groups.append("\n".join([*given, where]))
+    return groups
 
 
 def untyped(template: str) -> str:

@@ -23,7 +23,7 @@ from streams.core.template.shapes import Shapes
 
 VERSION = "fp1"
 
-FRAMES_IN_SITE_MAX = 3
+FRAMES_IN_SITE_MAX = 5
 """Frames, innermost first, that say where."""
 
 PART_CHARS_MAX = 256
@@ -34,6 +34,10 @@ BARE_CHARS_MAX = 512
 
 ENTRIES_MAX = 100_000
 """Default number of remembered answers of each kind; one costs about 200 bytes for a text, 2 KB for a failure."""
+
+FRAME = "frame"
+FOREIGN_FRAME = "foreign_frame"
+"""Names of the parts that say where: in the user's own code, or in none of it."""
 
 ARGUMENT = "given by the producer"
 TEMPLATE = "masked message"
@@ -50,6 +54,7 @@ _PLACEHOLDER = re.compile(r"<[a-z]{2,5}(?::[^<>\s]{1,80})?>")
 _TYPE_ONLY = re.compile(
     r"[\w.$]{0,200}(?:Error|Exception|Failure|Fault|Interrupt|Exit)|panic|error|failed|FAILED|ERROR"
 )
+_NUMBER = re.compile(r"[0-9]+")
 _LETTERS = re.compile(r"[^\W\d_]")
 
 
@@ -261,7 +266,7 @@ def _read(
         if trace.exception_type and not exception_type:
             said.append(Part("exception_type", trace.exception_type[:PART_CHARS_MAX], FROM_TRACE))
     frames = _top(trace.frames) if trace else ()
-    sites = [Part("frame", _name(frame), frame.reason or "frame") for frame in frames]
+    sites = [Part(FRAME if f.in_app else FOREIGN_FRAME, _name(f), f.reason or "frame") for f in frames]
     template = Part("template", found.template, TEMPLATE)
     # What was read out of the message is in its template already; a bare message needs it to mean anything.
     bare = _is_bare(found.template)
@@ -272,7 +277,7 @@ def _read(
         class_value=_id("class", [*kind, *said]),
         site_value=_id("site", [*kind, *said, template, *sites]),
         template=found.template,
-        parts=(*kind, *said, template, *[Part("frame", p.value, BARE if bare else p.rule) for p in sites]),
+        parts=(*kind, *said, template, *[Part(p.name, p.value, BARE if bare else p.rule) for p in sites]),
     )
     return _Read(text=text, found=found, trace=trace, fingerprint=result)
 
@@ -284,7 +289,8 @@ def _top(frames: Sequence[Frame]) -> Sequence[Frame]:
 
 
 def _name(frame: Frame) -> str:
-    return f"{frame.module}:{frame.function}"[:PART_CHARS_MAX]
+    """Module and function; numbers in them (`lambda$3`, `test_17`) vary from build to build."""
+    return _NUMBER.sub("0", f"{frame.module}:{frame.function}"[:PART_CHARS_MAX])
 
 
 def _is_bare(template: str) -> bool:

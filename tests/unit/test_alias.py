@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.alias import FILES_MIN, FIRST_WORD_VALUES_MIN, LONE_VALUES_MIN, MARKED_VALUES_MIN, VALUES_MIN, aliases
+from streams.core.alias import (
+    FILES_MIN,
+    FIRST_WORD_VALUES_MIN,
+    LONE_VALUES_MIN,
+    MARKED_VALUES_MIN,
+    VALUES_MIN,
+    aliases,
+    grouped,
+)
+from streams.core.fingerprint import fingerprint
 
 NAMES = ["ada", "bob", "cyd", "dan", "eva", "fay", "gus", "hal", "ida", "jon", "kay", "lea"]
 
@@ -88,3 +97,28 @@ def test_every_template_has_a_group_and_order_is_no_matter(templates: list[str])
     found = aliases(templates)
     assert set(found) == set(templates)
     assert aliases(templates[::-1]) == found
+
+
+def crash(message: str, *functions: str) -> str:
+    frames = "".join(f'  File "/srv/app/{name}.py", line 3, in {name}\n    call()\n' for name in functions)
+    return f"Traceback (most recent call last):\n{frames}ValueError: {message}\n"
+
+
+def test_failures_in_the_same_own_frames_are_one_whatever_they_say() -> None:
+    texts = [crash("negative amount", "submit", "check"), crash("currency is missing", "submit", "check")]
+    assert len(set(grouped([fingerprint(origin="ci", message=text) for text in texts]))) == 1
+
+
+def test_failures_in_other_frames_are_two_though_they_say_the_same() -> None:
+    texts = [crash("negative amount", "submit", "check"), crash("negative amount", "refund", "verify")]
+    assert len(set(grouped([fingerprint(origin="ci", message=text) for text in texts]))) == 2
+
+
+def test_one_frame_is_not_enough_to_leave_the_message_out() -> None:
+    texts = [crash("negative amount", "fail"), crash("currency is missing", "fail")]
+    assert len(set(grouped([fingerprint(origin="ci", message=text) for text in texts]))) == 2
+
+
+def test_the_same_words_under_another_code_are_another_group() -> None:
+    both = [fingerprint(origin="ci", message="build failed", exit_code=code) for code in (1, 137)]
+    assert len(set(grouped(both))) == 2

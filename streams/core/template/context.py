@@ -63,9 +63,10 @@ _DATE_WORDS = re.compile(
     rf"(?:{MARK}d[A-Za-z]+,? )?(?:<num>(?: of)?,? )?{MARK}d[A-Za-z]+\.?(?:,? <num>){{0,2}}(?:,?(?: at)? <ts>)?"
     rf"{_ZONE_WORD}(?: <num>)?{_ZONE_WORD}"
 )
-_DATE_TAIL = re.compile(r"(?:^|.*[^\w])([A-Z][a-z]{2,8})[.,]?")
+_DATE_TAIL = re.compile(r"(?<!\w)([A-Z][a-z]{2,8})[.,]?\Z")
+_DATE_TAIL_CHARS = 10
 _DATES = re.compile(
-    r"<ts>(?:[ ,T@-]{1,3}(?:<ts>|<num>|[AaPp][Mm]\b|UTC\b|GMT\b|Z\b|[A-Z]{1,4}T\b)| ?\(?(?:UTC|GMT)\)?)+"
+    r"<ts>(?:[ ,T@-]{1,3}(?:<ts>|<num>|[AaPp][Mm]\b|UTC\b|GMT\b|Z\b|[A-Z]{1,4}T\b)| ?\(?(?:UTC|GMT)(?!\w)\)?)+"
 )
 _SIZES = "B KB MB GB TB kB KiB MiB GiB TiB Kb Mb Gb bytes byte"
 _SIZE_UNITS = frozenset(_SIZES.split())
@@ -91,7 +92,7 @@ def mark_of(word: str) -> str:
 
 def dated(masked: str) -> str:
     """A masked word with a mark before the month or weekday that ends it."""
-    match = None if masked.islower() else _DATE_TAIL.fullmatch(masked)
+    match = _DATE_TAIL.search(masked, max(0, len(masked) - _DATE_TAIL_CHARS))
     if match is None or match.group(1).lower() not in _DATE_NAMES:
         return masked
     at = match.start(1)

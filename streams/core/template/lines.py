@@ -18,8 +18,8 @@ _COLOUR = re.compile(r"\x1b(?:\[[0-9;:?]{0,32}[ -/]{0,2}[@-~]|\][^\x07\x1b]{0,25
 _PYTHON_FRAME = re.compile(r'File "[^"\n]{1,1024}", line \d+')
 _FRAME = re.compile(
     r"(?:[-\d:.,TZ]{1,32}\s{1,4})?at\s[^\s(]{1,512}\s?\([^)]{0,512}\)?"
-    r"|#\d{1,4}:? +(?:0x[0-9a-fA-F]+|\S+ ?\(|in )|\.\.\. \d+ (?:more|common frames omitted)"
-    r"|goroutine \d+ \[|\S{1,512}\.go:\d+ \+0x|[~^ ]+$|\d+: +(?:0x[0-9a-f]+ - )?\S+::"
+    r"|#\d{1,4}:? +(?:\dx[0-9a-fA-F]+|\S+ ?\(|in )|\.\.\. \d+ (?:more|common frames omitted)"
+    r"|goroutine \d+ \[|\S{1,512}\.go:\d+ \+\dx|[~^ ]+$|\d+: +(?:\dx[0-9a-f]+ - )?\S+::"
 )
 _PYTHON_HEAD = "Traceback (most recent call last):"
 

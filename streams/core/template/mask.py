@@ -39,7 +39,7 @@ WORDS_REMEMBERED_MAX = 50_000
 LINES_REMEMBERED_MAX = 10_000
 """Masked lines kept; past it all are forgotten at once."""
 
-REMEMBERED_CHARS_MAX = 512
+REMEMBERED_CHARS_MAX = 1024
 """Longer words and lines are not remembered (characters)."""
 
 MARKED_CHARS_MAX = 32
@@ -50,6 +50,7 @@ KEPT_WORDS_MAX = 64
 
 _KEEPING = frozenset({"kept-number", "term", "error-code"})
 _FRAME_STARTS = frozenset("a-~^.:,TZ#")
+_BYTES_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _DIGITS_TO_ZERO = str.maketrans("123456789", "000000000")
 _WORD = re.compile(r"\S+")
 
@@ -92,21 +93,42 @@ def _masked(word: str) -> str:
     masked = "".join([p.out for p in cut])
     if not _KEEPING.isdisjoint([p.rule for p in cut]):
         return KEPT + masked
-    if len(masked) > MARKED_CHARS_MAX:
-        return masked
     return (mark_of(word) if len(word) <= MARKED_CHARS_MAX else "") + dated(masked)
 
 
-class _Lines(dict[str, Measured]):
-    """line -> its template; empty for a frame of a stack trace."""
+class _Lines:
+    """line -> its template, remembered by digit shape like whole texts are (`shapes.py`)."""
 
-    def __missing__(self, line: str) -> Measured:
-        found = _measured_line(line)
-        if len(line) <= REMEMBERED_CHARS_MAX:
-            if len(self) >= LINES_REMEMBERED_MAX:
-                self.clear()
-            self[line] = found
+    def __init__(self) -> None:
+        self._known: dict[str, Measured] = {}
+
+    def read(self, line: str, shape: str) -> Measured:
+        """The template of a line; `shape` is the line with every digit made 0."""
+        found = self._known.get(shape)
+        key = shape
+        if found is not None and found.kept != ():
+            if found.kept is None:
+                return _measured_line(line)
+            key = _narrowed(line, shape, found.kept)
+            found = self._known.get(key)
+        if found is None:
+            found = _measured_line(line)
+            if len(line) <= REMEMBERED_CHARS_MAX:
+                if len(self._known) >= LINES_REMEMBERED_MAX:
+                    self._known.clear()
+                self._known[shape] = found
+                if found.kept:
+                    self._known[_narrowed(line, shape, found.kept)] = found
         return found
+
+    def clear(self) -> None:
+        """Forget all lines."""
+        self._known.clear()
+
+
+def _narrowed(line: str, shape: str, kept: tuple[Span, ...]) -> str:
+    """The key of one line among those of its shape."""
+    return "\0".join([shape, *[line[a:b] for a, b in kept]])
 
 
 _words = _Words()
@@ -130,7 +152,8 @@ def measured(text: str) -> Measured:
     kept: list[Span] = []
     after_frame = frames = many = False
     at = 0
-    for line in text.split("\n"):
+    shapes = text.encode("utf-8", "surrogatepass").translate(_BYTES_TO_ZERO).decode("utf-8", "surrogatepass")
+    for line, shape in zip(text.split("\n"), shapes.split("\n"), strict=True):
         if after_frame and line[:4].isspace():
             after_frame = False
         elif line:
@@ -138,7 +161,7 @@ def measured(text: str) -> Measured:
             if after_frame:
                 frames = True
             else:
-                template, spans, is_call = _lines[line]
+                template, spans, is_call = _lines.read(line, shape)
                 templates[template] = None
                 frames = frames or is_call
                 if spans is None:

@@ -21,13 +21,19 @@ KEPT_AFTER: dict[str, re.Pattern[str]] = (
 _SWITCHES = "true false True False TRUE FALSE null NULL none None nil undefined"
 SWITCHES = frozenset(_SWITCHES.split())
 
-# Shapes (every digit written 0) of terms whose number is part of the name.
+# Shapes (every digit written 0) of terms whose number tells two things apart: it stays.
 _TERMS = """
-utf0 utf00 utf-0 utf-00 sha0 sha-0 sha000 sha-000 md0 base00 x00 x00_00 x00-00 amd00 arm00 aarch00 win00 wow00 ipv0
-k0s ec0 http0 http000 oauth0 log0j int0 int00 int000 uint0 uint00 uint000 float00 float000 bfloat00 bf00 fp00
-p0p b0b e0e i00n a00y latin0 bzip0 python0 python0k lua0 h0 web0 c0
+sha0 sha-0 sha000 sha-000 ipv0 http000 int0 int00 int000 uint0 uint00 uint000 float00 float000 bfloat00 bf00 fp00
+python0
 """
 TERMS = frozenset(_TERMS.split())
+
+# Shapes of terms that are names all the same: their letters stay.
+_NAMES = """
+utf0 utf00 utf-0 utf-00 md0 base00 x00 x00_00 x00-00 amd00 arm00 aarch00 win00 wow00 k0s ec0 http0 oauth0 log0j
+p0p b0b e0e i00n a00y latin0 bzip0 lua0 h0 web0 c0
+"""
+NAMES = frozenset(_NAMES.split())
 
 _OWN_CODE = re.compile(
     r"(?:ORA|PLS|TNS|DPI|RMAN|JBAS|WFLY)-?\d{4,6}|CVE-\d{4}-\d{4,7}|SQL\d{4,5}[NCW]|HY\d{3}"

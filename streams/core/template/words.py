@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from streams.core.template.masks import PLACEHOLDERS, mask_of
-from streams.core.template.terms import KEPT_AFTER, SWITCHES, TERMS, is_error_code
+from streams.core.template.terms import KEPT_AFTER, NAMES, SWITCHES, TERMS, is_error_code
 
 WORD_CHARS_MAX = 2048
 """A longer word, or one whose masked form is longer, is masked whole (characters)."""
@@ -41,6 +41,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,1024}(?:={1,2}|[+/][A-Za-z0-9+/]{0,3}=
 _ROUND_ENCODED = "()[]{}<>\"'`,.;:!?"
 _DIGIT = re.compile(r"[0-9]")
 _ALNUM = re.compile(r"[^\W_]")
+_DIGITS = re.compile(r"[0-9]+")
 _SEPARATORS = re.compile(r"[/\\]+")
 _DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 _ROOTS = ("/", "./", "../", "~/", "\\\\", ".\\", "..\\", "$")
@@ -184,8 +185,11 @@ def _part(raw: str, after: str) -> tuple[Piece, ...]:
         return (Piece(raw, "<str>", "long"),)
     if not _DIGIT.search(raw):
         return (Piece(raw, raw, "plain"),)
-    if _DIGIT.sub("0", raw).lower() in TERMS:
+    shape = _DIGIT.sub("0", raw).lower()
+    if shape in TERMS:
         return (Piece(raw, raw, "term"),)
+    if shape in NAMES:
+        return (Piece(raw, _DIGITS.sub("<num>", raw), "name"),)
     for joint in _JOINTS:
         if joint in raw:
             return _jointed(raw, joint, after)
