@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from streams.core.frames.crash_frames import NAME_CHARS_MAX
 from streams.core.frames.crash_readers import READERS
-from streams.core.frames.crash_report import Here, Report
-from streams.core.frames.crash_types import STRONG
+from streams.core.frames.crash_report import PARTS_MAX, Here, Report
+from streams.core.frames.crash_types import FAINT, STRONG, Said
+from streams.core.frames.parse import parse
 from streams.core.frames.trace import bounded_lines
 
 
 def crash_state(text: str) -> tuple[str, list[str]]:
     """Return the crash type (a second line tells the memory access) and the top parts; ("", []) without a crash.
 
-    Never raises; reads what ``trace.bounded_lines`` keeps. A line costs one look for each mark that the text holds.
+    A traceback that no crash report surrounds gives its exception's type and its own frames; a bare native stack
+    gives frames alone. Never raises; reads what ``trace.bounded_lines`` keeps. A line costs one look for each mark
+    that the text holds.
     """
-    readers = [(mark, reader) for mark, reader in READERS if mark in text]
-    if not readers:
-        return "", []
     lines = bounded_lines(text)
+    report = _read(text, lines)
+    if report.rank >= FAINT:
+        return report.result()
+    return _native(lines) or _uncaught(text)
+
+
+def _read(text: str, lines: Sequence[str]) -> Report:
+    """Read the lines with those readers whose mark the text holds."""
+    readers = [(mark, reader) for mark, reader in READERS if mark in text]
     report = Report()
     here = Here(report, lines)
     for number, line in enumerate(lines):
@@ -28,4 +40,26 @@ def crash_state(text: str) -> tuple[str, list[str]]:
                     report.say(said)
                     break
         report.frame(line, lines, number)
-    return report.result()
+    return report
+
+
+def _native(lines: Sequence[str]) -> tuple[str, list[str]] | None:
+    """Read a stack of numbered frames that nothing introduces, as a debugger prints it on demand."""
+    if not any(line.lstrip().startswith(("#0 ", "#0\t")) for line in lines):
+        return None
+    report = Report()
+    report.say(Said("", FAINT))
+    for number, line in enumerate(lines):
+        report.frame(line, lines, number)
+    return ("", report.parts) if report.parts else None
+
+
+def _uncaught(text: str) -> tuple[str, list[str]]:
+    """Read a plain traceback of any language; the user's own frames are preferred to those of libraries."""
+    trace = parse(text)
+    if trace is None or not trace.frames:
+        return "", []
+    own = [frame for frame in trace.frames if frame.in_app] or trace.frames
+    joined = trace.language in ("java", "go", "csharp")
+    names = [f"{frame.module}.{frame.function}" if joined and frame.module else frame.function for frame in own]
+    return trace.exception_type, [name[:NAME_CHARS_MAX] for name in names if name][:PARTS_MAX]

@@ -23,7 +23,8 @@ _STARTS = (
     "__longjmp", "__libcpp", "__clone",
     "__sigaction", "__tgkill", "__rtol", "__security", "__report_", "__fastfail", "__vdso", "__terminate",
     "__wcsnlen", "__printf", "_IO_",
-    "_Unwind", "_ZN", "_exit", "_abort", "_objc_", "_sigtramp", "_platform_", "_pthread", "_malloc", "_free",
+    "_Unwind", "malloc_", "_int_malloc", "_int_free", "_int_realloc", "unlink_chunk", "sysmalloc", "tcache_", "??", "<signal handler",
+    "_ZN", "_exit", "_abort", "_objc_", "_sigtramp", "_platform_", "_pthread", "_malloc", "_free",
     "_wassert", "_assert", "_start",
     "_Z", "_CxxThrow", "_purecall", "_invoke_watson", "_invalid_parameter", "_chkstk", "_dl_", "_L_unlock",
     "_main", "_wmain",
@@ -100,10 +101,8 @@ _IN_IT = (
     "GetThreadPoolStackTrace",
 )  # fmt: skip
 _SYSTEM_BINARY = re.compile(
-
-       r"(?:.{0,1000}[/\\])?(?:lib(?:c|m|rt|dl|pthread|stdc\+\+|c\+\+|c\+\+abi|gcc_s|art|base|asan|clang_rt|unwind|utils|glib|system_\w{1,20})"
-
-       r"(?:[-._]|$).{0,80}|ld-.{0,80}|linux-(?:gate|vdso).{0,40}|(?:ntdll|kernel32|kernelbase|ucrtbase|msvcrt)(?:\.dll)?|linker(?:64)?"
+    r"(?:.{0,1000}[/\\])?(?:lib(?:c|m|rt|dl|pthread|stdc\+\+|c\+\+|c\+\+abi|gcc_s|art|base|asan|clang_rt|unwind|utils|glib|system_\w{1,20})"
+    r"(?:[-._]|$).{0,80}|ld-.{0,80}|linux-(?:gate|vdso).{0,40}|(?:ntdll|kernel32|kernelbase|ucrtbase|msvcrt)(?:\.dll)?|linker(?:64)?"
     r"|app_process(?:32|64)?)$",
     re.IGNORECASE,
 )
