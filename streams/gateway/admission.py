@@ -34,21 +34,10 @@ from streams.contract.failure import FIELD_CHARS_MAX, Failure, bounded, identity
 from streams.contract.wire import VERSION, from_bytes, malformed
 from streams.gateway.pieces import Piece, byte_of, unknown_version
 
-NOTE_SURROGATES = "half of a surrogate pair replaced by U+FFFD"
-NOTE_UTF8 = "bytes that are not UTF-8 replaced by U+FFFD"
-NOTE_CONTROL = "raw control characters in a text escaped"
-NOTE_NAN = "NaN or Infinity read as null"
-NOTE_SECONDS = "occurred_at_ms lies before 1973; it is in milliseconds: was it given in seconds?"
-SECONDS_SUSPECTED_MS = 100_000_000_000
-"""A present time in seconds, read as milliseconds, lies before this one (March 1973)."""
-
-_TIME = "occurred_at_ms"
-_NO_TIME = re.compile(r"missing required field `occurred_at_ms`|got `null` - at `\$\.occurred_at_ms`")
-_STRING_OR_NAN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|-?\b(?:NaN|Infinity)\b', re.DOTALL)
-_SURROGATES = re.compile(
+NOTE_SURROGATES = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
-_CONTROL = re.compile(rb"[\x00-\x1f]")
+_CONTROLS = tuple((bytes([code]), b"\\u%04x" % code) for code in range(0x20))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,17 +175,20 @@ def repaired(data: bytes) -> tuple[bytes, list[str]]:
         notes[NOTE_SURROGATES] = None
         return b"\\ufffd"
 
-    def control(found: re.Match[bytes]) -> bytes:
-        notes[NOTE_CONTROL] = None
-        return b"\\u%04x" % found[0][0]
-
     def mended(found: re.Match[bytes]) -> bytes:
+        if found[1] is not None:
+            return found[1]
         text = found[0]
         if not text.startswith(b'"'):
             notes[NOTE_NAN] = None
             return b"null"
         if b"\\u" in text:
             text = _SURROGATES.sub(surrogate, text)
-        return _CONTROL.sub(control, text)
+        size = len(text)
+        for control, escape in _CONTROLS:
+            text = text.replace(control, escape)
+        if len(text) > size:
+            notes[NOTE_CONTROL] = None
+        return text
 
-    return _STRING_OR_NAN.sub(mended, data), list(notes)
+    return _MENDABLE.sub(mended, data), list(notes)

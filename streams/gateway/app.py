@@ -9,10 +9,11 @@ try again.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import anyio
 import anyio.to_thread
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
@@ -29,9 +30,9 @@ from streams.gateway.guard import Guard
 from streams.gateway.limits import Limits
 from streams.gateway.pieces import EVENT_TYPES, pieces_of
 from streams.gateway.publisher import Publisher
-from streams.gateway.reports import context_of, taken
+from streams.gateway.reports import context_of, lines_of, taken
 from streams.gateway.verdicts import verdict_of
-from streams.producers import junit
+from streams.producers import joblog, junit
 
 BUSY_RETRY_S = 1.0
 """After so long a request that found all places taken may come again."""
@@ -67,7 +68,10 @@ def gateway_routes(
     `allowed_hosts`: host names besides the loopback ones under which callers may reach this (`*`: all).
     `ready`: what the application still waits for; empty text when it can take failures.
     """
-    gateway = _Gateway(publisher, now_ms, new_run_id, taxonomy, limits or Limits(), ready)
+    limits = limits or Limits()
+    gateway = _Gateway(
+        publisher, now_ms, new_run_id, taxonomy, limits, ready, anyio.CapacityLimiter(limits.logs_at_once_max)
+    )
     guard = [Middleware(Guard, allowed_hosts=tuple(allowed_hosts))]
     posts = {"events": gateway.events, "junit": gateway.junit, "logs": gateway.logs, "verdicts": gateway.verdicts}
     return [
@@ -88,6 +92,7 @@ class _Gateway:
     taxonomy: Taxonomy
     limits: Limits
     ready: Callable[[], str]
+    reading: anyio.CapacityLimiter
     at_work: int = 0
 
     def guarded(self, way: Endpoint) -> Endpoint:
@@ -101,7 +106,8 @@ class _Gateway:
             try:
                 return await way(request)
             except Refusal as refusal:
-                await drain(request)
+                if refusal.status != 408:  # who was too slow once need not be waited for again
+                    await drain(request)
                 return refusal.answer()
             except LogFull as error:
                 return later(str(error), status=429, after_s=error.retry_after_s).answer()
@@ -128,9 +134,9 @@ class _Gateway:
         now_ms = self.now_ms()
 
         def read() -> list[Item]:
-            pieces = pieces_of(body, kind)
+            pieces = pieces_of(body, kind, items_max=self.limits.items_max)
             if len(pieces) > self.limits.items_max:
-                raise over_limit("items_max", self.limits.items_max, what=f"a request of {len(pieces)} events")
+                raise over_limit("items_max", self.limits.items_max, what="the number of events")
             return list(admitted(pieces, now_ms=now_ms, request_key=key))
 
         items = read() if len(body) <= INLINE_BYTES_MAX else await anyio.to_thread.run_sync(read)
@@ -146,7 +152,7 @@ class _Gateway:
 
     async def junit(self, request: Request) -> Response:
         _content_type(request, _XML_TYPES, "--data-binary @report.xml -H 'Content-Type: application/xml'")
-        context, is_given = self._context(request)
+        context, is_given = self._context(request, request.query_params)
         async with spooled(request, limit="junit_bytes_max", limits=self.limits) as file:
             reading = junit.read_junit(file)
             now_ms = self.now_ms()
@@ -160,8 +166,21 @@ class _Gateway:
                 return await self._unreadable(file, UnreadableInput("; ".join(notes)))
         return report.answer({"cases": reading.cases, "flakes": reading.flakes, "notes": list(notes)})
 
-    async def logs(self, _: Request) -> Response:
-        raise Refusal(501, "job logs are not read here yet")
+    async def logs(self, request: Request) -> Response:
+        _content_type(request, _LOG_TYPES, "--data-binary @job.log -H 'Content-Type: text/plain'")
+        query = dict(request.query_params)
+        if (passed := query.pop("passed", "false").lower()) != "false":
+            told = "logs of passing jobs are not kept yet; send logs of failing ones, without `passed`"
+            raise Refusal(400, told, place=f"parameter passed={passed[:20]}")
+        context, is_given = self._context(request, query)
+        async with spooled(request, limit="log_bytes_max", limits=self.limits) as file, self.reading:
+            now_ms = self.now_ms()
+            report = _Report(self, context, is_run_given=is_given, now_ms=now_ms)
+            try:
+                await report.publish(joblog.read_log(lines_of(file), context, occurred_at_ms=now_ms))
+            except UnreadableInput as error:
+                return await self._unreadable(file, error)
+        return report.answer({})
 
     async def verdicts(self, request: Request) -> Response:
         _content_type(request, frozenset({"", "application/json"}), "-H 'Content-Type: application/json'")
@@ -181,10 +200,10 @@ class _Gateway:
             raise Refusal(400, told, place="header Idempotency-Key")
         return (key, True) if key else (self.new_run_id(), False)
 
-    def _context(self, request: Request) -> tuple[Ci, bool]:
+    def _context(self, request: Request, query: Mapping[str, str]) -> tuple[Ci, bool]:
         """Where a report ran, and whether the caller named the run."""
         key, is_given = self._key(request)
-        context = context_of(request.query_params, request.headers, request_key=key)
+        context = context_of(query, request.headers, request_key=key)
         return context, is_given or context.run_id != key
 
     async def _reject(self, refused: Sequence[tuple[bytes, MalformedRecord]]) -> Json:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
 import anyio
 import anyio.to_thread
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from streams.gateway.answers import Refusal, over_limit
 from streams.gateway.limits import Limits
@@ -26,6 +26,7 @@ MEMBERS_MAX = 10_000
 DRAIN_BYTES_MAX = 64 * 1024 * 1024
 DRAIN_SECONDS_MAX = 5.0
 _GZIP_BITS = 31
+_ENDED = "faultline.body_ended"
 
 
 class Inflater:
@@ -66,6 +67,16 @@ class Inflater:
         self._member = zlib.decompressobj(_GZIP_BITS)
 
 
+async def _wire(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes; remembers its end, so that `drain` waits for nothing. Raises: ClientDisconnect."""
+    while not request.scope.get(_ENDED):
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        request.scope[_ENDED] = not message.get("more_body", False)
+        yield message.get("body", b"")
+
+
 async def _read(request: Request, *, limit: str, limits: Limits) -> AsyncIterator[bytes]:
     """The inflated body in pieces. `limit` is the field of `limits` that bounds it."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
@@ -79,7 +90,7 @@ async def _read(request: Request, *, limit: str, limits: Limits) -> AsyncIterato
         raise too_large
     inflater = None if encoding in {"identity", ""} else Inflater()
     wire = inflated = 0
-    async for chunk in request.stream():
+    async for chunk in _wire(request):
         wire += len(chunk)
         if wire > bytes_max:
             raise too_large
@@ -136,11 +147,10 @@ async def drain(request: Request) -> None:
     if "expect" in request.headers:
         return  # it waits to be told to send, and is told not to
     read = 0
-    with anyio.move_on_after(DRAIN_SECONDS_MAX):
-        while read < DRAIN_BYTES_MAX:
-            message = await request.receive()
-            read += len(message.get("body", b""))
-            if message["type"] != "http.request" or not message.get("more_body", False):
+    with anyio.move_on_after(DRAIN_SECONDS_MAX), suppress(ClientDisconnect):
+        async for chunk in _wire(request):
+            read += len(chunk)
+            if read > DRAIN_BYTES_MAX:
                 return
 
 

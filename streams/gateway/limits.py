@@ -26,6 +26,8 @@ class Limits:
     ratio_free_bytes: int = 16 * MIB
     body_seconds_max: float = 60.0
     """From the first byte of a body to its last."""
+    logs_at_once_max: int = 2
+    """Logs that are read at the same time, as each is held in memory; further ones wait."""
     requests_max: int = 32
     """At work at the same time."""
     rejects_max: int = 100

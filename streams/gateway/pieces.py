@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 
 import msgspec
 
@@ -23,7 +24,13 @@ CLOUDEVENTS = "application/cloudevents-batch+json"
 EVENT_TYPES = frozenset({"", "application/json", "text/json", CLOUDEVENT, CLOUDEVENTS}) | NDJSON_TYPES
 _BOM = b"\xef\xbb\xbf"
 _BYTE = re.compile(r"\s*\(byte (\d+)\)$")
-_STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},]', re.DOTALL)
+_STRING = rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
+"""A string that does not end takes all that follows: were it no match, each quote in it would be tried again."""
+_TO_COMMA = re.compile(rb'(?:[^"\[\]{},]++|' + _STRING + rb")*+", re.DOTALL)
+_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+", re.DOTALL)
+_DEPTH_MAX = 500
+_MARKS_MAX = 2_000_000
+"""Brackets and commas that are looked at; what follows them is one piece. A second or two of work."""
 _FAILURES_KEY = re.compile(rb'\s*"failures"\s*:\s*\[')
 
 
@@ -46,7 +53,7 @@ class Piece:
 
 class _Head(msgspec.Struct):
     version: int = VERSION
-    failures: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
+    failures: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class _CloudEvent(msgspec.Struct):
@@ -59,7 +66,6 @@ class _CloudEvent(msgspec.Struct):
 
 
 _head = msgspec.json.Decoder(_Head)
-_list = msgspec.json.Decoder(list[msgspec.Raw])
 _event = msgspec.json.Decoder(_CloudEvent)
 
 
@@ -78,21 +84,24 @@ def byte_of(error: MalformedRecord) -> tuple[MalformedRecord, int | None]:
     return error, None
 
 
-def pieces_of(body: bytes, content_type: str) -> list[Piece | tuple[Piece, MalformedRecord]]:
-    """The pieces in order; one that is refused here already comes with its error.
+def pieces_of(body: bytes, content_type: str, *, items_max: int) -> list[Piece | tuple[Piece, MalformedRecord]]:
+    """The pieces in order, at most one more than `items_max`; one that is refused here already comes with its error.
 
     Never raises on bytes. An empty body is one refused piece.
     """
     start = len(_BOM) if body.startswith(_BOM) else 0
-    if not body[start:].strip():
+    if not body[start : start + 1024].strip() and not body[start:].strip():
         return [(Piece(body), MalformedRecord("the body is empty; send a failure, a list of them, or lines of them"))]
+    found: Iterator[Piece | tuple[Piece, MalformedRecord]]
     if content_type in NDJSON_TYPES:
-        return list(_lines(body, start))
-    if content_type in {CLOUDEVENT, CLOUDEVENTS}:
-        return [_unwrapped(piece) for piece in _items(body, start)]
-    if not _is_json(body[start:] if start else body) and _looks_like_lines(body, start):
-        return list(_lines(body, start))
-    return list(_items(body, start))
+        found = _lines(body, start)
+    elif content_type in {CLOUDEVENT, CLOUDEVENTS}:
+        found = (_unwrapped(piece) for piece in _items(body, start))
+    elif _looks_like_lines(body, start) and not _is_json(body[start:]):
+        found = _lines(body, start)
+    else:
+        found = _items(body, start)
+    return list(islice(found, items_max + 1))
 
 
 def _is_json(body: bytes) -> bool:
@@ -123,72 +132,68 @@ def _lines(body: bytes, start: int) -> Iterator[Piece]:
 
 def _items(body: bytes, start: int) -> Iterator[Piece | tuple[Piece, MalformedRecord]]:
     """The items of a list, of an envelope, or the one object."""
-    first = body[start : start + 64].lstrip()[:1]
+    first = len(body) - len(body[start:].lstrip())
     whole = Piece(body[start:], offset=start)
-    if first == b"[":
-        try:
-            found = _list.decode(whole.data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            yield from _cut(body, body.index(b"[", start), "$")
-            return
-        for number, raw in enumerate(found):
-            yield Piece(bytes(raw), f"$[{number}]")
-    elif first == b"{":
-        yield from _object(body, start)
-    else:
+    if body[first : first + 1] == b"[":
+        yield from _cut(body, first, "$")
+        return
+    if body[first : first + 1] != b"{":
         yield whole
-
-
-def _object(body: bytes, start: int) -> Iterator[Piece | tuple[Piece, MalformedRecord]]:
-    whole = Piece(body[start:], offset=start)
+        return
     try:
         head = _head.decode(whole.data)
     except msgspec.ValidationError as error:
         yield whole, malformed(error, whole.data)
         return
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        opening = body.index(b"{", start)
-        for begin, end in _between(body, opening):
+        head = None
+    if head is not None and head.version != VERSION:
+        yield whole, unknown_version(head.version)
+        return
+    if head is None or not isinstance(head.failures, msgspec.UnsetType):
+        for begin, end, _ in _between(body, first):
             if key := _FAILURES_KEY.match(body, begin, end):
                 yield from _cut(body, key.end() - 1, "$.failures")
                 return
-        yield whole
-        return
-    if head.version != VERSION:
-        yield whole, unknown_version(head.version)
-    elif isinstance(head.failures, msgspec.UnsetType):
-        yield whole
-    else:
-        for number, raw in enumerate(head.failures):
-            yield Piece(bytes(raw), f"$.failures[{number}]")
+    yield whole
 
 
-def _cut(body: bytes, opening: int, path: str) -> Iterator[Piece]:
-    """The items of a list that is not JSON as a whole."""
-    for number, (begin, end) in enumerate(_between(body, opening)):
-        yield Piece(body[begin:end], f"{path}[{number}]", offset=begin)
+def _cut(body: bytes, opening: int, path: str) -> Iterator[Piece | tuple[Piece, MalformedRecord]]:
+    """The items of a list, also of one that is not JSON as a whole."""
+    for number, (begin, end, is_behind) in enumerate(_between(body, opening)):
+        piece = Piece(body[begin:end], f"{path}[{number}]", offset=begin)
+        if not is_behind:
+            yield piece
+        elif path == "$":
+            yield replace(piece, place="$"), MalformedRecord("more text after the end of the list (byte 0)")
 
 
-def _between(body: bytes, opening: int) -> Iterator[tuple[int, int]]:
+def _between(body: bytes, opening: int) -> Iterator[tuple[int, int, bool]]:
     """Begin and end of what stands between the commas of the list or object that opens at `opening`.
 
-    One pass over strings and brackets, so linear whatever the bytes are; what is cut off ends with the body.
+    Then, marked with True, of what follows its end. What is cut off ends with the body.
+    Goes from bracket to bracket, so linear whatever the bytes are.
     """
-    depth, begin, empty = 0, opening + 1, True
-    for token in _STRUCTURE.finditer(body, opening):
-        mark = token.group()
-        if mark in b"[{":
+    depth, begin, at, is_first = 1, opening + 1, opening + 1, True
+    for _ in range(_MARKS_MAX):
+        found = (_TO_COMMA if depth == 1 else _TO_BRACKET).match(body, at)
+        at = found.end() if found else at
+        mark = body[at : at + 1]
+        if mark in (b"[", b"{"):
             depth += 1
-        elif mark in b"]}":
+        elif mark in (b"]", b"}"):
             depth -= 1
+        if not mark or depth > _DEPTH_MAX:
+            break
         if depth == 0 or (depth == 1 and mark == b","):
-            if depth == 1 or not empty or body[begin : token.start()].strip():
-                yield begin, token.start()
-            begin, empty = token.end(), False
-        if depth == 0:
-            return
+            if mark == b"," or not is_first or body[begin:at].strip():
+                yield begin, at, False
+            begin, is_first = at + 1, False
+            if depth == 0:
+                break
+        at += 1
     if body[begin:].strip():
-        yield begin, len(body)
+        yield begin, len(body), depth == 0
 
 
 def _unwrapped(item: Piece | tuple[Piece, MalformedRecord]) -> Piece | tuple[Piece, MalformedRecord]:

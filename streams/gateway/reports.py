@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 from msgspec import ValidationError, convert
 from msgspec.structs import replace
 
+from streams.contract.errors import UnreadableInput
 from streams.contract.failure import FIELD_CHARS_MAX, Ci, Failure
 from streams.gateway.answers import Refusal
 
@@ -30,6 +31,11 @@ NAMES = tuple(
     for name in Ci.__struct_fields__
     if name not in {"source", "log_lines", "test_class", "test_name", "test_file", "test_line", "test_time_s"}
 )
+HEAD_BYTES = 8 * 1024
+"""So much of a log tells whether it is text."""
+LINE_BYTES_MAX = 1024 * 1024
+"""A longer line goes on in the next one."""
+_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 BATCH_FAILURES_MAX = 1_000
 BATCH_CHARS_MAX = 8 * 1024 * 1024
 """Published together; a report with more text of failures than this is published in parts."""
@@ -55,6 +61,26 @@ def context_of(query: Mapping[str, str], headers: Mapping[str, str], *, request_
     except ValidationError as error:
         raise Refusal(400, f"a parameter is not of its kind: {error}", place="parameters") from error
     return context if context.run_id else replace(context, run_id=request_key[:FIELD_CHARS_MAX])
+
+
+def lines_of(file: BinaryIO) -> Iterator[str]:
+    """The lines of a log in UTF-8, or in what its byte order mark says; what is not text becomes U+FFFD.
+
+    Raises: UnreadableInput when it is empty or no text.
+    """
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    encoding = next((name for mark, name in _MARKS.items() if head.startswith(mark)), "utf-8")
+    if not head.strip():
+        raise UnreadableInput("the log is empty")
+    if encoding == "utf-8" and b"\0" in head:
+        raise UnreadableInput("this is a binary, not a log; unpack it first")
+    if encoding != "utf-8":
+        text = file.read().decode(encoding, "replace")
+        yield from text.removeprefix("\ufeff").splitlines()
+        return
+    while data := file.readline(LINE_BYTES_MAX):
+        yield data.decode("utf-8", "replace")
 
 
 def taken(found: Iterator[Failure], *, now_ms: int) -> list[Failure]:

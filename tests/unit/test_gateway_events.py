@@ -133,6 +133,27 @@ def test_what_a_list_held_before_it_was_cut_off_is_kept() -> None:
     assert told["items"][1] == {"index": 1, "error": "Input data was truncated", "place": "$[1]"}
 
 
+def test_what_follows_the_end_of_a_list_is_refused_and_the_list_is_kept() -> None:
+    status, told = caller().post("/v1/events", b"[" + GOOD + b"] ]")
+    assert (status, told["accepted"], told["refused"]) == (207, 1, 1)
+    assert told["items"][1]["error"] == "more text after the end of the list"
+
+
+def test_failures_of_an_envelope_that_are_no_list_are_refused() -> None:
+    status, told = caller().post("/v1/events", b'{"failures": {"0": ' + GOOD + b"}}")
+    assert (status, told["refused"]) == (400, 1)
+
+
+HOSTILE = [b"[" + b'"' * 200_001, b'["' + b'"' * 100_000, b"{" * 200_000, b"[" + b"," * 200_000, b"{\n" * 100_000]
+
+
+@pytest.mark.parametrize("body", HOSTILE, ids=["quotes", "escaped quotes", "braces", "commas", "lines"])
+def test_a_body_made_to_cost_time_gives_a_bounded_number_of_refusals(body: bytes) -> None:
+    pieces = pieces_of(body, "", items_max=100)
+    assert len(pieces) <= 101
+    assert all(item.error for item in admission.admitted(pieces, now_ms=NOW_MS, request_key="k"))
+
+
 def test_a_fault_in_the_bytes_is_told_by_its_byte_in_the_body() -> None:
     body = b"[" + GOOD + b", nope]"
     _, told = caller().post("/v1/events", body)
@@ -248,7 +269,7 @@ def test_a_hundred_thousand_labels_are_cut_and_marked() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.one_of(st.binary(max_size=300), st.text('{}[]",:\\ \nfailures1', max_size=80).map(str.encode)))
 def test_no_bytes_break_the_reader(body: bytes) -> None:
-    items = list(admission.admitted(pieces_of(body, ""), now_ms=NOW_MS, request_key="k"))
+    items = list(admission.admitted(pieces_of(body, "", items_max=100), now_ms=NOW_MS, request_key="k"))
     assert all((item.failure is None) != (item.error is None) for item in items)
 
 
@@ -258,7 +279,7 @@ def test_the_cut_gives_the_items_that_a_parser_gives(texts: list[str]) -> None:
     items = [{"origin": "ci", "message": text, "ci": {"repo": text}} for text in texts]
     body = json.dumps(items).encode()
     broken = body[:-1] + b", nope]"
-    pieces = [piece.data.strip() for piece in pieces_of(broken, "") if isinstance(piece, Piece)]
+    pieces = [piece.data.strip() for piece in pieces_of(broken, "", items_max=100) if isinstance(piece, Piece)]
     assert [json.loads(piece) for piece in pieces[:-1]] == items
     assert pieces[-1] == b"nope"
 
