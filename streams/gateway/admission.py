@@ -34,7 +34,21 @@ from streams.contract.failure import FIELD_CHARS_MAX, Failure, bounded, identity
 from streams.contract.wire import VERSION, from_bytes, malformed
 from streams.gateway.pieces import Piece, byte_of, unknown_version
 
-NOTE_SURROGATES = re.compile(
+NOTE_SURROGATES = "half of a surrogate pair replaced by U+FFFD"
+NOTE_UTF8 = "bytes that are not UTF-8 replaced by U+FFFD"
+NOTE_CONTROL = "raw control characters in a text escaped"
+NOTE_NAN = "NaN or Infinity read as null"
+NOTE_SECONDS = "occurred_at_ms lies before 1973; it is in milliseconds: was it given in seconds?"
+SECONDS_SUSPECTED_MS = 100_000_000_000
+"""A present time in seconds, read as milliseconds, lies before this one (March 1973)."""
+
+_TIME = "occurred_at_ms"
+_NO_TIME = re.compile(r"missing required field `occurred_at_ms`|got `null` - at `\$\.occurred_at_ms`")
+_CLEAN = rb"""(?:[^"NI-]++|"(?:[^"\\\x00-\x1f]++|\\[^u]|\\u[^dD])*+")++"""
+_STRING = rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
+_MENDABLE = re.compile(b"(" + _CLEAN + b")|" + _STRING + rb"|-?\b(?:NaN|Infinity)\b", re.DOTALL)
+"""Long stretches that need nothing; strings that may; and what Python and JavaScript write for no number."""
+_SURROGATES = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
 _CONTROLS = tuple((bytes([code]), b"\\u%04x" % code) for code in range(0x20))
