@@ -11,6 +11,9 @@ LINE_WORDS_MAX = 128
 LINE_WORDS_READ_MAX = LINE_WORDS_MAX + 16
 """Words of one line that are read: a time at its start or a list must not move the end of the template."""
 
+LINE_CHARS_MAX = 8 * 1024
+"""Characters of one line that are read."""
+
 TEMPLATE_CHARS_MAX = 8 * 1024
 """Characters of a template; what stands behind them no longer tells problems apart."""
 

@@ -21,6 +21,7 @@ from streams.core.template.context import (
     mark_of,
 )
 from streams.core.template.lines import (
+    LINE_CHARS_MAX,
     LINE_WORDS_MAX,
     LINE_WORDS_READ_MAX,
     TEMPLATE_CHARS_MAX,
@@ -151,7 +152,7 @@ def measured(text: str) -> Measured:
     templates: dict[str, None] = {}
     kept: list[Span] = []
     after_frame = frames = many = False
-    at = 0
+    at = chars = 0
     shapes = text.encode("utf-8", "surrogatepass").translate(_BYTES_TO_ZERO).decode("utf-8", "surrogatepass")
     for line, shape in zip(text.split("\n"), shapes.split("\n"), strict=True):
         if after_frame and line[:4].isspace():
@@ -162,13 +163,17 @@ def measured(text: str) -> Measured:
                 frames = True
             else:
                 template, spans, is_call = _lines.read(line, shape)
-                templates[template] = None
+                if template not in templates:
+                    templates[template] = None
+                    chars += len(template) + 1
                 frames = frames or is_call
                 if spans is None:
                     many = True
                 elif spans:
                     kept.extend([(at + a, at + b) for a, b in spans])
         at += len(line) + 1
+        if chars > TEMPLATE_CHARS_MAX:
+            break
     templates.pop("", None)
     joined = "\n".join(templates)
     if len(joined) > TEMPLATE_CHARS_MAX:
@@ -184,6 +189,8 @@ def _cut(template: str) -> str:
 
 
 def _measured_line(line: str) -> Measured:
+    if len(line) > LINE_CHARS_MAX:
+        line = line[:LINE_CHARS_MAX].rpartition(" ")[0] or line[:LINE_CHARS_MAX]
     if is_frame(line) or is_trace_head(line):
         return _FRAME
     words = line.split()
