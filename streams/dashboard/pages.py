@@ -27,6 +27,8 @@ from streams.sinks.base import GroupDetail
 
 DOCUMENT_CHARS_MAX = 20_000
 """How much of one document the page prints; `/api/groups/...` has the whole."""
+DOCUMENTS_FIRST = 5
+"""The older ones are folded away."""
 ORIGIN_NAMES = {"ci": "CI jobs", "benchmark": "Benchmarks"}
 
 
@@ -78,6 +80,7 @@ def environment() -> Environment:
         text_chars_max=TEXT_CHARS_MAX,
         origins=[origin.value for origin in Origin],
         origin_names=ORIGIN_NAMES,
+        documents_first=DOCUMENTS_FIRST,
     )
     return made
 
@@ -143,7 +146,7 @@ def commands(detail: GroupDetail) -> tuple[Hint, ...]:
     sample = next((one.text for one in detail.samples if words.explainable(one.text)), None)
     if sample is not None:
         told = shlex.join(["faultline", "explain", "--origin", detail.row.origin, "--", sample])
-        shown.append(Hint("Why it has this fingerprint", told))
+        shown.append(Hint("How a sample is masked and why", told))
     return tuple(shown)
 
 
