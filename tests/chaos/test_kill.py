@@ -9,20 +9,15 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
-import socket
-import sqlite3
-import subprocess
-import sys
 import threading
 import time
-import urllib.request
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from suites.load import Client, batches, load
+from suites.server import Server, raw
 
 KILLS = int(os.environ.get("FAULTLINE_CHAOS_KILLS", "4"))
 FAILURES = int(os.environ.get("FAULTLINE_CHAOS_FAILURES", "2000"))
@@ -39,54 +34,6 @@ ARRIVAL = {
     "row_version",
 }
 """Fields that tell of the arrival itself."""
-
-
-class Server:
-    """`faultline run` as a process, started anew after each kill."""
-
-    def __init__(self, data: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
-        self.data = data
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        log = (self.data.parent / f"{self.data.name}.log").open("ab")
-        command = [sys.executable, "-m", "agents.cli", "run", "--data", str(self.data), "--port", str(self.port)]
-        self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        log.close()
-
-    def wait_until_up(self) -> None:
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5):
-                    return
-            except OSError:
-                time.sleep(0.05)
-        raise AssertionError(f"not up within 30 s: {self.said()}")
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait(10)
-
-    def stop(self) -> int:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(15)
-
-    def said(self) -> str:
-        return (self.data.parent / f"{self.data.name}.log").read_text(errors="replace")[-3000:]
-
-
-def raw(data: Path, statement: str) -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(f"{(data / 'faultline.sqlite3').as_uri()}?mode=ro", uri=True, timeout=10)
-    try:
-        return connection.execute(statement).fetchall()
-    finally:
-        connection.close()
 
 
 def drained(server: Server, expected: int) -> None:

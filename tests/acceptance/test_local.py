@@ -1,0 +1,160 @@
+"""The whole path in one process, as a user has it: `faultline run`, HTTP in, the page's data out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from suites.server import Server, raw
+
+from agents.local.engine import Engine, EngineSettings
+from streams.contract.errors import LogFull
+from streams.contract.failure import Ci, Failure, Origin, identified
+from streams.contract.taxonomy import default_taxonomy
+from streams.core.known_failures.book import default_rules
+
+BENCHMARK = {"provider": "acme", "model": "large-2", "stage": "generate", "run_id": "r"}
+
+
+def event(message: str, **more: Any) -> dict[str, Any]:
+    return {"origin": "ci", "message": message, "ci": {"repo": "acme/shop", "run_id": "1", "job_name": "build"}} | more
+
+
+def sent(server: Server, *events: dict[str, Any]) -> list[str]:
+    status, answer = server.post("/v1/events", json.dumps(events).encode())
+    assert status == 200, answer
+    return [item["id"] for item in answer["items"]]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    made = Server(tmp_path / "data")
+    made.start()
+    made.wait_until_up()
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.kill()
+
+
+def test_a_failure_becomes_a_group_a_document_and_a_metric(server: Server) -> None:
+    (name,) = sent(server, event("disk quota exceeded on /scratch"))
+    server.wait_for("SELECT count(*) FROM groups", 1)
+    (group,) = server.get("/api/groups")["groups"]
+    assert (group["kind"], group["source"], group["count"]) == ("resource_exhaustion", "rule", 1)
+    detail = server.get(f"/api/groups/{group['fingerprint'][:14]}")
+    assert detail["documents"][0]["s_error_id"] == name
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=10) as answer:
+        metrics = answer.read().decode()
+    assert "faultline_documents_written_total 1.0" in metrics
+
+
+def test_what_was_accepted_is_a_document_or_rejected_or_a_repeat(server: Server) -> None:
+    bodies = [event(f"problem {word}") for word in ("one", "two", "three", "one")]
+    sent(server, *bodies)
+    sent(server, *bodies)
+    status, answer = server.post("/v1/events", json.dumps([event("four"), {"origin": "moon"}]).encode())
+    assert (status, answer["accepted"], answer["refused"]) == (207, 1, 1)
+    server.wait_for("SELECT count(*) FROM documents", 4)
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=10) as answered:
+        found = dict(
+            re.findall(r'faultline_failures_(\w+)_total\{topic="failures.ci.v1"\} ([\d.]+)', answered.read().decode())
+        )
+    assert float(found["accepted"]) == float(found["folded"]) + float(found.get("repeated", 0))
+    assert raw(server.data, "SELECT count(*) FROM log WHERE topic = 'failures.rejected.v1'") == [(1,)]
+
+
+def test_a_persons_word_reaches_every_document_and_stands(server: Server) -> None:
+    sent(server, event("it broke", ordinal=0), event("it broke", ordinal=1))
+    server.wait_for("SELECT count(*) FROM groups", 1)
+    (group,) = server.get("/api/groups")["groups"]
+    body = {"fingerprint": group["fingerprint"], "origin": "ci", "kind": "flaky_test", "reason": "waits for a clock"}
+    status, answer = server.post("/v1/verdicts", json.dumps(body).encode())
+    assert status == 200, answer
+    server.wait_for("SELECT kind FROM groups", "flaky_test")
+    sent(server, event("it broke", ordinal=2))
+    server.wait_for("SELECT count(*) FROM documents", 3)
+    documents = [json.loads(body) for (body,) in raw(server.data, "SELECT body FROM documents")]
+    assert {document["s_subcategory"] for document in documents} == {"flaky_test"}
+    assert {document["s_root_cause_summary"] for document in documents} == {"waits for a clock"}
+    detail = server.get(f"/api/groups/{group['fingerprint']}")
+    assert detail["history"][0]["source"] == "human"
+
+
+def test_it_goes_on_after_a_restart_and_counts_nothing_twice(server: Server) -> None:
+    sent(server, event("before"))
+    server.kill()
+    server.start()
+    server.wait_until_up()
+    sent(server, event("before"), event("after"))
+    server.wait_for("SELECT sum(count) FROM groups", 2)
+    assert raw(server.data, "SELECT count(*) FROM documents") == [(2,)]
+
+
+def test_a_second_process_on_the_directory_is_refused_with_the_way_out(server: Server) -> None:
+    command = [sys.executable, "-m", "agents.cli", "run", "--data", str(server.data), "--port", "0"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert answer.returncode == 2
+    assert "in use by process" in answer.stderr
+    assert "--data" in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+
+
+def test_a_port_that_is_taken_is_named_with_the_way_out(server: Server, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "agents.cli", "run", "--data", str(tmp_path / "b"), "--port", str(server.port)]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert answer.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{server.port}" in answer.stderr
+    assert "--port" in answer.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_cleanly_while_a_page_listens(server: Server, number: signal.Signals) -> None:
+    sent(server, event("x"))
+    stream = urllib.request.urlopen(f"http://127.0.0.1:{server.port}/events", timeout=10)
+    assert stream.readline()
+    assert server.process is not None
+    server.process.send_signal(number)
+    assert server.process.wait(5) == 0
+    stream.close()
+    assert "Traceback" not in server.said()
+
+
+def test_the_log_behind_its_bound_takes_nothing_and_loses_nothing(tmp_path: Path) -> None:
+    engine = Engine(
+        EngineSettings(directory=tmp_path, backlog_bytes_max=1000),
+        rules=default_rules(),
+        taxonomy=default_taxonomy(),
+        now_ms=lambda: time.time_ns() // 1_000_000,
+        monotonic_s=time.monotonic,
+    )
+    engine.start()
+    taken = 0
+
+    async def publish_until_full() -> float:
+        nonlocal taken
+        for number in range(500):
+            failure = Failure(origin=Origin.CI, message="x" * 400, occurred_at_ms=1, ordinal=number, ci=Ci(run_id="1"))
+            try:
+                await engine.publish([identified(failure)])
+            except LogFull as error:
+                return error.retry_after_s
+            taken += 1
+        return 0.0
+
+    assert asyncio.run(publish_until_full()) > 0
+    for _ in range(100):
+        if raw(tmp_path, "SELECT count(*) FROM documents") == [(taken,)]:
+            break
+        time.sleep(0.1)
+    engine.stop()
+    assert raw(tmp_path, "SELECT count(*) FROM documents") == [(taken,)]

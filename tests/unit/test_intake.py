@@ -1,0 +1,199 @@
+"""The fold stage: raw records in, batches out; what is wrong is rejected by itself, and nothing leaks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from suites.records import AT_MS, benchmark_failure, ci_failure, failures, verdict
+
+from streams.contract import topics
+from streams.contract.errors import MalformedRecord, UnknownVersion
+from streams.contract.failure import Envelope, Failure, Truncation
+from streams.contract.fold import Cursor, Fold
+from streams.contract.taxonomy import default_taxonomy
+from streams.contract.verdict import VerdictSource
+from streams.contract.wire import to_bytes
+from streams.core.fingerprint import Fingerprinter
+from streams.core.fold import texts_of
+from streams.core.intake import FoldStage, Intake, RawRecord, Stretch
+from streams.core.known_failures.book import default_rules
+from streams.core.partition import partition_of
+
+PARTITIONS = 3
+
+
+def stage() -> FoldStage:
+    return FoldStage(
+        fingerprinter=Fingerprinter(), rules=default_rules(), taxonomy=default_taxonomy(), partitions=PARTITIONS
+    )
+
+
+def taken(*values: bytes | None, seen: set[str] | None = None) -> Intake:
+    ids = set[str]() if seen is None else seen
+
+    def is_new(failure_id: str) -> bool:
+        fresh = failure_id not in ids
+        ids.add(failure_id)
+        return fresh
+
+    records = [RawRecord(offset, value, AT_MS) for offset, value in enumerate(values)]
+    place = Stretch(topics.CI.name, 0, 0, len(records))
+    return stage().on_failures(records, place, at_ms=AT_MS, is_new=is_new)
+
+
+def folds(intake: Intake) -> list[Fold]:
+    return [fold for _, batch in intake.batches for fold in batch.folds]
+
+
+def only_failure(intake: Intake) -> tuple[Failure, str, str]:
+    (fold,) = folds(intake)
+    (member,) = fold.members
+    return member.failure, *texts_of(fold, member)
+
+
+@given(st.lists(failures, max_size=12))
+def test_every_failure_is_folded_rejected_or_a_repeat(found: list[Failure]) -> None:
+    intake = taken(*(to_bytes(failure) for failure in found), b"not a record", None)
+    assert intake.accepted + intake.repeats == len(found)
+    assert intake.accepted == sum(fold.count for fold in folds(intake)) == len({failure.id for failure in found})
+    assert len(intake.rejected) == 2
+
+
+@given(st.lists(failures, max_size=12))
+def test_every_target_gets_the_cursor_and_only_its_own_folds(found: list[Failure]) -> None:
+    intake = taken(to_bytes(Envelope(failures=tuple(found))))
+    assert {target for target, _ in intake.batches} == set(range(PARTITIONS))
+    for target, batch in intake.batches:
+        assert (batch.cursor.start, batch.cursor.end) == (0, 1)
+        assert all(partition_of(fold.fingerprint.value, PARTITIONS) == target for fold in batch.folds)
+
+
+def test_many_folds_come_in_chunks_that_follow_each_other() -> None:
+    found = [ci_failure(f"problem {'x' * i}", ordinal=i) for i in range(0, 3000, 2)]
+    intake = taken(*(to_bytes(Envelope(failures=tuple(found[i : i + 100]))) for i in range(0, len(found), 100)))
+    for target in range(PARTITIONS):
+        cursors = [batch.cursor for to, batch in intake.batches if to == target]
+        assert cursors == [Cursor(0, 15, number, len(cursors)) for number in range(len(cursors))]
+    assert max(len(batch.folds) for _, batch in intake.batches) <= 500
+    assert sum(fold.count for fold in folds(intake)) == len(found)
+
+
+def test_a_bad_record_is_rejected_verbatim_with_its_offset() -> None:
+    good = to_bytes(ci_failure())
+    newer = json.dumps(json.loads(good) | {"version": 7}).encode()
+    intake = taken(good, b"\x00\xff", newer)
+    assert intake.accepted == 1
+    assert [(r.offset, r.data, type(r.error)) for r in intake.rejected] == [
+        (1, b"\x00\xff", MalformedRecord),
+        (2, newer, UnknownVersion),
+    ]
+
+
+def test_a_thousand_bad_records_in_a_row_do_not_stop_the_good_one() -> None:
+    intake = taken(*([b"{"] * 1000), to_bytes(ci_failure()))
+    assert (len(intake.rejected), intake.accepted) == (1000, 1)
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "kept"), [(0, AT_MS - 7 * 86_400_000), (32_472_144_000_000, AT_MS + 300_000), (AT_MS - 5, AT_MS - 5)]
+)
+def test_event_time_is_clamped_and_the_original_kept(at_ms: int, kept: int) -> None:
+    (fold,) = folds(taken(to_bytes(ci_failure("x", at_ms=at_ms))))
+    (member,) = fold.members
+    assert member.failure.occurred_at_ms == kept
+    assert member.original_at_ms == (None if kept == at_ms else at_ms)
+    assert member.failure.received_at_ms == AT_MS
+
+
+def test_an_arrival_that_was_stamped_before_is_kept() -> None:
+    failure, _, _ = only_failure(taken(to_bytes(ci_failure("x", received_at_ms=AT_MS - 77))))
+    assert failure.received_at_ms == AT_MS - 77
+
+
+SECRET = "ghp_" + "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8"[:36]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ci_failure(f"push to https://me:{SECRET}@example.com failed"),
+        ci_failure("x", traceback=f"token={SECRET}"),
+        ci_failure("x", labels={"env": SECRET}),
+        ci_failure("x", url=f"https://ci.example/?token={SECRET}"),
+        benchmark_failure(f"Authorization: Bearer {SECRET}"),
+        benchmark_failure("x", provider_error_code=SECRET),
+    ],
+)
+def test_no_credential_passes_into_a_fold(failure: Failure) -> None:
+    intake = taken(to_bytes(failure))
+    assert all(SECRET.encode() not in to_bytes(batch) for _, batch in intake.batches)
+    assert intake.accepted == 1
+
+
+def test_a_credential_does_not_split_a_group() -> None:
+    other = SECRET[:-4] + "ZZZZ"
+    a, b = (folds(taken(to_bytes(ci_failure(f"push with {token} failed"))))[0] for token in (SECRET, other))
+    assert a.fingerprint == b.fingerprint
+
+
+def test_control_and_direction_characters_do_not_pass() -> None:
+    _, message, _ = only_failure(taken(to_bytes(ci_failure("a\u202eb\x1b[31mc\x00"))))
+    assert message == "abc"
+
+
+def test_a_long_message_is_cut_and_marked() -> None:
+    failure, message, _ = only_failure(taken(to_bytes(ci_failure("x" * 300_000))))
+    assert len(message) <= 65_536
+    assert failure.truncated == (Truncation("message", 300_000),)
+
+
+def test_the_status_of_a_benchmark_failure_is_read_from_its_text() -> None:
+    failure, _, _ = only_failure(taken(to_bytes(benchmark_failure("Error code: 402 - payment required"))))
+    assert failure.http_status == 402
+
+
+def test_the_body_decides_over_the_status() -> None:
+    (fold,) = folds(taken(to_bytes(benchmark_failure("Error code: 403 - monthly spending limit reached"))))
+    assert (fold.verdict.kind, fold.verdict.source) == ("billing", VerdictSource.RULE)
+    assert fold.verdict.evidence in "Error code: 403 - monthly spending limit reached"
+    assert fold.members[0].earlier_kind == "auth", "the earlier hot path looked at the status alone"
+
+
+def test_evidence_is_a_line_of_the_failure() -> None:
+    text = "compiling\nfatal error: zlib.h: No such file or directory\ncompilation terminated."
+    (fold,) = folds(taken(to_bytes(ci_failure(text))))
+    assert fold.verdict.source is VerdictSource.RULE
+    assert fold.verdict.evidence in text.split("\n")
+
+
+def verdicts(*sent: bytes) -> Intake:
+    records: Sequence[RawRecord] = [RawRecord(offset, value, AT_MS) for offset, value in enumerate(sent)]
+    return stage().on_verdicts(records, Stretch(topics.VERDICTS.name, 0, 0, len(records)), at_ms=AT_MS)
+
+
+def test_a_verdict_goes_to_the_partition_of_its_fingerprint_with_the_family_of_its_kind() -> None:
+    intake = verdicts(to_bytes(verdict("fp1.abc", "network_error", family="made up")))
+    found = {target: batch.verdicts for target, batch in intake.batches if batch.verdicts}
+    assert list(found) == [partition_of("fp1.abc", PARTITIONS)]
+    assert [v.family for vs in found.values() for v in vs] == ["infrastructure_error"]
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"kind": "gremlins"}, "$.kind"),
+        ({"source": "rule"}, "$.source"),
+        ({"fingerprint": ""}, "$.fingerprint"),
+        ({"confidence": 1.5}, "$.confidence"),
+    ],
+)
+def test_a_verdict_that_cannot_be_is_rejected_with_the_place(change: dict[str, Any], place: str) -> None:
+    sent = json.dumps(json.loads(to_bytes(verdict("fp1.abc", "timeout"))) | change).encode()
+    intake = verdicts(sent)
+    assert [(r.data, r.error.place) for r in intake.rejected] == [(sent, place)]
+    assert not any(batch.verdicts for _, batch in intake.batches)
