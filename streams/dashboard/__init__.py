@@ -8,6 +8,7 @@
 | `kinds` | what each kind means, and which colour it has |
 | `charts` | counts -> the geometry of bars and sparklines |
 | `words` | times, counts and texts from outside, made fit to be read |
+| `view` | asks the store what one page shows, for HTML and JSON alike |
 | `pages` | HTML answers |
 | `api` | the same data as JSON |
 | `live` | server-sent events: one poll of the store for all readers |
