@@ -265,3 +265,50 @@ def test_frames_are_bounded() -> None:
     assert trace is not None
     assert len(trace.frames) == FRAMES_MAX
     assert trace.frames[0].function == "f1999"
+
+
+CSHARP = """Unhandled exception. Shop.WrapException: outer
+ ---> System.InvalidOperationException: till is open
+   at Shop.Till.<Shut>d__3.MoveNext() in /src/Till.cs:line 12
+   at System.Threading.Tasks.Task.Wait(Int32 timeout)
+   --- End of inner exception stack trace ---
+   at Shop.App.Main(String[] args) in /src/App.cs:line 3
+"""
+RUBY = """lib/till.rb:12:in `shut': till is open (Shop::TillError)
+\tfrom lib/till.rb:3:in `block in run'
+\tfrom /usr/lib/ruby/3.2.0/timeout.rb:7:in `timeout'
+"""
+PHP = """PHP Fatal error:  Uncaught Shop\\TillError: till is open in /srv/src/Till.php:12
+Stack trace:
+#0 /srv/src/App.php(3): Shop\\Till->shut()
+#1 /srv/vendor/acme/run.php(9): Shop\\App::run()
+#2 {main}
+"""
+JEST = """  \u25cf till > opens
+
+    expect(received).toBe(expected) // Object.is equality
+
+    Expected: 4
+      at Object.toBe (till.test.js:1:45)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "raised", "functions", "in_app"),
+    [
+        (CSHARP, "csharp", "System.InvalidOperationException", ["Shut", "Wait"], [True, False]),
+        (RUBY, "ruby", "Shop::TillError", ["shut", "run", "timeout"], [True, True, False]),
+        (PHP, "php", "Shop\\TillError", ["", "Shop\\Till::shut", "Shop\\App::run"], [True, True, False]),
+        (JEST, "javascript", "AssertionError", ["toBe"], [True]),
+    ],
+    ids=["csharp", "ruby", "php", "jest"],
+)
+@pytest.mark.parametrize(("prefix", "suffix"), AROUND, ids=["alone", "amid a log"])
+def test_further_tools_are_read(
+    text: str, language: str, raised: str, functions: list[str], in_app: list[bool], prefix: str, suffix: str
+) -> None:
+    trace = parse(prefix + text + suffix)
+    assert trace is not None
+    assert (trace.language, trace.exception_type) == (language, raised)
+    assert [frame.function for frame in trace.frames] == functions
+    assert [frame.in_app for frame in trace.frames] == in_app

@@ -3,10 +3,11 @@
 ``parse.py`` is the door: text in, one ``Trace`` or nothing out; it bounds the text and asks the languages.
 ``trace.py`` holds the data, the limits, and what all languages share (folding recursion away).
 ``symbols.py`` makes native function names stable: arguments, templates, clone and ABI suffixes, hashes go.
-``python.py java.py javascript.py go.py rust.py cpp.py csharp.py ruby.py php.py swift.py`` each say ``MARKS`` (one
+``python.py java.py javascript.py go.py rust.py cpp.py csharp.py ruby.py php.py`` each say ``MARKS`` (one
 of these strings is in every trace of the language) and ``find(lines)`` (the last trace, or None).
-``crash.py`` names a crash as crash-triage tools do: a crash type and the top frames that matter; ``crash_types.py``
-holds its table of messages, ``ignored.py`` the frames that say nothing about a crash.
+``crash.py`` names a crash as crash-triage tools do: a crash type and the top frames that matter. ``crash_readers.py``
+reads the lines that name it (``crash_types.py`` knows the names), ``crash_frames.py`` the frames, ``ignored.py`` lists
+those that say nothing, ``crash_report.py`` keeps what was understood so far.
 
 Everything here is pure and linear in the text: a pattern is anchored at the start of a line that was already cut to
 ``LINE_CHARS_MAX``, and a line is looked at by a fixed number of patterns.

@@ -8,7 +8,7 @@ from streams.core.frames.crash_frames import NAME_CHARS_MAX
 from streams.core.frames.crash_readers import READERS
 from streams.core.frames.crash_report import PARTS_MAX, Here, Report
 from streams.core.frames.crash_types import FAINT, STRONG, Said
-from streams.core.frames.parse import parse
+from streams.core.frames.parse import parse_lines
 from streams.core.frames.trace import bounded_lines
 
 
@@ -23,7 +23,7 @@ def crash_state(text: str) -> tuple[str, list[str]]:
     report = _read(text, lines)
     if report.rank >= FAINT:
         return report.result()
-    return _native(lines) or _uncaught(text)
+    return _native(lines) or _uncaught(text, lines)
 
 
 def _read(text: str, lines: Sequence[str]) -> Report:
@@ -31,7 +31,7 @@ def _read(text: str, lines: Sequence[str]) -> Report:
     readers = [(mark, reader) for mark, reader in READERS if mark in text]
     report = Report()
     here = Here(report, lines)
-    for number, line in enumerate(lines):
+    for number, line in enumerate(lines if readers else ()):
         here.line, here.number = line, number
         for mark, reader in readers if report.rank < STRONG else ():
             if mark in line:
@@ -54,9 +54,9 @@ def _native(lines: Sequence[str]) -> tuple[str, list[str]] | None:
     return ("", report.parts) if report.parts else None
 
 
-def _uncaught(text: str) -> tuple[str, list[str]]:
+def _uncaught(text: str, lines: Sequence[str]) -> tuple[str, list[str]]:
     """Read a plain traceback of any language; the user's own frames are preferred to those of libraries."""
-    trace = parse(text)
+    trace = parse_lines(text, lines)
     if trace is None or not trace.frames:
         return "", []
     own = [frame for frame in trace.frames if frame.in_app] or trace.frames

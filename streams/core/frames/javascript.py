@@ -79,6 +79,8 @@ def find(lines: Sequence[str]) -> Found | None:
             cause = bool(_CAUSE.match(line))
             kind = f"{raised[1]} [{raised[2]}]" if raised[2] else raised[1]
             candidate = _Block(number, cause, kind, (raised[3] or "")[:MESSAGE_CHARS_MAX].rstrip("]"))
+        elif "\u25cf " in line[:20] and number + 1 < len(lines):
+            candidate = _example(number, lines[number + 1].strip())
         elif not line.strip().startswith(("...", "at ")):
             in_frames = False
     if not latest or not any(b.calls for b in latest):
@@ -88,6 +90,12 @@ def find(lines: Sequence[str]) -> Found | None:
     frames = collapse(_made(*call) for call in calls)
     types = tuple(b.raised for b in latest if b.raised)
     return Found(latest[0].at, Trace(LANGUAGE, root.raised, root.message, frames, types))
+
+
+def _example(number: int, message: str) -> _Block:
+    """Begin a failed test of Jest, whose bullet stands above its message."""
+    raised = "AssertionError" if message.startswith("expect(") else ""
+    return _Block(number, cause=False, raised=raised, message=message[:MESSAGE_CHARS_MAX])
 
 
 def _call(line: str) -> tuple[str, str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from streams.core.frames import cpp, go, java, javascript, python, rust
+from streams.core.frames import cpp, csharp, go, java, javascript, php, python, ruby, rust
 from streams.core.frames.trace import Found, Trace, bounded_lines
 
 _Finder = Callable[[Sequence[str]], Found | None]
@@ -15,6 +15,9 @@ _LANGUAGES: tuple[tuple[tuple[str, ...], _Finder], ...] = (
     (go.MARKS, go.find),
     (rust.MARKS, rust.find),
     (cpp.MARKS, cpp.find),
+    (csharp.MARKS, csharp.find),
+    (ruby.MARKS, ruby.find),
+    (php.MARKS, php.find),
 )
 """Ordered: of two languages that begin on one line, the first wins."""
 
@@ -26,7 +29,11 @@ def parse(text: str) -> Trace | None:
     the later wins, since a tool prints the failure of what it called before its own. Reads at most
     ``TEXT_CHARS_MAX`` characters (head and tail), keeps at most ``FRAMES_MAX`` frames. Never raises.
     """
-    lines = bounded_lines(text)
+    return parse_lines(text, bounded_lines(text))
+
+
+def parse_lines(text: str, lines: Sequence[str]) -> Trace | None:
+    """Do what ``parse`` does for a text whose bounded lines the caller has already."""
     best: Found | None = None
     best_rank = (-1, False, -1)
     for marks, find in _LANGUAGES:

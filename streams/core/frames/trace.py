@@ -8,7 +8,7 @@ from dataclasses import dataclass
 TEXT_CHARS_MAX = 128 * 1024
 """Characters of a text that are read: half from its head, half from its tail."""
 
-LINES_MAX = 4000
+LINES_MAX = 2000
 """Non-empty lines that are read: half from the head, half from the tail."""
 
 LINE_CHARS_MAX = 2000
