@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from streams.contract.errors import UnreadableInput
 from streams.contract.failure import Benchmark, Ci, Failure, Origin
 from streams.contract.taxonomy import default_taxonomy
 from streams.core import redact as credentials
@@ -51,4 +52,7 @@ def extract(log: str, baseline: str | None) -> list[tuple[int, int]]:
 
 def junit(path: str) -> list[tuple[str, str]]:
     with Path(path).open("rb") as file:
-        return [(failure.title, failure.detail) for failure in read_junit(file)]
+        try:
+            return [(failure.title, failure.detail) for failure in read_junit(file)]
+        except UnreadableInput:  # what the product answers to a file that is no report
+            return []
