@@ -15,9 +15,14 @@ from streams.cli.app import create_app, run
 
 def main() -> None:
     """Entry point of the console script; ends the process with the command's exit status."""
+    sys.exit(run(create(), sys.argv[1:]))
+
+
+def create() -> typer.Typer:
+    """All commands."""
     app = create_app()
     app.command("run", epilog="\b\nExamples:\n  faultline run --data ./data\n  faultline run --port 9000")(_run)
-    sys.exit(run(app, sys.argv[1:]))
+    return app
 
 
 def _run(

@@ -14,7 +14,7 @@ config = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Check or print the settings that the environment gives.",
-    epilog="\b\nExample:\n  FAULTLINE_PORT=9000 faultline config check",
+    epilog="\b\nExample:\n  faultline config check",
 )
 topics = typer.Typer(
     no_args_is_help=True,

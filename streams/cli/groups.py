@@ -15,6 +15,7 @@ from streams.cli.screen import line, say, shown, table, when
 DEADLINE_S = 15.0
 ROWS_DEFAULT = 50
 SAMPLE_LINES_MAX = 30
+WHERE_CHARS_MAX = 40
 Fingerprint = Annotated[
     str, typer.Argument(metavar="FINGERPRINT", help="As `groups` shows it; its beginning suffices.")
 ]
@@ -58,7 +59,7 @@ def _groups(
             str(row["kind"]),
             str(row["family"]),
             when(row["last_seen_ms"]),
-            ", ".join(str(place["name"]) for place in row["where"][:2]),
+            _where([str(place["name"]) for place in row["where"]]),
             str(row["title"]),
         )
         for row in rows
@@ -66,6 +67,11 @@ def _groups(
     say(table(("fingerprint", "count", "kind", "family", "last seen, UTC", "where", "what"), cells, flexible=6))
     if value["total"] > len(rows):
         say(f"{len(rows)} of {value['total']} groups; --limit and the filters show others")
+
+
+def _where(names: list[str]) -> str:
+    first = line(names[0], WHERE_CHARS_MAX) if names else ""
+    return f"{first} +{len(names) - 1}" if len(names) > 1 else first
 
 
 def _show(fingerprint: Fingerprint, url: options.Url = URL_DEFAULT, *, as_json: options.Json = False) -> None:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from streams.contract.failure import Ci, Failure
 
 RECORDS_BYTES_MAX = 256 * 1024 * 1024
-"""Of one file of records or rows, which is held in memory."""
+"""Of one file of records, which is held in memory."""
+RECORDS_MAX = 1_000_000
+"""Of one file."""
 
 app = typer.Typer(
     name="publish",
@@ -247,7 +249,10 @@ def _of_records(one: Input, key: str) -> Iterator[Failure | Loss]:
         body = stream.read(RECORDS_BYTES_MAX + 1)
     if len(body) > RECORDS_BYTES_MAX:
         raise UnreadableInput(f"{one.name}: more than {RECORDS_BYTES_MAX} bytes; send it in parts")
-    for item in admitted(pieces_of(body, ""), now_ms=_now_ms(), request_key=key):
+    pieces = pieces_of(body, "", items_max=RECORDS_MAX)
+    if len(pieces) > RECORDS_MAX:
+        raise UnreadableInput(f"{one.name}: more than {RECORDS_MAX} records; send them in parts")
+    for item in admitted(pieces, now_ms=_now_ms(), request_key=key):
         if item.failure is not None:
             # Who accepts it first stamps the arrival; that is the server.
             yield msgspec.structs.replace(item.failure, received_at_ms=None)

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from streams.cli.screen import line
-from streams.contract.failure import Failure, Origin
+from streams.contract.failure import Failure
 from streams.contract.fingerprint import Fingerprint
 from streams.contract.taxonomy import default_taxonomy
 from streams.contract.verdict import Verdict
 from streams.core.fingerprint import Fingerprinter
 from streams.core.intake import FoldStage
-from streams.core.known_failures.benchmark import BENCHMARK_RULES
-from streams.core.known_failures.ci import CI_RULES
+from streams.core.known_failures.book import default_rules
 from streams.core.redact import redacted
-from streams.core.rules import RuleBook
 
 PREVIEW_CHARS = 120
 
@@ -57,8 +55,9 @@ class Reader:
 
     def __init__(self) -> None:
         self._now_ms = time.time_ns() // 1_000_000
-        book = RuleBook({Origin.CI: CI_RULES, Origin.BENCHMARK: BENCHMARK_RULES})
-        self._stage = FoldStage(fingerprinter=Fingerprinter(), rules=book, taxonomy=default_taxonomy(), partitions=1)
+        self._stage = FoldStage(
+            fingerprinter=Fingerprinter(), rules=default_rules(), taxonomy=default_taxonomy(), partitions=1
+        )
 
     def read(self, failure: Failure) -> Read:
         """One failure, its texts redacted."""

@@ -1,0 +1,221 @@
+"""`explain`, `groups`, `show`, `verdict`, `config`, `topics`: answers for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from suites.http_answers import answers
+
+from streams.cli.app import create_app, run
+
+ROOT = Path(__file__).parents[2]
+FINGERPRINT = "fp1." + "k" * 26
+GROUP = {
+    "fingerprint": FINGERPRINT,
+    "origin": "ci",
+    "title": "boom \x1b[31m\u202eon /dev/sda1",
+    "template": "boom on <path>",
+    "kind": "timeout",
+    "family": "code_error",
+    "source": "rule",
+    "confidence": 0.9,
+    "count": 12,
+    "first_seen_ms": 1_700_000_000_000,
+    "last_seen_ms": 1_700_000_060_000,
+    "new": True,
+    "where": [{"name": "acme/shop / tests / unit", "count": 12}],
+    "spark": [0] * 24,
+}
+DETAIL = GROUP | {
+    "class_value": "fp1." + "c" * 26,
+    "site_values": 1,
+    "parts": [{"name": "template", "value": "boom on <path>", "rule": "masked message"}],
+    "verdict": {"kind": "timeout", "family": "code_error", "source": "rule", "rule_id": "t-1", "confidence": 0.9},
+    "samples": [{"message": "boom\n\x1b[2Jon /dev/sda1"}],
+    "history": [],
+    "documents": [],
+}
+
+
+@pytest.fixture
+def server(monkeypatch):
+    def answer(asked):
+        if asked.path.startswith("/api/groups?") or asked.path == "/api/groups":
+            return 200, {}, {"groups": [GROUP], "total": 1, "offset": 0, "limit": 50, "next": None, "now_ms": 0}
+        if asked.path.startswith("/api/groups/fp1.k"):
+            return 200, {}, DETAIL
+        if asked.path == "/v1/verdicts":
+            return 200, {}, {"fingerprint": FINGERPRINT, "kind": "flaky_test", "family": "code_error"}
+        return 404, {}, {"error": "unknown_group", "reason": "no group has this fingerprint, or several begin so"}
+
+    with answers() as told:
+        told.answer = answer
+        monkeypatch.setenv("FAULTLINE_URL", told.url)
+        yield told
+
+
+@pytest.fixture
+def faultline(capsys):
+    def command(*words):
+        status = run(create_app(), [str(word) for word in words])
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return command
+
+
+def test_explain_shows_template_masks_parts_ids_and_the_rule(faultline):
+    status, out, _ = faultline("explain", "Error code: 429 - limit of 50 requests", "--origin", "benchmark")
+    assert status == 0
+    assert out.count("fp1.") == 3
+    for expected in ("template", "masked", "kept: numbers that mean something", "429", "rate_limit", "by rule "):
+        assert expected in out
+
+
+def test_explain_never_shows_a_credential(faultline):
+    secret = "ghp_" + "a1B2c3D4e5F6" * 3
+    for more in ((), ("--json",)):
+        _, out, _ = faultline("explain", f"push with {secret} refused", *more)
+        assert secret not in out
+
+
+def test_explain_reads_a_file_and_says_the_same_as_of_its_text(faultline, tmp_path):
+    (tmp_path / "trace.txt").write_text("boom on 7 of 9\n")
+    assert faultline("explain", tmp_path / "trace.txt")[1] == faultline("explain", "boom on 7 of 9")[1]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ("disk full after 12 s", "disk full after 99 s", "one problem"),
+        ("exit code 1 of build", "exit code 2 of build", "two problems"),
+    ],
+)
+def test_why_says_whether_two_are_one_problem(faultline, a, b, expected):
+    status, out, _ = faultline("explain", "--why", a, b)
+    assert status == 0
+    assert expected in out
+    told = json.loads(faultline("explain", "--why", a, b, "--json")[1])
+    assert told["one_problem"] is (expected == "one problem")
+
+
+def test_why_takes_a_group_of_a_server(faultline, server):
+    status, out, _ = faultline("explain", "--why", FINGERPRINT, "boom on /dev/sda1")
+    assert status == 0
+    assert FINGERPRINT in out
+
+
+def test_groups_are_a_table_of_plain_text_with_the_filters_asked_of_the_server(faultline, server):
+    status, out, _ = faultline("groups", "--kind", "timeout", "--limit", "5")
+    assert status == 0
+    assert "boom on /dev/sda1" in out
+    assert not {"\x1b", "\u202e"} & set(out)
+    assert server.asked[0].path == "/api/groups?kind=timeout&limit=5"
+    assert json.loads(faultline("groups", "--json")[1])["groups"][0]["count"] == 12
+
+
+def test_show_takes_the_beginning_of_a_fingerprint(faultline, server):
+    status, out, _ = faultline("show", "fp1.kkk")
+    assert status == 0
+    assert "timeout (code_error)" in out
+    assert "rule t-1" in out
+    assert "\x1b" not in out
+
+
+def test_an_unknown_group_is_one_line_and_status_1(faultline, server):
+    status, out, err = faultline("show", "fp1.zzz")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "no group has this fingerprint" in err
+
+
+def test_a_verdict_is_sent_under_the_whole_fingerprint(faultline, server):
+    status, out, _ = faultline("verdict", "fp1.kkk", "flaky_test", "--reason", "races", "--by", "ada")
+    assert status == 0
+    assert "is flaky_test" in out
+    said = json.loads(server.asked[-1].body)
+    assert said == {"fingerprint": FINGERPRINT, "kind": "flaky_test", "origin": "ci", "reason": "races", "by": "ada"}
+
+
+def test_topics_are_listed_for_people_and_for_programs(faultline):
+    from streams.contract.topics import TOPICS
+
+    names = [topic.name for topic in TOPICS]
+    out = faultline("topics", "list")[1]
+    assert all(name in out for name in names)
+    assert [row["name"] for row in json.loads(faultline("topics", "list", "--json")[1])] == names
+
+
+def test_config_check_tells_every_fault_at_once_a_line_each(faultline, monkeypatch):
+    monkeypatch.setenv("FAULTLINE_PORT", "many")
+    monkeypatch.setenv("FAULTLINE_RETENTION_DAYS", "0")
+    status, _, err = faultline("config", "check")
+    assert status == 2
+    assert len([line for line in err.splitlines() if "FAULTLINE_PORT" in line]) == 1
+    assert len([line for line in err.splitlines() if "FAULTLINE_RETENTION_DAYS" in line]) == 1
+
+
+def test_config_print_shows_no_credential(faultline, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "not-to-be-shown-anywhere")
+    for more in ((), ("--json",)):
+        status, out, _ = faultline("config", "print", *more)
+        assert status == 0
+        assert "ANTHROPIC_API_KEY" in out
+        assert "not-to-be-shown" not in out
+
+
+COMMANDS = [
+    (),
+    ("run",),
+    ("publish",),
+    *(("publish", name) for name in ("junit", "log", "benchmark", "event")),
+    ("explain",),
+    ("groups",),
+    ("show",),
+    ("verdict",),
+    ("config",),
+    ("config", "check"),
+    ("config", "print"),
+    ("topics",),
+    ("topics", "list"),
+    ("version",),
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=[" ".join(words) or "faultline" for words in COMMANDS])
+def test_the_help_of_every_command_has_an_example(words, capsys):
+    from agents.cli import create
+
+    assert run(create(), [*words, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "Example" in out
+    assert f"  faultline {' '.join(words)}".rstrip() in out
+
+
+def test_help_imports_nothing_that_is_slow():
+    code = (
+        "import sys; sys.argv = ['faultline', '--help']\n"
+        "import agents.cli\n"
+        "try: agents.cli.main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "slow = {'anthropic', 'pydantic', 'starlette', 'lxml', 'msgspec', 'stamina', 'structlog', 'httpx2', 'ssl'}\n"
+        "sys.exit(str(slow & sys.modules.keys()) if slow & sys.modules.keys() else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: faultline")
+
+
+def test_the_command_as_people_start_it_reads_a_pipe_and_ends_quietly_when_its_reader_goes(tmp_path):
+    command = [sys.executable, "-m", "agents.cli", "explain", "-"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.close()
+        process.stdin.write(b"boom on 7\n")
+        process.stdin.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) in {0, 1}
