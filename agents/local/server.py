@@ -29,6 +29,7 @@ from streams.contract.telemetry import LogEvent
 from streams.core.known_failures.book import default_rules
 from streams.dashboard.app import dashboard_routes
 from streams.dashboard.live import Live
+from streams.dashboard.pages import Hint
 from streams.gateway.app import gateway_routes
 from streams.settings import Settings
 from streams.sinks.sqlite_queries import SqliteQueries
@@ -87,7 +88,12 @@ async def _serve(
     live = Live(queries, now_ms=now_ms)
     app = Starlette(routes=_routes(settings, taxonomy, engine, queries, live, path))
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=STOP_S_MAX
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=STOP_S_MAX,
     )
     server = _Server(config)
     loop = asyncio.get_running_loop()
@@ -136,8 +142,29 @@ def _routes(
             allowed_hosts=settings.allowed_hosts,
             ready=lambda: "" if engine.is_running else "the stages",
         ),
-        *dashboard_routes(queries, now_ms=now_ms, taxonomy=taxonomy, live=live),
+        *dashboard_routes(
+            queries,
+            now_ms=now_ms,
+            taxonomy=taxonomy,
+            live=live,
+            hints=_hints(settings),
+            allowed_hosts=settings.allowed_hosts,
+        ),
         Route("/metrics", metrics),
+    ]
+
+
+def _hints(settings: Settings) -> list[Hint]:
+    """What an empty page offers to copy. The command sends to the default address, so another one is named."""
+    url = f"http://{settings.host}:{settings.port}"
+    to = "" if url == Settings().url else f" --url {url}"
+    return [
+        Hint("Send a test report", f"faultline publish junit report.xml{to}"),
+        Hint("Send a job's log", f"faultline publish log job.log{to}"),
+        Hint(
+            "Send an error of a benchmark run",
+            f"faultline publish benchmark --provider acme --model large-2 --status 429 --message 'slow down'{to}",
+        ),
     ]
 
 
