@@ -4,7 +4,8 @@ extract.py    one pass over the lines: rules open blocks, blocks grow, the best 
 block.py      what comes out: first and last line, the line that says why, score, rule id
 clean.py      a line as its tool wrote it: no colours, no progress bars, no time stamps of the CI
 baseline.py   what passing runs of the job say: hashes of masked lines
-rule.py       what a rule is; which words a line must hold before any rule is tried
+rule.py       what a rule is
+gate.py       which rules may find something in a line: the quick test that most lines do not pass
 tools.py      the table of all tools
 <tool>.py     the rules of one tool, all files alike: RULES, the more specific rule first
 

@@ -20,7 +20,8 @@ _PREFIX = re.compile(
     r"(?:[ \t](?:stdout|stderr)[ ][FP](?=[ ])|[ ]\d\d[OE](?=[ +]))?"  # Kubernetes; GitLab's stream marks
     r"[ +\t]?"
 )
-_CLOCK = re.compile(r"\[?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\]?[ \t]+")
+_CLOCK = re.compile(r"\[?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\]?[ \t]+(?:(?:DEBUG|INFO|WARNING)[ \t]+-[ \t]+)?")
+"""A level goes with the clock before it, unless it is an error's."""
 _VERTEX = re.compile(r"#\d{1,5} (?:\d{1,6}\.\d{1,6} )?")
 """BuildKit: the number of the vertex and the seconds since its start."""
 _FOLD = re.compile(r"(?:travis_(?:fold|time):[\w.:=,-]*|section_(?:start|end):\d+:[\w.-]+(?:\[[^\]]*\])?)")

@@ -62,14 +62,14 @@ RULES: Final = (
     rule("ghc.error", "error", r"^\S+\.l?hs:\d+:\d+: error", 0.93, goes_on=r"^\s+\S|^\s*\|", lines_max=20),
     rule(
         "ocaml.error",
-        "file ",
+        'file "',
         r'^File "[^"]+", lines? \d+(?:-\d+)?, characters',
         0.8,
         goes_on=r"^\s*\d+ \||^\s*\^|^Error: |^\s+\S",
         lines_max=15,
     ),
     rule("scala.error", "[error]", r"^\[error\] ", 0.82, goes_on=r"^\[error\]", lines_max=60),
-    rule("kotlin.error", "e: ", r"^e: (?:file://)?\S+", 0.92, goes_on=r"^e: ", lines_max=30),
+    rule("kotlin.error", ".kt", r"^e: (?:file://)?\S+", 0.92, goes_on=r"^e: ", lines_max=30),
     rule("swift.error", "error: ", r"\.swift:\d+:\d+: error: ", 0.93, goes_on=r"^\s+\S|^\s*\^", lines_max=8),
     rule(
         "go.compile",

@@ -20,22 +20,33 @@ from typing import Final
 from streams.core.extract.baseline import Baseline, hashed
 from streams.core.extract.block import Block
 from streams.core.extract.clean import clean
+from streams.core.extract.gate import Gate
 from streams.core.extract.rule import BEFORE_LINES_MAX, Rule
-from streams.core.extract.tools import by_word
+from streams.core.extract.tools import RULES
 
 BLOCKS_MAX: Final = 20
 CANDIDATES_MAX: Final = 400
 """Candidates held at once; beyond, the weakest go, so a log of errors only costs no memory."""
 SAME_RULE_MAX: Final = 60
 """Candidates of one rule held; the first ones, for causes come first."""
-LINES_SHARE: Final = 0.035
-LINES_MIN: Final = 40
+LINES_SHARE: Final = 0.03
+LINES_MIN: Final = 36
 LINES_MAX: Final = 600
 """All blocks together take this share of the log, but at least and at most so many lines."""
+NEW_SHARE: Final = 0.15
+NEW_LINES_MIN: Final = 150
+"""The same with a baseline."""
+UNENDED_LINES: Final = 25
+"""What is kept of a block whose end never came."""
+ROOM_MIN: Final = 3
+NEW_AROUND: Final = 25
+"""A block reaches so many lines up and down while they are new against passing runs."""
 TAIL_LINES: Final = 25
 """What is shown before the line that says it failed when nothing says why."""
 WEAKEST: Final = 0.33
 """A candidate below is no evidence on its own."""
+EARLY: Final = 0.12
+"""What a candidate at the log's beginning weighs less than one at the place where the job failed."""
 FAR_BELOW: Final = 0.42
 """Candidates that much weaker than the best one are left out."""
 UNSAID: Final = 0.45
@@ -45,26 +56,10 @@ KEY_LINES: Final = 12
 NEAR_LINES: Final = 60
 STEP_CHARS_MAX: Final = 200
 
-GATE: Final = (
-    "error", "fail", "fatal", "exception", "traceback", "panic", "abort", "denied", "time", "killed", "cannot", "can't",
-    "could not", "unable", "not found", "no such", "undefined", "segmentation", "dumped", "unexpected", "exit",
-    "invalid", "missing", "signal", "err", "not ok", "conflict", "offense", "limit", "no space", "memory", "expected",
-    "problem", "caused by", "assert", "more than", "stop", "certificate", "unavailable",
-    ".go:", ".py:", ".rb:", "left ", "credential", "cancel", "file", "e: ", "** ", "***", "<<<", "went wrong",
-    "no output", "exceeded", "> [", "manifest", "returned", "no module", "incompatible", "because ", "reformat",
-    "incorrectly", "multiple", "took", "unreachable", "resolution", "connection", "heap", "backoff", "crash",
-    "http", "not authorized", "unmet", "e  ", "test", "\u25cf", "\u2716", "\u2717", "\u00d7", "\u2192", "[e]",
-    "there w", "halted", "status: ", "data race", "gofmt", "diff in", "terminate", "cabal", "while building", "dubious",
-    "unbound", "refus", "cuda", "package", "your build", "return", "max", "build", "no rule", "go: ",
-    "elifecycle", "eresolve", "e404", "finished: ",
-    "sanitizer", "----", "unhandled", "rspec ", "found ", " in (", "getaddr", "curl: (",
-)  # fmt: skip
-"""Every rule's word holds one of these."""
-
 _PASSED = re.compile(
     r"^Finished: SUCCESS|^Job succeeded|^Done\. Your build exited with 0|^(?:The command .* )?exited with code 0$"
 )
-_TOOL_PASSED = re.compile(r"^\[?INFO\]? BUILD SUCCESS|^BUILD SUCCESS|^=+ \d+ passed\b.* in [\d.]+")
+_TOOL_PASSED = re.compile(r"^\[?INFO\]? BUILD SUCCESS|^BUILD SUCCESS")
 _COMPLETE = re.compile(r"^Cleaning up orphan processes|^##\[section\]Finishing: Finalize Job|^Complete job$")
 _GROUP = re.compile(r"##\[group\](.*)")
 _STAGE = re.compile(r"^\[Pipeline\] \{ \((.*)\)")
@@ -74,15 +69,8 @@ _ECHO = re.compile(r"^\s*(?:\+{1,4} |\$ |> |echo |set [-+]|if |fi$)")
 _CODE = re.compile(r"(?i)(?:exit(?:ed)?(?: with)?(?: code| status)?|error|code|status)[:= ]+(\d{1,3})\b")
 
 
-def _words() -> tuple[tuple[str, tuple[tuple[str, tuple[tuple[int, Rule], ...]], ...]], ...]:
-    table: dict[str, list[tuple[str, tuple[tuple[int, Rule], ...]]]] = {}
-    for word, rules in by_word().items():
-        gate = next(g for g in GATE if g in word)
-        table.setdefault(gate, []).append((word, rules))
-    return tuple((gate, tuple(words)) for gate, words in table.items())
-
-
-_WORDS: Final = _words()
+_GATE: Final = Gate(RULES)
+"""Shared by all passes: what it remembers of a token is true for every log."""
 
 
 @dataclass(slots=True, eq=False)
@@ -99,6 +87,8 @@ class _Candidate:
     repeat: _Candidate | None = None
     """The last of its repeats."""
     dropped: bool = False
+    run: list[int] = field(default_factory=lambda: [0, 0])
+    """First and last line of the run of new lines around it; 0 without a baseline."""
     grown: int = 0
     quiet: int = 0
     """Lines at the end that do not belong to the block unless it goes on: blank or foreign ones."""
@@ -132,6 +122,7 @@ class _Reader:
     fatal_at: int = 0
     ended_at: int = 0
     """The last line that says that a step failed."""
+    run: list[int] | None = None
     passed_at: int = 0
     tool_passed_at: int = 0
     """A tool's own word; it speaks for the job only at the log's end."""
@@ -139,19 +130,28 @@ class _Reader:
 
     def feed(self, line: str) -> None:
         self.at += 1
+        if self.baseline is not None:
+            self._compare(line, self.baseline)
         grew = self.open is not None and self._grow(self.open, line)
         lower = line.lower() if len(line) < 8192 else line[-8192:].lower()
-        matched: list[tuple[int, Rule]] = []
-        for gate, words in _WORDS:
-            if gate in lower:
-                for word, rules in words:
-                    if word in lower:
-                        matched += rules
+        matched = _GATE.rules(lower)
         if matched or "##[" in line or "[Pipeline]" in line or "section_" in line or "travis_" in line:
             self._look(line, matched, grew=grew)
         elif "ucc" in lower or "passed" in lower or "leaning up" in lower or "exited with" in lower:
             self._end_marks(clean(line))
         self.before.append(line)
+
+    def _compare(self, line: str, baseline: Baseline) -> None:
+        """Keeps the run of lines that no passing run printed; blank lines end none."""
+        text = clean(line)
+        if not text:
+            return
+        if hashed(text) in baseline.hashes:
+            self.run = None
+        elif self.run is None:
+            self.run = [self.at, self.at]
+        else:
+            self.run[1] = self.at
 
     def _look(self, line: str, matched: list[tuple[int, Rule]], *, grew: bool) -> None:
         text = clean(line)
@@ -159,8 +159,6 @@ class _Reader:
         self._end_marks(text)
         if self.in_command:
             return
-        if len(matched) > 1:
-            matched.sort(key=_order)
         echo = _ECHO.match(text) is not None
         for _, rule in matched:
             if rule.pattern.search(text):
@@ -213,6 +211,8 @@ class _Reader:
     def _open(self, rule: Rule, text: str, *, new: bool) -> None:
         self._close()
         self.open = _Candidate(rule, self.at, self.at, self.at, self.step, new, hashed(text))
+        if self.run is not None:
+            self.open.run = self.run
         self._look_back(self.open)
 
     def _close(self) -> None:
@@ -260,6 +260,8 @@ class _Reader:
             or (rule.goes_on is not None and rule.goes_on.search(text) is not None)
             or (block.grown <= rule.after and bool(text))
         )
+        if block.grown > rule.lines_max and rule.until is not None:
+            block.last = min(block.last, block.evidence + UNENDED_LINES)
         if block.grown > rule.lines_max or (not belongs and block.foreign >= rule.slack):
             self._close()
             return False
@@ -293,6 +295,8 @@ class _Reader:
         if self.fatal_at > self.passed_at:
             return True
         tool_passed = 0 < self.at - self.tool_passed_at <= NEAR_LINES and self.tool_passed_at > self.fatal_at
+        if self.complete_at and not self.passed_at and self.baseline is not None:
+            return None  # not every runner marks its errors; what is new may still say why
         return False if self.passed_at or self.complete_at or (self.tool_passed_at and tool_passed) else None
 
     def blocks(self, limit: int) -> tuple[Block, ...]:
@@ -300,8 +304,14 @@ class _Reader:
         failed = self.failed
         if failed is False:
             return ()
+        reach: dict[str, int] = {}
         for candidate in self.candidates:
-            candidate.score = self._weigh(candidate)
+            reach[candidate.rule.id] = candidate.evidence  # the last one's, as candidates stand in order
+        for candidate in self.candidates:
+            candidate.score = self._weigh(candidate, reach[candidate.rule.id])
+            if candidate.run[0] and not candidate.rule.consequence:
+                candidate.first = min(candidate.first, max(candidate.run[0], candidate.first - NEW_AROUND))
+                candidate.last = max(candidate.last, min(candidate.run[1], candidate.last + NEW_AROUND))
         least = WEAKEST if failed else UNSAID
         able = sorted(
             (c for c in self.candidates if c.score >= least and not c.dropped), key=lambda c: (-c.score, c.evidence)
@@ -309,25 +319,31 @@ class _Reader:
         if failed and not able:
             return self._tail()
         chosen: list[_Candidate] = []
-        room = min(LINES_MAX, max(LINES_MIN, int(self.at * LINES_SHARE)))
+        room = self._room()
         for candidate in able:
-            size = candidate.last - candidate.first + 1
             if len(chosen) >= limit or candidate.score < able[0].score - FAR_BELOW:
                 break
-            if any(c.first <= candidate.first and candidate.last <= c.last for c in chosen):
-                continue
-            if chosen and size > room:
-                continue
-            room -= size
-            chosen.append(candidate)
+            room -= _place(candidate, chosen, room)
         return tuple(self._block(c) for c in chosen)
 
-    def _weigh(self, candidate: _Candidate) -> float:
+    def _room(self) -> int:
+        """How many lines all blocks together may take. New lines are fewer and better, so they may take more."""
+        share, least = (NEW_SHARE, NEW_LINES_MIN) if self.baseline is not None else (LINES_SHARE, LINES_MIN)
+        return min(LINES_MAX, max(least, int(self.at * share)))
+
+    def _weigh(self, candidate: _Candidate, reach: int) -> float:
+        """`reach` is the last line where the candidate's rule found something: noise ends early, and of several
+        findings of one rule the first is the cause.
+        """
         score = candidate.rule.score
         if candidate.rule.consequence:
             return score
         if not candidate.new:
             score -= 0.5
+        if candidate.rule.fatal:
+            score += 0.08
+        end = self.ended_at if self.ended_at >= reach else self.at
+        score -= EARLY * (1 - reach / max(1, end))
         after = self._consequence_after(candidate)
         if after is not None and after.at - candidate.last <= NEAR_LINES:
             score += 0.08
@@ -358,8 +374,28 @@ class _Reader:
         )
 
 
-def _order(pair: tuple[int, Rule]) -> int:
-    return pair[0]
+def _place(candidate: _Candidate, chosen: list[_Candidate], room: int) -> int:
+    """Puts a candidate among the chosen within `room` lines; returns how many lines it takes.
+
+    One that overlaps a chosen one widens it; one that is too long is cut around the line that says why.
+    """
+    for other in chosen:
+        if candidate.first <= other.last and other.first <= candidate.last:
+            first, last = min(other.first, candidate.first), max(other.last, candidate.last)
+            more = (last - first) - (other.last - other.first)
+            if more <= room:
+                other.first, other.last = first, last
+                return more
+            return 0
+    size = candidate.last - candidate.first + 1
+    if size > room and chosen:
+        if room < ROOM_MIN:
+            return 0
+        candidate.first = max(candidate.first, candidate.evidence - room // 2)
+        candidate.last = min(candidate.last, candidate.first + room - 1)
+        size = candidate.last - candidate.first + 1
+    chosen.append(candidate)
+    return size
 
 
 def extract(lines: Iterable[str], *, baseline: Baseline | None = None, limit: int = BLOCKS_MAX) -> tuple[Block, ...]:

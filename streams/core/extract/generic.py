@@ -7,6 +7,7 @@ from typing import Final
 from streams.core.extract.rule import rule
 
 RULES: Final = (
+    rule("generic.absent", "missing", r"^\s*(?:MISSING|[Mm]issing)\b.*[:!]", 0.46),
     rule("generic.fatal", "fatal", r"^\s*\[?fatal\]?\b|\bFATAL\b", 0.62, before=1, after=3),
     rule(
         "generic.error",
@@ -36,5 +37,4 @@ RULES: Final = (
         0.2,
         consequence=True,
     ),
-    rule("generic.dirty", "left ", r"(?i)\bdirty\b", 0.4),
 )

@@ -75,7 +75,7 @@ RULES: Final = (
     ),
     rule(
         "npm.missing",
-        "e404",
+        "npm err",
         r"npm (?:ERR!|error) (?:code )?E404|npm ERR! 404",
         0.88,
         goes_on=r"^npm (?:ERR!|error)",
@@ -108,7 +108,7 @@ RULES: Final = (
     rule(
         "js.error",
         "error",
-        r"^\s*(?:Uncaught )?(?:\w*Error|AssertionError)(?: \[\w+\])?: \S",
+        r"^\s*(?:Uncaught )?\w+Error(?: \[\w+\])?: \S",
         0.82,
         before=4,
         goes_on=r"^\s+at |^\s+\S",

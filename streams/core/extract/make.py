@@ -19,10 +19,10 @@ RULES: Final = (
         0.16,
         consequence=True,
     ),
-    rule("make.stop", "stop.", r"^g?make(?:\[\d+\])?: \*\*\* .*Stop\.", 0.3),
+    rule("make.stop", "***", r"^g?make(?:\[\d+\])?: \*\*\* .*Stop\.", 0.3),
     rule("make.command", "not found", r"^g?make(?:\[\d+\])?: \S+: (?:Command not found|No such file)", 0.88),
     rule("ninja.failed", "failed: ", r"^FAILED: ", 0.84, after=12, goes_on=r"^\s+\S|: note: |: error: |^In file"),
-    rule("ninja.stopped", "stopped", r"^ninja: build stopped", 0.12, consequence=True),
+    rule("ninja.stopped", "ninja: ", r"^ninja: build stopped", 0.12, consequence=True),
     rule("ninja.error", "ninja: error", r"^ninja: error: ", 0.85),
     rule("cmake.error", "cmake error", r"^CMake Error\b", 0.9, goes_on=r"^\s+\S|^\s*$|^Call Stack", lines_max=25),
     rule(

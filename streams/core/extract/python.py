@@ -35,13 +35,21 @@ RULES: Final = (
     rule("pytest.error", "error", r"^ERROR(?: collecting| at (?:setup|teardown) of)? \S+\.py", 0.85),
     rule(
         "pytest.banner",
-        "test",
+        "____",
         r"^_{4,} (?:ERROR (?:collecting|at \w+ of) )?\w.* _{4,}$",
         0.9,
         until=r"^_{4,} .* _{4,}$|^=+ .* =+$",
         lines_max=60,
     ),
-    rule("pytest.assert", "e  ", r"^E\s{2,}\S", 0.86, before=8, goes_on=r"^E\s|^\S+\.py:\d+: |^$", lines_max=30),
+    rule(
+        "pytest.assert",
+        "assert|error|exception|failed",
+        r"^E\s{2,}\S",
+        0.86,
+        before=8,
+        goes_on=r"^E\s|^\S+\.py:\d+: |^$",
+        lines_max=30,
+    ),
     rule(
         "pytest.count", "failed", r"^=+ .*\b\d+ (?:failed|errors?)\b.* in [\d.]+", 0.15, fatal=False, consequence=True
     ),

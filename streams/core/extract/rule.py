@@ -18,8 +18,8 @@ BEFORE_LINES_MAX: Final = 40
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     id: str
-    word: str
-    """In lower case; stands in every line that the pattern finds."""
+    words: tuple[str, ...]
+    """In lower case; one of them stands in every line that the pattern finds."""
     pattern: re.Pattern[str]
     score: float
     """How surely such a line is the cause of a failure, 0 to 1."""
@@ -50,7 +50,7 @@ class Rule:
 
 def rule(
     name: str,
-    word: str,
+    words: str,
     pattern: str,
     score: float,
     *,
@@ -65,14 +65,14 @@ def rule(
     told_last: bool = False,
     lines_max: int = BLOCK_LINES_MAX,
 ) -> Rule:
-    """A Rule from expressions as text."""
+    """A Rule from expressions as text; `words` are separated by `|`."""
 
     def compiled(text: str) -> re.Pattern[str] | None:
         return re.compile(text) if text else None
 
     return Rule(
         id=name,
-        word=word,
+        words=tuple(words.split("|")),
         pattern=re.compile(pattern),
         score=score,
         fatal=fatal,

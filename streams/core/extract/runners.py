@@ -60,7 +60,7 @@ RULES: Final = (
     ),
     rule(
         "jenkins.step",
-        "build step",
+        "as fail|to fail",
         r"^Build step .* (?:marked build as|changed build result to) (?:failure|FAILURE)",
         0.06,
         fatal=True,
@@ -124,7 +124,7 @@ RULES: Final = (
     rule("runner.error", "error]", r"^\[[\w.-]+:error\]\s*\S", 0.8, fatal=True, goes_on=r"^\[[\w.-]+:error\]"),
     rule(
         "runner.timeout",
-        "max",
+        "exceeded",
         r"(?i)\b(?:max(?:imum)? run ?time exceeded|exceeded (?:the )?max(?:imum)? (?:execution|run) ?time)",
         0.9,
         fatal=True,

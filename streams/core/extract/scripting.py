@@ -13,23 +13,14 @@ RULES: Final = (
     ),
     rule(
         "minitest.case",
-        ") fail",
+        ") fail|) err",
         r"^\s+\d+\) (?:Failure|Error):",
         0.92,
         goes_on=r"^\s*\S|^\s*$",
         until=r"^\s*\d+\) |^\d+ (?:runs|tests|examples),|^Finished",
         lines_max=40,
     ),
-    rule(
-        "minitest.case",
-        ") err",
-        r"^\s+\d+\) (?:Failure|Error):",
-        0.92,
-        goes_on=r"^\s*\S|^\s*$",
-        until=r"^\s*\d+\) |^\d+ (?:runs|tests|examples),|^Finished",
-        lines_max=40,
-    ),
-    rule("minitest.inline", "failure", r"^(?:Failure|Error):(?:\s|$)", 0.88, after=12),
+    rule("minitest.inline", "failure", r"^(?:Failure|Error):\s*$", 0.88, after=12),
     rule(
         "rubocop.place",
         ".rb:",
@@ -80,7 +71,7 @@ RULES: Final = (
         until=r"^(?:FAILURES|ERRORS|WARNINGS)!|^Tests: \d+",
         lines_max=120,
     ),
-    rule("phpunit.count", "tests: ", r"^Tests: \d+, Assertions: \d+.*(?:Failures|Errors): [1-9]", 0.3),
+    rule("phpunit.count", "failures: |errors: ", r"^Tests: \d+, Assertions: \d+.*(?:Failures|Errors): [1-9]", 0.3),
     rule("phpunit.list", "fail", r"^(?:FAILURES|ERRORS)!$", 0.3, consequence=True, after=1),
     rule(
         "php.fatal",
@@ -92,7 +83,7 @@ RULES: Final = (
     ),
     rule(
         "phpcs.found",
-        "found ",
+        "error",
         r"^FOUND [1-9]\d* ERRORS?",
         0.85,
         back=r"^FILE: |^-{20,}$",
@@ -144,7 +135,7 @@ RULES: Final = (
         goes_on=r"^%%%|^\s+\S|^in function|^\*\*",
         lines_max=20,
     ),
-    rule("clojure.case", " in (", r"^(?:FAIL|ERROR) in \(", 0.92, goes_on=r"^\S|^\s+\S", lines_max=20),
+    rule("clojure.case", "fail in (|error in (", r"^(?:FAIL|ERROR) in \(", 0.92, goes_on=r"^\S|^\s+\S", lines_max=20),
     rule("lua.case", "\u2192", r"^(?:Failure|Error) \u2192 ", 0.92, goes_on=r"^\S|^\s+\S", lines_max=12),
     rule(
         "julia.error",

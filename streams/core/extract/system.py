@@ -26,7 +26,7 @@ RULES: Final = (
     ),
     rule(
         "memory.heap",
-        "heap",
+        "heap out of memory|heap space|overhead limit",
         r"JavaScript heap out of memory|Java heap space|GC overhead limit",
         0.93,
         before=3,
@@ -58,13 +58,12 @@ RULES: Final = (
     ),
     rule(
         "network.dns",
-        "name resolution",
+        "name resolution|not known|getaddrinfo",
         r"(?i)(?:temporary )?failure in name resolution|name or service not known|getaddrinfo \w+",
         0.9,
         before=1,
         after=1,
     ),
-    rule("network.dns", "getaddrinfo", r"getaddrinfo (?:ENOTFOUND|EAI_AGAIN|failed)", 0.9, before=1, after=1),
     rule("network.refused", "connection refused", r"(?i)connection refused|ECONNREFUSED", 0.8, before=2, after=1),
     rule(
         "network.reset",
@@ -88,7 +87,7 @@ RULES: Final = (
     ),
     rule(
         "network.http",
-        "http",
+        "http error|status code|http status|response code",
         (
             r"(?i)\b(?:HTTP(?: (?:Error|status|response code|code))?[ :/]+(?:\d\.\d )?"
             r"|returned error: |status code:? )(?:40[0134]|429|5\d\d)\b"
@@ -149,8 +148,20 @@ RULES: Final = (
         0.85,
         after=3,
     ),
+    rule("git.dirty", "dirty", r"(?i)\b(?:checkout|working (?:copy|tree|directory)|repository) (?:is )?dirty\b", 0.7),
     rule("git.conflict", "conflict (", r"^CONFLICT \(", 0.9, after=3),
-    rule("apt.package", "e: ", r"^E: \S", 0.86, before=2, goes_on=r"^E: ", lines_max=10),
+    rule(
+        "apt.package",
+        (
+            "e: unable|e: sub-process|e: failed|e: version|e: the repository|e: couldn't|e: package|e: could not"
+            "|e: some|e: unmet|e: release|e: no "
+        ),
+        r"^E: \S",
+        0.86,
+        before=2,
+        goes_on=r"^E: ",
+        lines_max=10,
+    ),
     rule("apt.unmet", "unmet dependencies", r"unmet dependencies", 0.86, goes_on=r"^\s+\S|^E: ", lines_max=10),
     rule(
         "yum.package",

@@ -23,9 +23,9 @@ RULES: Final[tuple[Rule, ...]] = (
     *buildkit.RULES,
     *[r for r in runners.RULES if r.id != "jenkins.error"],
     *make.RULES,
-    *jvm.RULES,
     *python.RULES,
     *compilers.RULES,
+    *jvm.RULES,
     *native.RULES,
     *javascript.RULES,
     *scripting.RULES,
@@ -33,11 +33,3 @@ RULES: Final[tuple[Rule, ...]] = (
     *[r for r in runners.RULES if r.id == "jenkins.error"],
     *generic.RULES,
 )
-
-
-def by_word() -> dict[str, tuple[tuple[int, Rule], ...]]:
-    """The rules by the word that must stand in a line, with their place in the order."""
-    found: dict[str, list[tuple[int, Rule]]] = {}
-    for order, rule in enumerate(RULES):
-        found.setdefault(rule.word, []).append((order, rule))
-    return {word: tuple(rules) for word, rules in found.items()}
