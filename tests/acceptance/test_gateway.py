@@ -51,7 +51,10 @@ def served() -> Iterator[Served]:
     routes = gateway_routes(
         publisher, now_ms=lambda: NOW_MS, new_run_id=lambda: "made", taxonomy=default_taxonomy(), limits=limits
     )
-    listener = socket.create_server(("127.0.0.1", 0))
+    # The protocol is named because asyncio only then sends small answers at once.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
     server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
