@@ -74,6 +74,8 @@ _PLACEHOLDER = re.compile(r"<(?:num|hex|uuid|ts|dur|size|path|url|host|email|ip|
 _FILE = re.compile(r"<path:([^<>\s]{1,80})>")
 _SAME_AMOUNT = re.compile(r"<size> \(<size>\)")
 _QUOTED_VALUE = re.compile(r"\w=(?:\"[^\"\n]{0,120}\"|'[^'\n]{0,120}')")
+# A line of an access log below 500 is traffic, not a failure of the server.
+_TRAFFIC = re.compile(r"(HTTP/<num>\"(?: status[:=]?)?) [1-4]\d\d(?!\d)")
 _PLURAL = re.compile(r"(<\*> [a-z]{3,20}[^s\W])s\b")
 _PUNCTUATED = re.compile(r"(?:[\w.-]{1,64}[=:(\[]|[^\w\s])*")
 _SAME: dict[str, str] = {}
@@ -107,6 +109,8 @@ def untyped(template: str) -> str:
     if "<" not in template:
         return template
     template = _SAME_AMOUNT.sub("<size>", template)
+    if "HTTP/" in template:
+        template = _TRAFFIC.sub(rf"\1 {WILD}", template)
     if '="' in template or "='" in template:
         template = _QUOTED_VALUE.sub(_glued, template)
     first, blank, rest = template.partition(" ")

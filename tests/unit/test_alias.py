@@ -63,6 +63,12 @@ def test_a_value_that_stands_twice_is_one_slot() -> None:
     assert groups([f"loading {name}, from <path:{name}> now" for name in NAMES]) == 1
 
 
+def test_a_line_of_an_access_log_is_traffic_below_500() -> None:
+    line = '<ip> "GET <path> HTTP/<num>" status: {} len: <num>'
+    assert groups([line.format(status) for status in (200, 204, 404)]) == 1
+    assert groups([line.format(status) for status in (200, 500, 503)]) == 3
+
+
 def test_the_length_of_a_list_does_not_matter() -> None:
     assert groups(["bad nodes <id> <ok> <id> <ok>", "bad nodes <id> <ok> <id> <ok> <id> <ok>"]) == 1
     assert groups(["found <num> errors", "found <num> error"]) == 1

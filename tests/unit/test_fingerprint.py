@@ -147,7 +147,7 @@ _MESSAGES = st.lists(st.sampled_from(_PARTS + _TRACES), max_size=12).map("".join
 
 
 @given(st.lists(_MESSAGES, max_size=12))
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_the_caches_never_change_an_answer(messages: list[str]) -> None:
     cached = Fingerprinter(max_entries=6)
     for message in messages + messages[::-1]:

@@ -1,9 +1,11 @@
 """message -> template: the words that stay, typed placeholders for the values that change.
 
 `masks.py`    the ordered table of named masks: what a word's form says about it, each with its reason
+`terms.py`    words whose digits name something: keys of codes, technical terms, error codes
 `words.py`    one word -> its masked form; where a word is cut, what is kept inside it
 `context.py`  what neighbours decide: exit codes, HTTP statuses and error numbers stay, dates of several words close up
 `lines.py`    bounds and cleaning of the text: colours, progress, caps, frame lines of a stack trace
+`shapes.py`   answers remembered for every text of the same digit shape
 `mask.py`     the whole way: `template_of`, `explain_template`, and `measured`, which also says which digits were kept
 
 Three laws, each tested: the template of a template is itself; time is linear in the text;

@@ -66,8 +66,10 @@ _DATE_WORDS = re.compile(
 _DATE_TAIL = re.compile(r"(?<!\w)([A-Z][a-z]{2,8})[.,]?\Z")
 _DATE_TAIL_CHARS = 10
 _DATES = re.compile(
-    r"<ts>(?:[ ,T@-]{1,3}(?:<ts>|<num>|[AaPp][Mm]\b|UTC\b|GMT\b|Z\b|[A-Z]{1,4}T\b)| ?\(?(?:UTC|GMT)(?!\w)\)?)+"
+    r"<ts>(?:[ ,T@-]{1,3}(?:<ts>|<num>|[AaPp][Mm]\b|UTC\b|GMT\b|Z\b|[A-Z]{1,4}T\b)"
+    r"| \((?:[A-Z]{2,5}|(?:[A-Z][a-z]+ ){1,3}Time)\))+"
 )
+_SWITCH = re.compile(r"= (?:true|false|True|False|null|None|nil)(?!\w)")
 _SIZES = "B KB MB GB TB kB KiB MiB GiB TiB Kb Mb Gb bytes byte"
 _SIZE_UNITS = frozenset(_SIZES.split())
 _TIMES = "ns us ms s sec secs second seconds min mins minute minutes h hr hrs hour hours milliseconds msec days day"
@@ -159,6 +161,8 @@ def closed(line: str) -> str:
         if DATE_WORD in line:
             line = _DATE_WORDS.sub(_date, line)
         line = _MARKS.sub("", line)
+    if "= " in line:
+        line = _SWITCH.sub("= <str>", line)
     if "<num> " in line:
         line = _AMOUNT.sub(_amount, line)
     if "<ts>" in line:

@@ -15,6 +15,8 @@ BARE_HEX_CHARS_MIN = 8
 
 _HEX = "[0-9a-fA-F]"
 _IPV4 = r"\d{1,3}(?:\.\d{1,3}){3}"
+_QUAD = f"{_HEX}{{1,4}}"
+_QUADS = f"{_QUAD}(?::{_QUAD}){{0,6}}"
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,:]\d{1,9})?)?"
 _ZONE = r"(?:Z|[+-]\d{2}:?\d{2})?"
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
@@ -22,10 +24,11 @@ _DAY = (
     rf"(?:\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}|\d{{1,2}}[-/]\d{{1,2}}[-/]\d{{2,4}}|\d{{1,2}}\.\d{{1,2}}\.\d{{4}}"
     rf"|\d{{1,2}}[-/]{_MONTH}[-/]\d{{2,4}}|\d{{4}}[-/]{_MONTH}[-/]\d{{1,2}})"
 )
-# endings of host names that are seldom also endings of file or module names
+# Endings of host names that are seldom also endings of file or module names.
 _TOP = (
-    "(?:com|net|org|edu|gov|mil|int|info|biz|io|dev|app|cloud|ai|co|me|tv|eu|us|uk|de|fr|nl|it|es|ch|at|be|se|no|dk|fi"
-    "|pl|cz|ru|cn|jp|kr|in|hk|tw|sg|au|nz|br|mx|ar|ca|za|local|internal|localdomain|lan|corp|intra|test|example)"
+    "(?:com|net|org|edu|gov|mil|info|biz|io|dev|app|cloud|ai|co|tv|eu|us|uk|de|fr|nl|es|ch|se|dk|fi|pl|cz|ru|cn|jp|kr"
+    "|hk|tw|sg|au|nz|br|mx|ar|cl|pe|ca|za|it|ro|ua|vn|th|tr|gr|hu|pt|ie|il|ir|bg|rs|hr|sk|si|lt|lv|ee|lu|kz|ph|pk"
+    "|local|internal|localdomain|lan|corp|intra|example)"
 )
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})"
 
@@ -46,7 +49,9 @@ MASKS: tuple[Mask, ...] = (
     Mask("uuid", rf"{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}", "<uuid>", "a UUID names one occurrence"),
     Mask(
         "date-time",
-        rf"{_DAY}(?:[T_:@-]{_CLOCK}{_ZONE}|[T_]\d{{2}}[-.]\d{{2}}[-.]\d{{2}})?|\d{{8}}[T_-]\d{{6}}(?:\.\d{{1,9}})?{_ZONE}"
+        rf"(?:GMT|UTC)[+-]\d{{1,2}}(?::?\d{{2}})?"
+        rf"|{_DAY}(?:[T_:@-]{_CLOCK}{_ZONE}|[T_-]\d{{2}}[-.]\d{{2}}[-.]\d{{2}})?"
+        rf"|\d{{8}}[T_-]\d{{6}}(?:\.\d{{1,9}})?{_ZONE}"
         rf"|\d{{4}}-\d{{2}}-\d{{2}}T\d{{2}}\d{{2}}(?:\d{{2}})?{_ZONE}|\d{{4}}-W\d{{2}}(?:-\d)?",
         "<ts>",
         "a date says when, not what",
@@ -65,16 +70,20 @@ MASKS: tuple[Mask, ...] = (
     ),
     Mask(
         "ipv6",
-        rf"(?=[^.]{{0,45}}\d)(?:{_HEX}{{1,4}}(?::{_HEX}{{1,4}}){{7}}"
-        rf"|(?:{_HEX}{{1,4}}(?::{_HEX}{{1,4}}){{0,6}})?::(?:{_HEX}{{1,4}}(?::{_HEX}{{1,4}}){{0,6}})?"
-        rf"|(?:{_HEX}{{1,4}}:){{0,6}}:(?:{_HEX}{{1,4}}:){{1,5}}{_IPV4}|::(?:[fF]{{4}}:)?{_IPV4})"
+        rf"(?=[^.]{{0,45}}\d)(?:(?:{_QUAD}:){{7}}{_QUAD}|(?:{_QUADS})?::(?:{_QUADS})?|(?:{_QUADS})?::(?:{_QUADS}:)?{_IPV4})"
         r"(?:%\w{1,16})?(?:/\d{1,3})?",
         "<ip>",
         "an address says where",
     ),
     Mask("email", rf"[\w.+-]{{1,64}}@{_LABEL}(?:\.{_LABEL}){{1,6}}", "<email>", "an address of a person", digits=False),
     Mask("host-port", rf"{_LABEL}(?:\.{_LABEL}){{0,8}}\.{_TOP}:\d{{1,5}}", "<host>:<num>", "a host says where"),
-    Mask("host", rf"{_LABEL}(?:\.{_LABEL}){{1,8}}\.{_TOP}|localhost", "<host>", "a host says where", digits=False),
+    Mask(
+        "host",
+        rf"{_LABEL}(?:\.{_LABEL}){{1,8}}\.{_TOP}|[a-z0-9-]{{1,63}}\.(?:com|net|org|edu|gov)|localhost",
+        "<host>",
+        "a host says where",
+        digits=False,
+    ),
     Mask("hex-prefixed", rf"[-+#]?\d[xX]{_HEX}{{1,64}}[uUlLhH]{{0,3}}", "<hex>", "an address or a raw value"),
     Mask(
         "duration",

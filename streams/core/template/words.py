@@ -134,7 +134,7 @@ def _atom(raw: str, after: str) -> Sequence[Piece]:
     core = raw.rstrip(".:")
     if not core:
         return [Piece(raw, raw, "delimiter")]
-    if core == raw:
+    if core == raw or (raw.endswith("::") and mask_of(raw)):
         return _core(raw, after)
     tail = raw[len(core) :]
     return [*_core(core, tail[0]), Piece(tail, tail, "delimiter")]
