@@ -5,7 +5,8 @@ The slot rule: templates of equal length that differ in one word alias to a wild
 were seen there.  Sets of words commute, so the answer does not depend on order, and shards may be joined.
 The frame rule: failures of one type in the same frames of the user's own code are one, whatever the message says;
 in other frames they are two.
-Words that name a state are never wild: `started` and `failed` are two problems however many there are.
+Words that name a state are never wild: `started` and `failed` are two problems however many there are;
+nor are numbers that a template kept, such as exit codes.
 """
 
 import re
@@ -76,6 +77,8 @@ _SAME_AMOUNT = re.compile(r"<size> \(<size>\)")
 _QUOTED_VALUE = re.compile(r"\w=(?:\"[^\"\n]{0,120}\"|'[^'\n]{0,120}')")
 # A line of an access log below 500 is traffic, not a failure of the server.
 _TRAFFIC = re.compile(r"(HTTP/<num>\"(?: status[:=]?)?) [1-4]\d\d(?!\d)")
+_KEPT = re.compile(r"[0-9]")
+"""A digit that is left in a template was kept: it names the problem."""
 _PLURAL = re.compile(r"(<\*> [a-z]{3,20}[^s\W])s\b")
 _PUNCTUATED = re.compile(r"(?:[\w.-]{1,64}[=:(\[]|[^\w\s])*")
 _SAME: dict[str, str] = {}
@@ -216,7 +219,7 @@ def _wide(slot: Slot, values: set[str]) -> dict[str, str]:
     """The new word for each value of a place, where evidence suffices; empty where it does not."""
     place, before, after = slot
     constant = _constant(f"{before} {after}".split(" ")) + bool(_key(values))
-    free = {value for value in values if value.strip(_EDGES).lower() not in _STATES}
+    free = {value for value in values if value.strip(_EDGES).lower() not in _STATES and not _KEPT.search(value)}
     if len(free) < 2 or (constant < CONSTANT_WORDS_MIN and not (place and constant and len(free) >= LONE_VALUES_MIN)):
         return {}
     if len(free) == len(values) and len(values) >= _needed(place, values):

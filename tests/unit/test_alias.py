@@ -38,6 +38,11 @@ def test_words_that_name_a_state_stay_apart() -> None:
     assert groups([f"server went to {state} state" for state in states]) == len(states)
 
 
+def test_kept_numbers_stay_apart() -> None:
+    assert groups([f"make ended with exit code {code} again" for code in range(20)]) == 20
+    assert groups(["make ended with exit code 2 again", "make ended with exit code <id> again"]) == 2
+
+
 def test_the_first_word_needs_more_evidence() -> None:
     assert groups([f"{name} refused to log in" for name in NAMES[:VALUES_MIN]]) == VALUES_MIN
     assert groups([f"{name} refused to log in" for name in NAMES[:FIRST_WORD_VALUES_MIN]]) == 1
