@@ -27,6 +27,9 @@ ROUNDS_MAX: Final = 4
 OPAQUE_CHARS_MIN: Final = 10
 SERVICE_KEY_CHARS_MIN: Final = 14
 MASKED_CHARS_MIN: Final = 20
+MIXED_WORD_CHARS_MIN: Final = 12
+MIXED_CHARS_MIN: Final = 24
+CLIENT_NUMBER_DIGITS: Final = range(15, 21)
 LONG_WORD_CHARS: Final = range(20, 129)
 """Letters and digits in a row, of a token without a prefix."""
 LONG_WORD_MARGIN_CHARS: Final = 64
@@ -110,8 +113,8 @@ def _word_start(literal: str) -> str:
     """How a word begins that begins with the literal's first letter or digit; empty where the literal does not tell."""
     words = literal.translate(_TO_WORDS)
     word = words.split()[0] if words.strip() else ""
-    ends_inside = not literal.endswith(word)
-    return word[:_START_CHARS] if ends_inside or len(word) >= _START_CHARS else ""
+    tells = len(word) >= _START_CHARS or (len(word) > 1 and not literal.endswith(word))
+    return word[:_START_CHARS] if tells else ""
 
 
 def _by_start() -> dict[str, tuple[Format, ...]]:
@@ -152,9 +155,13 @@ def _spans(text: str) -> list[_Span]:
     for name in PASSWORDS:
         if name in lowered:
             spans += _of_password(name, text, lowered)
-    if sum(len(word) for word in words if not word.isalpha() and not word.isdigit()) >= OPAQUE_CHARS_MIN:
+    if sum(len(word) for word in words if not word.isalpha() and _may_be_opaque(word)) >= OPAQUE_CHARS_MIN:
         spans += _of_assignments(text, lowered)
     return _apart(spans) if spans else spans
+
+
+def _may_be_opaque(word: str) -> bool:
+    return not word.isdigit() or len(word) in CLIENT_NUMBER_DIGITS
 
 
 def _apart(spans: list[_Span]) -> list[_Span]:
@@ -246,15 +253,16 @@ def _of_assignments(text: str, lowered: str) -> Iterator[_Span]:
     services: tuple[str, ...] = ()
     for match in _ASSIGNED.finditer(text):
         value = match["bare"]
-        if not _is_random(value, turns=3) or _is_placeholder(value):
+        random = _is_random(value) or _is_number(value)
+        if not (random or _is_mixed(value)) or _is_placeholder(value):
             continue
         if keys is None:  # looked for once, and only when a value asks
             keys = tuple(name for name in KEYS if name in lowered)
             services = tuple(name for name in SERVICES if name in lowered)
         before = lowered[max(0, match.start() - _NAME_CHARS_BACK) : match.start()]
-        if match[0][0] not in ">,|" and _named(before, keys, _AFTER_KEY):
+        if match[0][0] not in ">,|" and not value.isdigit() and _named(before, keys, _AFTER_KEY):
             yield _Span(*match.span("bare"), "key")
-        elif len(value) >= SERVICE_KEY_CHARS_MIN:
+        elif random and len(value) >= SERVICE_KEY_CHARS_MIN:
             service = _named(before, services, _AFTER_SERVICE)
             if service:
                 yield _Span(*match.span("bare"), f"{service}-key")
@@ -288,15 +296,31 @@ def _is_placeholder(value: str) -> bool:
     return value.startswith(("$", "%", "{", "<", "*")) or len(set(value)) <= 2 or value.lower() in NO_VALUES
 
 
-def _is_random(value: str, *, turns: int) -> bool:
-    """Whether a value looks drawn by lot: letters and digits that alternate, or a UUID, and no path or version."""
+def _is_number(value: str) -> bool:
+    """Whether a value is a number as long as the ids that services give to their clients."""
+    return value.isdigit() and len(value) in CLIENT_NUMBER_DIGITS
+
+
+def _is_mixed(value: str) -> bool:
+    """Whether a value is one word of letters and digits: enough right behind the name of a key."""
+    return len(value) >= MIXED_WORD_CHARS_MIN and value.isalnum() and not value.isalpha() and not value.isdigit()
+
+
+def _is_random(value: str, *, turns: int = 3) -> bool:
+    """Whether a value looks drawn by lot: a UUID, or letters and digits that alternate; no path, version or words.
+
+    `turns` says how often at least letters and digits must change places. One is enough for a long run that mixes
+    capitals, small letters and digits, and has no separator where words would have one.
+    """
     if len(value) < OPAQUE_CHARS_MIN or "//" in value:
         return False
     if _UUID.search(value):
         return True
     classes = value.translate(_SEPARATORS).translate(_CLASS)
-    if len(classes) < OPAQUE_CHARS_MIN or "0" not in classes or ("a" not in classes and "A" not in classes):
-        return False
     letters = classes.replace("A", "a")
     changes = letters.count("a0") + letters.count("0a")
-    return changes >= turns and changes * 10 >= len(classes)
+    if not changes or len(classes) < OPAQUE_CHARS_MIN:
+        return False
+    if changes >= turns and changes * 10 >= len(classes):
+        return True
+    return len(value) >= MIXED_CHARS_MIN and "/" not in value and min(classes.count("AA"), classes.count("aA")) >= turns

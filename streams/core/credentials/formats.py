@@ -74,7 +74,18 @@ FORMATS: Final[tuple[Format, ...]] = (
         exact=True,
     ),
     _begins(
-        "jwt-base64", "A JSON Web Token in base64.", ("zxlk", "zxlq"), r"ZXl[KQ][A-Za-z0-9+/_-]{40,}={0,2}", exact=True
+        "jwt-like",
+        "Two parts and a signature, as a JSON Web Token has them.",
+        ("ey",),
+        r"(?<![_-])ey[A-Za-z0-9]{17,}\.ey[A-Za-z0-9/\\_-]{17,}(?:\.[A-Za-z0-9/\\_-]{0,4096}={0,2})?",
+        exact=True,
+    ),
+    _begins(
+        "jwt-base64",
+        "A JSON Web Token in base64, perhaps over several lines.",
+        ("zxlk", "zxlq"),
+        r"ZXl[KQ][A-Za-z0-9+/_\\-]{4,}(?:\r?\n[A-Za-z0-9+/_\\-]{8,}){0,50}={0,2}",
+        exact=True,
     ),
     _begins("grafana-key", "A Grafana API key.", ("eyjrijoi",), r"eyJrIjoi[A-Za-z0-9+/]{40,}={0,3}"),
     Format(
@@ -101,7 +112,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "url-userinfo",
         "A token as the user of a URL.",
         ("://",),
-        r"://(?P<s>[A-Za-z0-9_~.%-]{20,256})@(?=[\w\[.%-])",
+        r"://(?P<s>(?=[A-Za-z_~.%-]{0,60}\d)[A-Za-z0-9_~.%-]{20,256})@(?=[\w\[.%-])",
         anchored=True,
     ),
     # Places where webhooks are posted to: who knows the address may write.
@@ -139,9 +150,9 @@ FORMATS: Final[tuple[Format, ...]] = (
         "An Authorization header.",
         ("authorization",),
         r"authorization[\"'\\]{0,3}\s{0,3}[:=,]{1,2}>?\s{0,3}[\"'\\]{0,3}"
-        r"(?:(?:bearer|basic|token|digest|negotiate|apikey|api-key|key|bot|aws4-hmac-sha256|splunk|ntlm|oauth|hmac|genie"
+        r"(?:(?:bearer|basic|token|digest|negotiate|apikey|api-key|api-token|key|bot|aws4-hmac-sha256|splunk|ntlm|oauth|hmac|genie"
         r"key|sso-key|ssws)[ :=]{1,3}[\"'\\]{0,2}(?P<s>[^\s\"'\\,;<>{}$*][^\s\"'\\,;<>{}]{5,})"
-        r"|(?P<t>[\w.~+/=:-]{16,}))",
+        r"|(?P<t>(?=[\w.~+/=@:-]{0,40}\d)[\w.~+/=@:-]{8,}))",
         anchored=True,
     ),
     Format(
@@ -176,8 +187,9 @@ FORMATS: Final[tuple[Format, ...]] = (
         "command-user",
         "A password given to a command with its user.",
         ("-u", "--user", "--proxy-user"),
-        r"(?:(?<![\w-])-u|--user|--proxy-user)[ =]{0,2}[\"']?(?P<u>[^\s:\"'<>/]{1,128}):"
-        r"(?P<s>(?!\d{1,6}(?![^\s\"']))[^\s\"'<>/:$][^\s\"'<>]{2,})",
+        r"(?:(?<![\w-])-u[ =]{0,2}|--user[ =]{1,2}|--proxy-user[ =]{1,2})[\"']?"
+        r"(?:(?P<t>(?=[\w$@.-]{0,40}\d)[\w$@.-]{8,128}):(?=[\"'\s])"
+        r"|[^\s:\"'<>/]{0,128}:(?P<s>(?!\d{1,6}(?![^\s\"']))[^\s\"'<>/:$][^\s\"'<>]{2,}))",
         anchored=True,
     ),
     Format(
@@ -194,7 +206,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "A key in a header given to a command.",
         ("-h", "--header"),
         r"(?:-H|--header)[ =]{0,2}[\"'](?:x-[\w-]{0,30}|[\w-]{0,30}(?:key|token|auth|secret)[\w-]{0,20}):\s{0,3}"
-        r"(?:\w{2,12} )?(?P<s>(?=[^\s\"']{0,40}\d)[\w.~+/=@-]{8,})",
+        r"(?:\w{2,12} )?(?P<s>[\w.~+/=@-]{8,})",
         anchored=True,
     ),
     # Language-model providers.
@@ -375,7 +387,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     _prefixed("nuget", "A NuGet key.", "oy2", least=43, body="[a-z0-9]"),
     _prefixed("clojars", "A Clojars token.", "CLOJARS_", least=50, body="[a-z0-9]"),
     _prefixed("docker", "A Docker Hub token.", "dckr_pat_", "dckr_oat_", least=20),
-    _prefixed("jfrog", "A JFrog key or token.", "AKCp", "cmVmdGtu", least=40, body="[A-Za-z0-9+/=]", exact=True),
+    _prefixed("jfrog", "A JFrog key or token.", "AKCp", "cmVmd", least=40, body="[A-Za-z0-9+/=]", exact=True),
     _prefixed("circleci", "A CircleCI token.", "CCIPAT_", "CCIPRJ_", least=20),
     _prefixed("buildkite", "A Buildkite token.", "bkua_", "bkat_", "bkct_", "bkaj_", least=30, body="[A-Za-z0-9]"),
     _prefixed("sonar", "A Sonar token.", "squ_", "sqp_", "sqa_", "sqb_", least=30),
@@ -388,12 +400,17 @@ FORMATS: Final[tuple[Format, ...]] = (
     _prefixed("settlemint", "A SettleMint token.", "sm_aat_", "sm_pat_", "sm_sat_", least=14, body="[A-Za-z0-9]"),
     _prefixed("intra42", "A 42 secret.", "s-s4t2ud-", "s-s4t2af-", least=50),
     _prefixed("defined-networking", "A Defined Networking key.", "dnkey-", least=40),
-    _prefixed("authress", "An Authress key.", "authress_", "scauth_", "sc_", "ext_", least=60, body=r"[\w.+/=-]"),
+    _begins(
+        "authress",
+        "An Authress key.",
+        ("authress_", "scauth_", "sc_", "ext_"),
+        r"(?:authress|scauth|sc|ext)_[a-z0-9]{5,30}\.[a-z0-9]{4,6}\.acc[_-][a-z0-9-]{10,32}\.[\w+/=-]{30,}",
+    ),
     _prefixed("ory", "An Ory token.", "ory_at_", "ory_rt_", "ory_pat_", "ory_st_", least=20),
     _prefixed("stytch", "A Stytch secret.", "secret-test-", "secret-live-", least=30),
     # Chat, mail, telephony.
     _begins(
-        "slack", "A Slack token.", ("xox", "xapp-", "xwfp-"), r"(?:xox[a-z](?:\.xox[a-z])?-|xapp-|xwfp-)[\w.-]{10,}"
+        "slack", "A Slack token.", ("xox", "xapp-", "xwfp-"), r"(?:xox[a-z](?:\.xox[a-z])?-|xapp-|xwfp-)[\w.-]{6,}"
     ),
     Format(
         "discord", "A Discord bot token.", (), r"(?<![\w-])[MNO][\w-]{23,28}\.[\w-]{6}\.[\w-]{27,}", exact_case=True
@@ -450,8 +467,14 @@ FORMATS: Final[tuple[Format, ...]] = (
         body="[A-Za-z0-9]",
         exact=True,
     ),
-    Format("facebook-app", "A Facebook app token.", (), r"(?<![\w])\d{15,16}(?:\||%7C)[0-9A-Za-z_-]{27,40}"),
-    _begins("instagram", "An Instagram token.", ("igqv", "igaa"), r"IG(?:QV|AA)[\w-]{40,}", exact=True),
+    Format(
+        "facebook-app",
+        "A Facebook app token, behind the app's number.",
+        ("|", "%"),
+        r"(?<=\d{15})[|%](?:7c)?(?P<s>[\w-]{27,40})(?![\w-])",
+        anchored=True,
+    ),
+    _prefixed("instagram", "An Instagram token.", "IGQV", "IGAA", least=40, exact=True),
     Format(
         "paypal",
         "A PayPal token.",
@@ -500,7 +523,6 @@ FORMATS: Final[tuple[Format, ...]] = (
     ),
     _prefixed("razorpay", "A Razorpay key.", "rzp_live_", "rzp_test_", least=14, body="[A-Za-z0-9]"),
     _prefixed("frame-io", "A Frame.io token.", "fio-u-", least=50),
-    _prefixed("freemius", "A Freemius key.", "sk_", least=29, body=r"[^\s\"'<>]"),
     # Watching and data.
     _prefixed("grafana", "A Grafana token.", "glc_", "glsa_", least=30, body=r"[\w+/=]"),
     _prefixed("new-relic", "A New Relic key.", "NRAK-", "NRII-", "NRJS-", "NRIQ-", "NRRA-", "NRSP-", least=16),
@@ -556,7 +578,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "xml-password",
         "A password of an XML setting.",
         ("password", "cleartextpassword"),
-        r"<add\s{1,4}key=[\"'](?:cleartext)?password[\"']\s{1,4}value=[\"'](?P<s>[^\"'<>]{1,256})[\"']",
+        r"<add\s{1,4}key=[\"'](?:cleartext)?password[\"']\s{1,4}value=[\"'](?P<s>[^\r\n<]{1,256}?)[\"']\s{0,4}/?>",
     ),
     Format(
         "xml-element",

@@ -17,7 +17,10 @@ PASSWORDS: Final[tuple[str, ...]] = (
     "secret",
     "db_pass",
     "dbpass",
-    "_pass",
+    "user_pass",
+    "mysql_pass",
+    "smtp_pass",
+    "admin_pass",
 )
 """Nearly any value after these is a credential."""
 
@@ -68,7 +71,9 @@ KEYS: Final[tuple[str, ...]] = (
     "_key",
     "-key",
     "x-auth",
-    "session",
+    "session_token",
+    "session_key",
+    "sessiontoken",
     "bearer",
     "otp",
     "salt",
@@ -140,7 +145,6 @@ SERVICES: Final[tuple[str, ...]] = (
     "lokalise",
     "looker",
     "mailchimp",
-    "mailgun",
     "mailgun",
     "mapbox",
     "mattermost",
@@ -230,6 +234,15 @@ SERVICES: Final[tuple[str, ...]] = (
     "huggingface",
     "digicert",
     "clojars",
+    "sourcegraph",
+    "bintray",
+    "xray",
+    "api_key",
+    "api-key",
+    "apikey",
+    "secret",
+    "token",
+    "credential",
 )
 """The value must look random, and may stand at some distance from the name."""
 
