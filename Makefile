@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench schemas lock clean
+.PHONY: help run test chaos check bench schemas lock clean
 
 PORT = 8765
 DATA = .faultline
@@ -26,6 +26,9 @@ run: .venv/.runtime  ## the whole path on this machine, with a page on localhost
 
 test: .venv/.development  ## every test that can run here (TESTS=tests/unit for some of them)
 	@$(BIN)/pytest $(PYTEST_OPTIONS) $(TESTS)
+
+chaos: .venv/.development  ## kill -9 at 30 random moments under load, the long form of tests/chaos
+	@FAULTLINE_CHAOS_KILLS=30 FAULTLINE_CHAOS_FAILURES=10000 $(BIN)/pytest --timeout 1200 tests/chaos
 
 check: .venv/.development  ## format, lint, types, who imports whom, generated files
 	$(BIN)/ruff format --check --quiet .
@@ -82,7 +85,7 @@ $(BIN)/python:
 	  refused="$$refused\n  $$candidate: $$(printf '%s\n' "$$why" | sed -n '$$p')"; \
 	done; \
 	{ echo 'faultline needs Python 3.11, 3.12, 3.13 or 3.14 with its modules venv, ensurepip, ssl and sqlite3.'; \
-	  printf "None of these is one:$$refused\n"; \
+	  printf 'None of these is one:%b\n' "$$refused"; \
 	  echo 'Ways out:'; \
 	  echo '  Debian, Ubuntu:  apt-get install python3 python3-venv'; \
 	  echo '  Fedora:          dnf install python3'; \
