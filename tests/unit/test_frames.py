@@ -193,6 +193,8 @@ def test_python_traceback_is_read_behind_a_prefix_on_every_line(prefix: str) -> 
     ("text", "raised", "message"),
     [
         ("thread 'main' panicked at 'no till', src/till.rs:2:5\n", "panic", "no till"),
+        ("E   ModuleNotFoundError: No module named 'till'\n", "ModuleNotFoundError", "No module named 'till'"),
+        ('  File "a.py", line 3\n    f(\n     ^\nSyntaxError: bad\n', "SyntaxError", "bad"),
         ("error[E0308]: mismatched types\n --> src/till.rs:2:5\n", "E0308", "mismatched types"),
         ("--- FAIL: TestTill (0.00s)\n    till_test.go:12: got 3 coins\n", "test failure", "got 3 coins"),
         ("till: src/a.c:12: int f(int): Assertion `n > 0' failed.\n", "assertion", "n > 0"),

@@ -13,7 +13,7 @@ _STARTS = (
     "rust_fuzzer_test_input",
     "rust_libfuzzer", "libfuzzer_sys::", "atheris", "com.code_intelligence.jazzer",
     "__libfuzzer",
-    "LLVMFuzzerInitialize", "LLVMFuzzerRunDriver", "demangling_", "calloc_common", "CaptureStack", "DumpStackTrace",
+    "LLVMFuzzerInitialize", "LLVMFuzzerRunDriver", "calloc_common", "CaptureStack", "DumpStackTrace",
     # C and C++ runtimes
     "__cxa_", "__cxx", "__gxx_", "__libc_", "__GI_", "___GI_", "__gnu_", "__pthread", "__start_thread",
     "__bionic", "__scrt", "__restore_rt",
@@ -23,7 +23,7 @@ _STARTS = (
     "__longjmp", "__libcpp", "__clone",
     "__sigaction", "__tgkill", "__rtol", "__security", "__report_", "__fastfail", "__vdso", "__terminate",
     "__wcsnlen", "__printf", "_IO_",
-    "_Unwind", "malloc_", "_int_malloc", "_int_free", "_int_realloc", "unlink_chunk", "sysmalloc", "tcache_",
+    "_Unwind", "demangling_terminate", "heap_corruption", "malloc_", "_int_malloc", "_int_free", "_int_realloc", "unlink_chunk", "sysmalloc", "tcache_",
     "??", "<signal handler",
     "_ZN", "_exit", "_abort", "_objc_", "_sigtramp", "_platform_", "_pthread", "_malloc", "_free",
     "_wassert", "_assert", "_start",
@@ -50,7 +50,7 @@ _STARTS = (
     "android::Logger", "android_set_abort", "__android_log", "android::base::LogMessage",
     "art::Runtime::Abort", "art::LogMessage", "libunwind", "unwind_",
     "base::internal::OnNoMemory", "base::TerminateBecauseOutOfMemory", "base::internal::RunOnceCallback",
-    "rx::HandleError", "CrashTrampoline", "HandleCrash",
+    "CrashTrampoline", "HandleCrash",
     # Windows
     "BaseThreadInitThunk", "RtlUserThreadStart", "KERNEL", "kernel32",
     "kernelbase", "KERNELBASE", "ntdll", "UnhandledException",
@@ -73,7 +73,7 @@ _STARTS = (
     "closure #", "_swift_", "swift_", "Swift.", "function signature specialization", "libc_io_functions",
     "fx_logger", "syslog::", "SbSystemBreak",
     "RUN_ALL_TESTS", "HandleExceptionsInMethodIfSupported", "HandleSehExceptions", "trusty_", "app_mgr",
-    "arm64_", "lk.elf", "wmain", "__tmain", "heap_corruption", "MemoryProtection::",
+    "arm64_", "lk.elf", "wmain", "__tmain",
 )  # fmt: skip
 _NAMES = (
     "abort", "raise", "operator", "do_system", "gsignal", "exit", "kill", "tgkill", "pkill", "main", "clone",
@@ -94,7 +94,7 @@ _NAMES = (
     "warn_slowpath_fmt",
     "null", "NULL", "unknown", "invoke", "fprintf", "printf", "vprintf", "sprintf", "snprintf", "puts",
     "fputs", "new", "delete",
-    "CFRelease", "objc_msgSend", "custom_logger", "g_logv", "g_log", "HandleFatal", "OnNoMemory", "Fail",
+    "CFRelease", "objc_msgSend", "g_logv", "g_log", "HandleFatal", "OnNoMemory", "Fail",
     "DCHECK", "check_fail",
 )  # fmt: skip
 _IN_IT = (

@@ -29,6 +29,8 @@ def parse(text: str) -> Trace | None:
     the later wins, since a tool prints the failure of what it called before its own. Reads at most
     ``TEXT_CHARS_MAX`` characters (head and tail), keeps at most ``FRAMES_MAX`` frames. Never raises.
     """
+    if not any(mark in text for marks, _ in _LANGUAGES for mark in marks):
+        return None
     return parse_lines(text, bounded_lines(text))
 
 

@@ -215,7 +215,7 @@ def _pytest(lines: Sequence[str]) -> Found | None:
                 raised = raised or named
                 latest = _section(at, raised, message, frames)
                 said = []
-    if said and frames:
+    if said and (frames or raised):
         latest = _section(at, raised, message, frames)
     return latest
 
