@@ -19,7 +19,7 @@ from typing import Final
 
 from streams.core.extract.baseline import Baseline, hashed
 from streams.core.extract.block import Block
-from streams.core.extract.clean import clean
+from streams.core.extract.clean import LINE_CHARS_MAX, clean, last_drawn
 from streams.core.extract.gate import Gate
 from streams.core.extract.rule import BEFORE_LINES_MAX, Rule
 from streams.core.extract.tools import RULES
@@ -130,30 +130,31 @@ class _Reader:
 
     def feed(self, line: str) -> None:
         self.at += 1
-        if self.baseline is not None:
-            self._compare(line, self.baseline)
-        grew = self.open is not None and self._grow(self.open, line)
-        lower = line.lower() if len(line) < 8192 else line[-8192:].lower()
-        matched = _GATE.rules(lower)
+        if len(line) > LINE_CHARS_MAX:
+            line = last_drawn(line)
+        known = self.baseline is not None and self._known(line, self.baseline)
+        grew = self.open is not None and self._grow(self.open, line, known=known)
+        matched = _GATE.rules(line)
         if matched or "##[" in line or "[Pipeline]" in line or "section_" in line or "travis_" in line:
-            self._look(line, matched, grew=grew)
-        elif "ucc" in lower or "passed" in lower or "leaning up" in lower or "exited with" in lower:
+            self._look(line, matched, grew=grew, known=known)
+        elif "uccess" in line or "SUCC" in line or "ucceeded" in line or "leaning up" in line or "exited with" in line:
             self._end_marks(clean(line))
         self.before.append(line)
 
-    def _compare(self, line: str, baseline: Baseline) -> None:
-        """Keeps the run of lines that no passing run printed; blank lines end none."""
+    def _known(self, line: str, baseline: Baseline) -> bool:
+        """Whether a passing run printed the line; keeps the run of lines that none did. Blank lines end no run."""
         text = clean(line)
         if not text:
-            return
+            return True
         if hashed(text) in baseline.hashes:
             self.run = None
-        elif self.run is None:
+            return True
+        if self.run is None:
             self.run = [self.at, self.at]
-        else:
-            self.run[1] = self.at
+        self.run[1] = self.at
+        return False
 
-    def _look(self, line: str, matched: list[tuple[int, Rule]], *, grew: bool) -> None:
+    def _look(self, line: str, matched: list[tuple[int, Rule]], *, grew: bool, known: bool) -> None:
         text = clean(line)
         self._step(line, text)
         self._end_marks(text)
@@ -176,7 +177,6 @@ class _Reader:
             if rule.fatal:
                 self.ended_at = self.at
             self._conclude()
-        known = self.baseline is not None and hashed(text) in self.baseline.hashes
         if known and not rule.fatal and rule.until is None:
             return
         if grew and not rule.fatal and not (self.open and rule.score > self.open.rule.score + 0.2):
@@ -249,7 +249,7 @@ class _Reader:
             else:
                 return
 
-    def _grow(self, block: _Candidate, line: str) -> bool:
+    def _grow(self, block: _Candidate, line: str, *, known: bool) -> bool:
         """Takes the line into the open block, or closes it; says whether the line belongs to it."""
         rule = block.rule
         text = clean(line)
@@ -271,8 +271,7 @@ class _Reader:
             return belongs
         block.last += block.quiet + 1
         block.quiet = block.foreign = 0
-        if self.baseline is not None and not block.new:
-            block.new = hashed(text) not in self.baseline.hashes
+        block.new = block.new or not known
         if block.grown <= KEY_LINES:
             block.key = hash((block.key, hashed(text)))
         if ended:
