@@ -43,17 +43,19 @@ HERE = Path(__file__).resolve().parent
 TOOL_S_MAX = 60.0
 ALL_S_MAX = 120.0
 SEND_S_MAX = 20.0
-READY_S_MAX = 2.0
+BATCH = 20
+"""Failures sent at a time, so that the first are seen while the next are made."""
+READY_S_MAX = 1.0
 AT_ONCE = 2
 """Tools at the same time: the server that shows them needs some of the machine too."""
 
 PROVIDER_ANSWERS = (
-    (401, "authentication_error", "invalid x-api-key", 4),
-    (402, "billing_error", "Your credit balance is too low to access the API.", 3),
-    (404, "not_found_error", "model: {model}", 5),
-    (429, "rate_limit_error", "This request would exceed your limit of {number} output tokens per minute.", 7),
-    (500, "api_error", "Internal server error", 3),
-    (529, "overloaded_error", "Overloaded", 6),
+    (429, "rate_limit_error", "This request would exceed your limit of {number} output tokens per minute.", 5),
+    (529, "overloaded_error", "Overloaded", 4),
+    (404, "not_found_error", "model: {model}", 3),
+    (401, "authentication_error", "invalid x-api-key", 3),
+    (402, "billing_error", "Your credit balance is too low to access the API.", 2),
+    (500, "api_error", "Internal server error", 2),
     (200, "", "", 2),
 )
 """Status, type and message of an answer, and how often each model gets it. 200 stands for JSON that breaks off."""
@@ -249,16 +251,20 @@ def told(name: str, job: str, source: Source, tools: Tools, run_id: str, url: st
     context = Ci(repo="demo/shop", workflow="nightly", run_id=run_id, job_id=job, job_name=job, branch="main")
     delivery = Delivery(url=url, deadline_s=SEND_S_MAX, dry_run=False, as_json=True, strict=True)
     begun_s = time.monotonic()
+    sent, lost = 0, []
     try:
         with tempfile.TemporaryDirectory(prefix="faultline-demo-") as scratch:
-            found = list(source(tools, Path(scratch), context))
+            found = source(tools, Path(scratch), context)
+            while batch := list(itertools.islice(found, BATCH)):
+                ledger = delivery.send(batch)
+                sent += ledger.sent
+                lost += [] if ledger.is_clean else [ledger.summary("sent")]
     except NotHere as error:
         return f"{name}: left out, {error}", True
     except subprocess.TimeoutExpired as error:
         return f"{name}: left out, no end within {error.timeout:.0f} s", True
-    ledger = delivery.send(found)
-    line = f"{name}: {ledger.sent} failures sent ({time.monotonic() - begun_s:.1f} s)"
-    return (line if ledger.is_clean else f"{line}; {ledger.summary('sent')}"), ledger.is_clean
+    line = f"{name}: {sent} failures sent ({time.monotonic() - begun_s:.1f} s)"
+    return "; ".join([line, *lost]), not lost
 
 
 def own_commands(url: str) -> str:
@@ -287,7 +293,7 @@ def main() -> int:
     url = parser.parse_args().url.rstrip("/")
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     try:
-        Server(url, deadline_s=READY_S_MAX).get("/readyz")
+        Server(url, deadline_s=READY_S_MAX, refused_s=READY_S_MAX).get("/readyz")
     except FaultlineError as error:
         print(f"no failures made: {error}", flush=True)
         return 1

@@ -71,7 +71,7 @@ def _groups(
 
 def _where(names: list[str]) -> str:
     first = line(names[0], WHERE_CHARS_MAX) if names else ""
-    return f"{first} +{len(names) - 1}" if len(names) > 1 else first
+    return f"{first} +{len(names) - 1}" if len(names) > 1 else first or "-"
 
 
 def _show(fingerprint: Fingerprint, url: options.Url = URL_DEFAULT, *, as_json: options.Json = False) -> None:
@@ -100,8 +100,8 @@ def _show(fingerprint: Fingerprint, url: options.Url = URL_DEFAULT, *, as_json: 
         if text != "":
             say(f"{name:<12} {line(str(text))}")
     for sample in group["samples"]:
-        lines = shown(str(sample.get("message", sample))).split("\n")
-        say("\nsample")
+        lines = shown(str(sample["text"])).split("\n")
+        say(f"\nsample of {when(sample['at_ms'])} UTC")
         say("\n".join(f"  {one[:400]}" for one in lines[:SAMPLE_LINES_MAX]))
         if len(lines) > SAMPLE_LINES_MAX:
             say(f"  ... {len(lines) - SAMPLE_LINES_MAX} more lines; --json has them all")
@@ -127,7 +127,7 @@ def _verdict(
         "reason": reason,
         "by": by,
     }
-    answer = Server(url, deadline_s=DEADLINE_S).post("/v1/verdicts", json.dumps(said).encode()).value
+    answer = Server(url, deadline_s=DEADLINE_S, refused_s=0.0).post("/v1/verdicts", json.dumps(said).encode()).value
     if as_json:
         say(json.dumps(answer))
     else:
@@ -142,7 +142,7 @@ def detail(url: str, fingerprint: str) -> dict[str, Any]:
 def _asked(url: str, path: str, query: dict[str, object]) -> dict[str, Any]:
     from streams.cli.server import Refusal, Server
 
-    answer = Server(url, deadline_s=DEADLINE_S).get(path, query)
+    answer = Server(url, deadline_s=DEADLINE_S, refused_s=0.0).get(path, query)
     if not isinstance(answer.value, dict):
         raise Refusal(f"{url} is no faultline server (no JSON came back); check --url", status=answer.status)
     return answer.value

@@ -74,8 +74,11 @@ class _StayHere(urllib.request.HTTPRedirectHandler):
 class Server:
     """One server and one deadline for all that is asked of it. Blocks; not for threads to share."""
 
-    def __init__(self, url: str, *, deadline_s: float = DEADLINE_S) -> None:
-        """Raises: `ConfigurationError` when the address is none."""
+    def __init__(self, url: str, *, deadline_s: float = DEADLINE_S, refused_s: float = LOOPBACK_REFUSED_S_MAX) -> None:
+        """`refused_s`: how long this machine may refuse connections before that is an answer.
+
+        Raises: `ConfigurationError` when the address is none.
+        """
         parts = urllib.parse.urlsplit(url.strip())
         try:
             host, _ = parts.hostname, parts.port
@@ -86,7 +89,7 @@ class Server:
         self.url = url.strip().rstrip("/")
         self._ends_s = time.monotonic() + deadline_s
         self._loopback = host in _LOOPBACK
-        self._refused_until_s = time.monotonic() + (LOOPBACK_REFUSED_S_MAX if self._loopback else deadline_s)
+        self._refused_until_s = time.monotonic() + (refused_s if self._loopback else deadline_s)
         # A proxy for the outside cannot know what listens on this machine.
         proxies = urllib.request.ProxyHandler({} if self._loopback else None)
         self._opener = urllib.request.build_opener(proxies, _StayHere())

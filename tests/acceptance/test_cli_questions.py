@@ -35,7 +35,7 @@ DETAIL = GROUP | {
     "site_values": 1,
     "parts": [{"name": "template", "value": "boom on <path>", "rule": "masked message"}],
     "verdict": {"kind": "timeout", "family": "code_error", "source": "rule", "rule_id": "t-1", "confidence": 0.9},
-    "samples": [{"message": "boom\n\x1b[2Jon /dev/sda1"}],
+    "samples": [{"text": "boom\n\x1b[2Jon /dev/sda1", "at_ms": 1_700_000_000_000, "failure_id": "0" * 32}],
     "history": [],
     "documents": [],
 }
@@ -214,6 +214,9 @@ def test_the_command_as_people_start_it_reads_a_pipe_and_ends_quietly_when_its_r
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
         process.stdout.close()
         process.stdin.write(b"boom on 7\n")
         process.stdin.close()

@@ -13,8 +13,11 @@ from streams.contract.wire import from_bytes
 SECRET = "ghp_" + "a1B2c3D4e5F6" * 3
 
 
+BOOM = Failure(origin=Origin.CI, message="boom", occurred_at_ms=5, ci=Ci(run_id="r"))
+
+
 def failure(message: str = "boom", **more: object) -> Failure:
-    return Failure(**({"origin": Origin.CI, "message": message, "occurred_at_ms": 5, "ci": Ci(run_id="r")} | more))
+    return msgspec.structs.replace(BOOM, message=message, **more)
 
 
 def test_no_field_carries_a_credential_out():
