@@ -97,7 +97,8 @@ class Log:
                 raise
             way_out = "move the file away to begin anew, or choose another directory"
             raise ConfigurationError(f"{self.path} cannot be used ({error}); {way_out}") from error
-        self._next = {(topic, part): next_ for topic, part, next_ in self.db.execute("SELECT * FROM heads")}
+        heads = self.db.execute("SELECT topic, part, next FROM heads")
+        self._next: dict[tuple[str, int], int] = {(topic, part): next_ for topic, part, next_ in heads}
 
     def close(self) -> None:
         """Give the directory back."""

@@ -56,6 +56,10 @@ def run(settings: Settings, *, demo: Path | None) -> int:
     Raises: `ConfigurationError` for a data directory, port, taxonomy or demo folder that cannot be used.
     """
     taxonomy = settings.load_taxonomy()
+    if settings.anthropic_api_key is not None:
+        log_event.warning(
+            LogEvent.KEY_UNUSED, reason="no language model is asked yet: verdicts come from status, rules and people"
+        )
     script = _demo_script(demo)
     with _listening(settings.host, settings.port) as listener:
         engine = Engine(
@@ -186,7 +190,8 @@ class _Server(uvicorn.Server):
 
 def _listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+    # with the protocol named, asyncio turns Nagle's delay off; without it every answer waits some 40 ms
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -28,7 +28,9 @@ def schema_of(topic: Topic) -> dict[str, Any]:
         "title": topic.name,
         "description": topic.holds,
     }
-    if len(topic.records) == 1 or topic.records[0].__struct_config__.tag is not None:
+    if len(topic.records) == 1 or all(
+        issubclass(kind, Struct) and kind.__struct_config__.tag for kind in topic.records
+    ):
         return head | msgspec.json.schema(kinds)
     shapes, parts = msgspec.json.schema_components(topic.records, ref_template="#/$defs/{name}")
     return head | {"anyOf": list(shapes), "$defs": parts}

@@ -59,5 +59,7 @@ class LogEvent(enum.StrEnum):
     """path, error, retry_after_s: a stage could not commit; it begins again from its last commit"""
     LOG_WRITE_FAILED = "log.write_failed"
     """path, error: appends were refused, their senders were told"""
+    KEY_UNUSED = "llm.key_unused"
+    """reason: ANTHROPIC_API_KEY is set, and nothing here reads it"""
     DEMO_FAILED = "demo.failed"
     """exit_code: the sample input could not be made"""

@@ -10,7 +10,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from streams.dashboard.guard import CONTENT_SECURITY_POLICY, HEADERS, Guard, host_name
+from streams.callers import host_name
+from streams.dashboard.guard import CONTENT_SECURITY_POLICY, HEADERS, Guard
 
 
 def speak(request: Request) -> PlainTextResponse:
@@ -26,7 +27,7 @@ HOSTS = [
     ("127.0.0.1", "127.0.0.1"),
     ("127.0.0.1:8765", "127.0.0.1"),
     ("LocalHost:1", "localhost"),
-    ("[::1]:8765", "[::1]"),
+    ("[::1]:8765", "::1"),
     ("evil.example", "evil.example"),
     ("127.0.0.1.evil.example", "127.0.0.1.evil.example"),
     ("user@127.0.0.1", ""),
