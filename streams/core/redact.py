@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -29,6 +29,8 @@ SERVICE_KEY_CHARS_MIN: Final = 14
 MASKED_CHARS_MIN: Final = 20
 MIXED_WORD_CHARS_MIN: Final = 12
 MIXED_CHARS_MIN: Final = 24
+NAMES_FIRST_VALUES: Final = 200
+"""With more values than this the names are looked for in the whole text first."""
 CLIENT_NUMBER_DIGITS: Final = range(15, 21)
 LONG_WORD_CHARS: Final = range(20, 129)
 """Letters and digits in a row, of a token without a prefix."""
@@ -71,7 +73,7 @@ class Redaction:
 
 def redact(text: str) -> str:
     """The text, each credential replaced by `<secret:rule>`. The same object when there is none."""
-    return redacted(text).text
+    return redacted(text).text if _spans(text) else text
 
 
 def redacted(text: str) -> Redaction:
@@ -110,11 +112,11 @@ class _Span(NamedTuple):
 
 
 def _word_start(literal: str) -> str:
-    """How a word begins that begins with the literal's first letter or digit; empty where the literal does not tell."""
-    words = literal.translate(_TO_WORDS)
-    word = words.split()[0] if words.strip() else ""
-    tells = len(word) >= _START_CHARS or (len(word) > 1 and not literal.endswith(word))
-    return word[:_START_CHARS] if tells else ""
+    """The start of a word that every text with the literal has; empty where the literal does not tell."""
+    for word in literal.translate(_TO_WORDS).split():
+        if len(word) >= _START_CHARS or (len(word) > 1 and not literal.endswith(word)):
+            return word[:_START_CHARS]
+    return ""
 
 
 def _by_start() -> dict[str, tuple[Format, ...]]:
@@ -131,6 +133,7 @@ _BY_START: Final = _by_start()
 _BY_LITERAL: Final = tuple(
     (literal, row) for row in _BY_START[""] for literal in row.literals if not _word_start(literal)
 )
+_STARTS: Final = frozenset(_BY_START) - {""}
 _BY_LENGTH: Final = tuple(row for row in FORMATS if not row.literals)
 
 
@@ -144,14 +147,13 @@ def _spans(text: str) -> list[_Span]:
     """Where the credentials of a text are: apart from each other and in order."""
     lowered = _lower(text)
     words = set(lowered.translate(_TO_WORDS).split())
-    rows = {row.id: row for literal, row in _BY_LITERAL if literal in lowered}
-    for start in _BY_START.keys() & {word[:_START_CHARS] for word in words}:
-        for row in _BY_START[start]:
-            rows[row.id] = row
-    if any(len(word) in LONG_WORD_CHARS for word in words):
-        for row in _BY_LENGTH:
-            rows[row.id] = row
-    spans = [span for row in rows.values() for span in _of_format(row, text, lowered)]
+    starts = {word[:_START_CHARS] for word in words}
+    rows = [row for literal, row in _BY_LITERAL if literal in lowered]
+    if not _STARTS.isdisjoint(starts):
+        rows += [row for start in _STARTS & starts for row in _BY_START[start]]
+    spans = [span for row in dict.fromkeys(rows) for span in _of_format(row, text, lowered)]
+    if max(map(len, words), default=0) >= LONG_WORD_CHARS.start:
+        spans += _of_long_words(text, lowered)
     for name in PASSWORDS:
         if name in lowered:
             spans += _of_password(name, text, lowered)
@@ -199,20 +201,25 @@ def _places(lowered: str, literal: str) -> Iterator[int]:
 
 
 def _of_format(row: Format, text: str, lowered: str) -> Iterator[_Span]:
-    if not any(literal in lowered for literal in row.literals) and row.literals:
+    if row.needs not in text or not any(literal in lowered for literal in row.literals):
         return
     pattern = _pattern(row)
-    found: Iterable[re.Match[str]]
-    if row.anchored:
-        found = _anchored(row, pattern, text, lowered)
-    elif row.literals:
-        found = pattern.finditer(text)
-    else:
-        found = _near_long_words(pattern, text, lowered)
-    for match in found:
-        group = next((name for name in pattern.groupindex if name in "st" and match[name] is not None), 0)
-        if match[group]:
-            yield _Span(*match.span(group), row.id)
+    for match in _anchored(row, pattern, text, lowered) if row.anchored else pattern.finditer(text):
+        yield _span_of(match, row)
+
+
+def _of_long_words(text: str, lowered: str) -> Iterator[_Span]:
+    """Tokens without a literal: looked for around each long word, and nowhere else."""
+    for word in _LONG_WORD.finditer(lowered):
+        start, end = max(0, word.start() - LONG_WORD_MARGIN_CHARS), word.end() + LONG_WORD_MARGIN_CHARS
+        for row in _BY_LENGTH:
+            for match in _pattern(row).finditer(text, start, end):
+                yield _span_of(match, row)
+
+
+def _span_of(match: re.Match[str], row: Format) -> _Span:
+    group = next((name for name in match.re.groupindex if match[name] is not None), 0)
+    return _Span(*match.span(group), row.id)
 
 
 def _anchored(row: Format, pattern: re.Pattern[str], text: str, lowered: str) -> Iterator[re.Match[str]]:
@@ -223,15 +230,6 @@ def _anchored(row: Format, pattern: re.Pattern[str], text: str, lowered: str) ->
             if match:
                 end = match.end()
                 yield match
-
-
-def _near_long_words(pattern: re.Pattern[str], text: str, lowered: str) -> Iterator[re.Match[str]]:
-    end = 0
-    for word in _LONG_WORD.finditer(lowered):
-        from_, to = word.start() - LONG_WORD_MARGIN_CHARS, word.end() + LONG_WORD_MARGIN_CHARS
-        for match in pattern.finditer(text, max(end, from_), to):
-            end = match.end()
-            yield match
 
 
 def _of_password(name: str, text: str, lowered: str) -> Iterator[_Span]:
@@ -249,23 +247,20 @@ def _of_password(name: str, text: str, lowered: str) -> Iterator[_Span]:
 
 def _of_assignments(text: str, lowered: str) -> Iterator[_Span]:
     """Assigned values that look random, where the name in front says that they are a credential."""
-    keys: tuple[str, ...] | None = None
-    services: tuple[str, ...] = ()
-    for match in _ASSIGNED.finditer(text):
+    values = [match for match in _ASSIGNED.finditer(text) if _may_be_key(match["bare"])]
+    keys, services = KEYS, SERVICES
+    if len(values) > NAMES_FIRST_VALUES:
+        keys = tuple(name for name in keys if name in lowered)
+        services = tuple(name for name in services if name in lowered)
+    for match in values:
         value = match["bare"]
-        random = _is_random(value) or _is_number(value)
-        if not (random or _is_mixed(value)) or _is_placeholder(value):
-            continue
-        if keys is None:  # looked for once, and only when a value asks
-            keys = tuple(name for name in KEYS if name in lowered)
-            services = tuple(name for name in SERVICES if name in lowered)
         before = lowered[max(0, match.start() - _NAME_CHARS_BACK) : match.start()]
         if match[0][0] not in ">,|" and not value.isdigit() and _named(before, keys, _AFTER_KEY):
             yield _Span(*match.span("bare"), "key")
-        elif random and len(value) >= SERVICE_KEY_CHARS_MIN:
+        elif len(value) >= SERVICE_KEY_CHARS_MIN and (_is_random(value) or _is_number(value)):
             service = _named(before, services, _AFTER_SERVICE)
             if service:
-                yield _Span(*match.span("bare"), f"{service}-key")
+                yield _Span(*match.span("bare"), f"{service.replace('_', '-')}-key")
 
 
 def _named(before: str, names: tuple[str, ...], gap: re.Pattern[str]) -> str:
@@ -290,6 +285,10 @@ def _is_password(found: re.Match[str]) -> bool:
     if found["op"].startswith(":") and found["op"] != ":=":
         return len(value) >= 6 and not _WORDS_ONLY.fullmatch(value)
     return not (value.startswith(("os.", "self.", "secrets.", "env.", "process.", "--")))
+
+
+def _may_be_key(value: str) -> bool:
+    return not _is_placeholder(value) and (_is_random(value) or _is_number(value) or _is_mixed(value))
 
 
 def _is_placeholder(value: str) -> bool:

@@ -32,6 +32,8 @@ class Format:
     """Whether case is part of the format. Otherwise a copy in another case is taken as well."""
     anchored: bool = False
     """Whether every match begins with one of the literals."""
+    needs: str = ""
+    """A character that is in every match too, where the literals are common."""
 
 
 def _begins(rule: str, reason: str, literals: tuple[str, ...], pattern: str, *, exact: bool = False) -> Format:
@@ -107,6 +109,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         ("://",),
         r"://[^\s/:@\"'<>?#|]{0,128}:(?P<s>[^\s@/\"'<>|]{1,256})@(?=[\w\[.%-])",
         anchored=True,
+        needs="@",
     ),
     Format(
         "url-userinfo",
@@ -114,6 +117,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         ("://",),
         r"://(?P<s>(?=[A-Za-z_~.%-]{0,60}\d)[A-Za-z0-9_~.%-]{20,256})@(?=[\w\[.%-])",
         anchored=True,
+        needs="@",
     ),
     # Places where webhooks are posted to: who knows the address may write.
     Format(
@@ -609,7 +613,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format(
         "shadow-hash",
         "A password hash.",
-        ("$1$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$y$", "$argon2"),
+        ("$",),
         r"\$(?:1|2[aby]|5|6|y|argon2id?)\$[\w./,=+$-]{20,}",
         anchored=True,
     ),
