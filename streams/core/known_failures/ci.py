@@ -919,7 +919,7 @@ CI_RULES: Final[tuple[Rule, ...]] = (
         reason="A tool refused a place in the source.",
         any_of=("error",),
         pattern=re.compile(
-            r"[\w/.+-]{1,200}\.(?:c|cc|cpp|cxx|cu|h|hpp|m|mm|rs|go|java|kt|kts|scala|swift|ts|tsx|cs|fs|hs|ml|f90|zig|dart|v|sv)"
+            r"\w\.(?:c|cc|cpp|cxx|cu|h|hpp|m|mm|rs|go|java|kt|kts|scala|swift|ts|tsx|cs|fs|hs|ml|f90|zig|dart|v|sv)"
             r"[:(]\d{1,7}(?:[:,]\d{1,5})?\)?: {0,3}(?:fatal )?error\b"
         ),
     ),
@@ -1152,7 +1152,7 @@ CI_RULES: Final[tuple[Rule, ...]] = (
         reason="A Python program ended with an exception.",
         any_of=("error:", "error\n", "exception:"),
         pattern=re.compile(
-            r"(?:^|\n)(?:e {2,8})?(?:[a-z_][\w.]{0,80}\.)?"
+            r"(?:^|\n)(?:e {2,8})?(?:[a-z_]\w{0,40}\.){0,6}"
             r"(?:type|value|key|index|attribute|name|zerodivision|runtime|recursion|"
             r"unicode(?:decode|encode)|notimplemented|os|io|import|unboundlocal|overflow|floatingpoint|buffer|arithmetic|"
             r"lookup|eof|system)error(?::|\n|$)"
