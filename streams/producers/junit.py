@@ -305,7 +305,8 @@ class Reading:
             self.flakes += 1
         output = case.output.get() if case.pending else ""
         for failure in case.pending:
-            yield dataclasses.replace(failure, reruns=case.reruns, output=output)
+            told = case.reruns or output
+            yield dataclasses.replace(failure, reruns=case.reruns, output=output) if told else failure
 
 
 def _number(text: str) -> int | None:

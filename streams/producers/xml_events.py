@@ -15,7 +15,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from streams.contract.errors import UnreadableInput
 
@@ -49,21 +49,20 @@ _BOMS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """A start tag; an empty element gives a Start and an End."""
 
     name: str
     attributes: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(NamedTuple):
+    """An end tag."""
+
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A piece of text, at most a chunk long; `unescaped` resolves its entities, so that unread text costs nothing."""
 
     raw: str
@@ -108,21 +107,32 @@ def encoding_of(head: bytes) -> str:
         return "utf-8"
 
 
+def _filled(stream: BinaryIO) -> bytes:
+    """A whole chunk but at the end: a pipe may give single bytes, and each refill looks again at a tag cut off."""
+    parts, room = [], CHUNK_BYTES
+    while room > 0 and (part := stream.read(room)):
+        parts.append(part)
+        room -= len(part)
+    return b"".join(parts)
+
+
 def _chunks(stream: BinaryIO, bytes_max: int, damage: Damage) -> Iterator[str]:
-    head = stream.read(CHUNK_BYTES)
-    decoder = codecs.getincrementaldecoder(encoding_of(head[:1024]))(errors="replace")
-    total, data = 0, head
+    data = _filled(stream)
+    decoder = codecs.getincrementaldecoder(encoding_of(data[:1024]))(errors="replace")
+    total = 0
     while data:
         total += len(data)
         if total > bytes_max:
             damage.note(f"read only the first {bytes_max} bytes")
-            return
+            data = data[: len(data) - (total - bytes_max)]
         text = decoder.decode(data)
         if "\ufffd" in text:
             damage.note("bytes that are not text")
         if text:
             yield text
-        data = stream.read(CHUNK_BYTES)
+        if total > bytes_max:
+            return
+        data = _filled(stream)
     if tail := decoder.decode(b"", final=True):
         yield tail
 
@@ -146,15 +156,30 @@ class Scanner:
         self._prolog()
         while True:
             lt = self._buffer.find("<", self._at)
-            if lt != self._at:
-                yield from self._text(lt)
-                if lt < 0:
-                    if not self._refill() and self._at == len(self._buffer):
-                        return
-                    continue
+            if lt < 0:
+                yield from self._last_text()
+                if not self._refill() and self._at == len(self._buffer):
+                    return
+                continue
+            if lt > self._at:
+                yield Text(self._buffer[self._at : lt], verbatim=False)
+                self._at = lt
             while self._more and len(self._buffer) - self._at < _MARKUP_CHARS:
                 self._refill()
-            yield from self._markup()
+            tag = _TAG.match(self._buffer, self._at)
+            if tag is None:
+                yield from self._markup()
+                continue
+            self._at = tag.end()
+            closes, name, inside = tag.groups()
+            if ":" in name:
+                name = name.rpartition(":")[2]
+            if closes:
+                yield End(name)
+            else:
+                yield Start(name, _attributes(inside))
+                if inside.endswith("/"):
+                    yield End(name)
 
     def _refill(self) -> bool:
         """Reads one more chunk behind what is left; False at the end of the input."""
@@ -192,10 +217,10 @@ class Scanner:
             if read > PROLOG_CHARS_MAX:
                 raise UnreadableInput(f"no element within the first {PROLOG_CHARS_MAX} characters")
 
-    def _text(self, lt: int) -> Iterator[Text]:
-        """Text up to the `<` at `lt`, or to the end of the buffer; an entity that the end cuts off is held back."""
-        end = lt if lt >= 0 else len(self._buffer)
-        if lt < 0 and self._more:
+    def _last_text(self) -> Iterator[Text]:
+        """Text up to the end of the buffer; an entity that the end cuts off is held back."""
+        end = len(self._buffer)
+        if self._more:
             ampersand = self._buffer.rfind("&", max(self._at, end - _ENTITY_CHARS_MAX), end)
             if ampersand >= 0 and ";" not in self._buffer[ampersand:end]:
                 end = ampersand
@@ -203,7 +228,8 @@ class Scanner:
             yield Text(self._buffer[self._at : end], verbatim=False)
         self._at = end
 
-    def _markup(self) -> Iterator[Start | End | Text]:
+    def _markup(self) -> Iterator[Text]:
+        """Steps over what a `<` begins that is no whole tag."""
         buffer, at = self._buffer, self._at
         if buffer.startswith("<!--", at):
             self._skip("<!--", "-->")
@@ -212,7 +238,7 @@ class Scanner:
         elif buffer.startswith("<![CDATA[", at):
             yield from self._cdata()
         else:
-            yield from self._tag()
+            yield from self._no_tag()
 
     def _skip(self, opening: str, closing: str) -> int:
         """Steps over a comment or an instruction of any length; returns how many characters it had."""
@@ -247,25 +273,15 @@ class Scanner:
             yield Text(self._buffer[self._at : end], verbatim=True)
         self._at = end + 3
 
-    def _tag(self) -> Iterator[Start | End | Text]:
-        match = _TAG.match(self._buffer, self._at)
-        while match is None and self._could_grow():
-            self._refill()
-            match = _TAG.match(self._buffer, self._at)
-        if match is None:
-            self.damage.note("ends in a tag" if self._cut_off() else "a raw `<`")
-            yield Text("<", verbatim=True)
-            self._at += 1
+    def _no_tag(self) -> Iterator[Text]:
+        """Reads on if the buffer cuts a tag off; else the `<` is text, and damage."""
+        if self._could_grow() and self._refill():
             return
-        self._at = match.end()
-        closes, name, inside = match.groups()
-        name = name.rpartition(":")[2]
-        if closes:
-            yield End(name)
-            return
-        yield Start(name, _attributes(inside))
-        if inside.endswith("/"):
-            yield End(name)
+        self.damage.note("ends in a tag" if self._cut_off() else "a raw `<`")
+        end = self._buffer.find("<", self._at + 1)
+        end = end if end > 0 else self._at + 1
+        yield Text(self._buffer[self._at : end], verbatim=False)
+        self._at = end
 
     def _could_grow(self) -> bool:
         """Whether what stands at the end of the buffer may be the beginning of a tag that goes on in the next chunk."""
@@ -278,13 +294,10 @@ class Scanner:
 
 
 def _attributes(inside: str) -> dict[str, str]:
-    if "=" not in inside:
-        return {}
     found: dict[str, str] = {}
-    for match in _ATTRIBUTE.finditer(inside):
-        name, double, single = match.groups()
-        value = double if double is not None else single
+    for name, double, single in _ATTRIBUTE.findall(inside):
+        value = double or single
         if "&" in value:
             value = _ENTITY.sub(_resolved, value)
-        found.setdefault(name.rpartition(":")[2], value)
+        found.setdefault(name.rpartition(":")[2] if ":" in name else name, value)
     return found

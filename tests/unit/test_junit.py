@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from streams.contract.errors import UnreadableInput
 from streams.contract.failure import MESSAGE_BYTES_MAX, Ci, Source
+from streams.producers import xml_events
 from streams.producers.junit import Limits, Reading, TestFailure, failures, framework_of, read_junit
 from streams.producers.xml_events import CHUNK_BYTES, End, Scanner, Start, Text, encoding_of
 
@@ -297,19 +298,14 @@ def test_any_text_comes_back_as_it_was_written(text: str) -> None:
     assert (found.name, found.text) == (text, f".{text}.")
 
 
-class _Slow(io.BytesIO):
-    """A stream that gives one byte at a time, as a pipe may."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        return super().read(1)
-
-
-def test_where_the_chunks_end_makes_no_difference() -> None:
+@pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 7, 64])
+def test_where_the_chunks_end_makes_no_difference(chunk_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     report = SUITE.format(
         CASE.format("<failure message='a&amp;b'>x &lt; y<![CDATA[ ]] ]]>é</failure><!-- c --><?p q?>")
     )
     whole = list(Scanner(io.BytesIO(report.encode()), bytes_max=10**6))
-    pieces = list(Scanner(_Slow(report.encode()), bytes_max=10**6))
+    monkeypatch.setattr(xml_events, "CHUNK_BYTES", chunk_bytes)
+    pieces = list(Scanner(io.BytesIO(report.encode()), bytes_max=10**6))
 
     def tags(events: list[Start | End | Text]) -> list[Start | End | Text]:
         return [e for e in events if not isinstance(e, Text)]
