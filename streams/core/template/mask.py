@@ -51,8 +51,7 @@ KEPT_WORDS_MAX = 64
 
 _KEEPING = frozenset({"kept-number", "term", "error-code"})
 _FRAME_STARTS = frozenset("a-~^.:,TZ#")
-_BYTES_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
-_DIGITS_TO_ZERO = str.maketrans("123456789", "000000000")
+_DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _WORD = re.compile(r"\S+")
 
 Span = tuple[int, int]
@@ -67,6 +66,11 @@ class Measured(NamedTuple):
     """Whether frames of a stack trace were left out."""
 
 
+def digits_to_zero(text: str) -> str:
+    """The shape of a text.  By way of bytes, which is five times as fast."""
+    return text.encode("utf-8", "surrogatepass").translate(_DIGITS_TO_ZERO).decode("utf-8", "surrogatepass")
+
+
 class _Words(dict[str, str]):
     """word -> masked word, with a mark in front when neighbours matter."""
 
@@ -75,7 +79,7 @@ class _Words(dict[str, str]):
             masked = mark_of(word) + dated(word)
         else:
             # Words that differ in digits only are masked alike, unless digits stay.
-            shape = word.translate(_DIGITS_TO_ZERO)
+            shape = digits_to_zero(word)
             masked = _masked(word) if shape == word else self[shape]
             if shape != word and masked.startswith(KEPT):
                 masked = _masked(word)
@@ -153,8 +157,7 @@ def measured(text: str) -> Measured:
     kept: list[Span] = []
     after_frame = frames = many = False
     at = chars = 0
-    shapes = text.encode("utf-8", "surrogatepass").translate(_BYTES_TO_ZERO).decode("utf-8", "surrogatepass")
-    for line, shape in zip(text.split("\n"), shapes.split("\n"), strict=True):
+    for line, shape in zip(text.split("\n"), digits_to_zero(text).split("\n"), strict=True):
         if after_frame and line[:4].isspace():
             after_frame = False
         elif line:
@@ -196,7 +199,7 @@ def _measured_line(line: str) -> Measured:
     words = line.split()
     if len(words) > LINE_WORDS_MAX:
         del words[LINE_WORDS_READ_MAX:]
-    masked = [_words[word] for word in words]
+    masked = list(map(_words.__getitem__, words))
     joined = " ".join(masked)
     spans: tuple[Span, ...] | None = ()
     if MARK in joined:

@@ -19,8 +19,8 @@ WORD_CHARS_MAX = 2048
 ATOM_CHARS_MAX = 256
 """A longer atom is masked whole unless it is a path (characters)."""
 
-ATOMS_REMEMBERED_MAX = 16_384
-"""Masked parts of words kept; words are made of the same parts again and again."""
+PUNCTUATION_REMEMBERED_MAX = 1024
+"""Runs of punctuation kept."""
 
 GROWTH_MAX = 5
 """Characters of a placeholder for one character of a word, at most: `1` becomes `<num>`."""
@@ -42,7 +42,6 @@ _ROUND_ENCODED = "()[]{}<>\"'`,.;:!?"
 _DIGIT = re.compile(r"[0-9]")
 _ALNUM = re.compile(r"[^\W_]")
 _DIGITS = re.compile(r"[0-9]+")
-_SEPARATORS = re.compile(r"[/\\]+")
 _DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 _ROOTS = ("/", "./", "../", "~/", "\\\\", ".\\", "..\\", "$")
 _EXTENSION = re.compile(r"[^.]{1,200}(?:\.[A-Za-z][A-Za-z0-9]{0,7}){1,2}")
@@ -76,10 +75,15 @@ def pieces(word: str) -> list[Piece]:
     for raw in _CUT.findall(word):
         end += len(raw)
         first = raw[0]
-        if after_placeholder and not first.isalnum() and first not in _DELIMITERS:
+        if first in _DELIMITERS and (first != "<" or len(raw) == 1):
+            cut.append(_punctuation(raw))
+            gap += raw
+            after_placeholder = False
+            continue
+        if after_placeholder and first != "<" and not first.isalnum():
             # What a mask left behind it (`<num>/utf8`) is no path, host or number of its own.
             rest = raw.lstrip(_GLUE)
-            cut.append(Piece(raw[: len(raw) - len(rest)], raw[: len(raw) - len(rest)], "delimiter"))
+            cut.append(_punctuation(raw[: len(raw) - len(rest)]))
             raw = rest if _DIGIT.search(rest) else ""
             if rest and not raw:
                 cut.append(Piece(rest, rest, "plain"))
@@ -88,24 +92,27 @@ def pieces(word: str) -> list[Piece]:
         after_placeholder = False
         if not raw:
             continue
-        if first in _DELIMITERS and (first != "<" or len(raw) == 1):
-            cut.append(Piece(raw, raw, "delimiter"))
-            gap += raw
-            continue
         found = _atom(raw, word[end : end + 1])
         for i, piece in enumerate(found):
-            if piece.rule == "delimiter":
-                gap += piece.out
-            else:
-                # `code:10.0.0.1`: the 10 is a part, not the value
-                whole = i + 2 >= len(found) or found[i + 1].out not in _JOINTS
-                piece = _valued(piece, key, gap) if key and whole and _KEY_GAP.fullmatch(gap) else piece
-                key, gap = (piece.raw if piece.rule == "plain" else ""), ""
             cut.append(piece)
-            after_placeholder = piece.rule == "placeholder"
+            rule = piece.rule
+            if rule == "delimiter":
+                gap += piece.out
+                continue
+            if key and _KEY_GAP.fullmatch(gap) and (i + 2 >= len(found) or found[i + 1].out not in _JOINTS):
+                # but `code:10.0.0.1`: the 10 is a part, not the value
+                cut[-1] = _valued(piece, key, gap)
+            key = piece.raw if rule == "plain" else ""
+            gap = ""
+            after_placeholder = rule == "placeholder"
     if len(word) * GROWTH_MAX > WORD_CHARS_MAX and sum([len(p.out) for p in cut]) > WORD_CHARS_MAX:
         return [Piece(word, "<str>", "long")]
     return cut
+
+
+@lru_cache(maxsize=PUNCTUATION_REMEMBERED_MAX)
+def _punctuation(raw: str) -> Piece:
+    return Piece(raw, raw, "delimiter")
 
 
 def _valued(piece: Piece, key: str, gap: str) -> Piece:
@@ -167,7 +174,6 @@ def _colons(raw: str, after: str) -> Sequence[Piece]:
     return found
 
 
-@lru_cache(maxsize=ATOMS_REMEMBERED_MAX)
 def _part(raw: str, after: str) -> tuple[Piece, ...]:
     """Mask what has no colon: a path whole, else by its form, else piece by piece at `/`, `@` or `.`."""
     short = len(raw) <= ATOM_CHARS_MAX
@@ -211,21 +217,15 @@ def _jointed(raw: str, joint: str, after: str) -> tuple[Piece, ...]:
 
 def _path(raw: str) -> Piece | None:
     """Mask a path: directories go, a last name without digits stays; None when the atom is no path."""
-    drive = 2 if _DRIVE.match(raw) else 0
-    rooted = drive > 0 or raw.startswith(_ROOTS)
-    parts = [part for part in _SEPARATORS.split(raw[drive:]) if part]
-    if not _ALNUM.search(raw) or (len(parts) < 2 and not rooted):
+    rooted = raw.startswith(_ROOTS) or bool(_DRIVE.match(raw))
+    name = raw[max(raw.rfind("/"), raw.rfind("\\")) + 1 :]
+    if not rooted and not _EXTENSION.fullmatch(name):
+        deep = raw.count("/") + raw.count("\\") > 1
+        if not deep or not _DIGIT.search(raw):
+            return None
+    if not _ALNUM.search(raw):
         return None
-    name = parts[-1] if parts else "."
-    if not rooted and not _EXTENSION.fullmatch(name) and not (len(parts) > 2 and _DIGIT.search(raw)):
-        return None
-    stays = (
-        len(name) <= NAME_CHARS_MAX
-        and raw[-1] not in "/\\"
-        and name[0] != "."
-        and not _DIGIT.search(name)
-        and not mask_of(name)
-    )
+    stays = 0 < len(name) <= NAME_CHARS_MAX and name[0] != "." and not _DIGIT.search(name) and not mask_of(name)
     return Piece(raw, f"<path:{name}>" if stays else "<path>", "path")
 
 
