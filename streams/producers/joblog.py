@@ -78,15 +78,17 @@ def read_log(
     occurred_at_ms: int,
     baseline: Baseline | None = None,
     limit: int = BLOCKS_MAX,
+    failed: bool | None = None,
 ) -> Iterator[Failure]:
     """The failures that a job's log tells of, most likely cause first; nothing for a log that passed.
 
     `context` says which job it was; source, step and lines are added. `lines` is read once, with or without line ends.
     The place in the log is in `ci.log_lines`; the rule that found it and its weight are labels. At most `limit`.
+    `failed` is what the CI system says of the job, where the caller knows it.
     """
     held = _Held((line.rstrip("\n") for line in lines), LOG_BYTES_MAX)
     ordinals: dict[tuple[str, str], int] = {}
-    for block in extract(held, baseline=baseline, limit=limit):
+    for block in extract(held, baseline=baseline, limit=limit, failed=failed):
         yield _failure(block, held, context, occurred_at_ms, ordinals)
 
 

@@ -153,6 +153,13 @@ def test_when_nothing_says_why_the_lines_before_the_end_do() -> None:
     assert block.reason in {"tail", "travis.done"} or block.last == 42
 
 
+def test_what_the_caller_knows_of_the_job_counts_more_than_the_log() -> None:
+    assert extract([*SETUP, "a.c:1:1: error: no"], failed=False) == ()
+    (block,) = extract(SETUP, failed=True)
+    assert (block.reason, block.last) == ("tail", len(SETUP))
+    assert extract([], failed=True) == ()
+
+
 def test_repeats_are_folded_to_the_first_and_the_last() -> None:
     log = [line for n in range(30) for line in (f"try {n}", "curl: (6) Could not resolve host: x.invalid", "", "")]
     blocks = extract([*log, "##[error]Process completed with exit code 6."])

@@ -298,9 +298,10 @@ class _Reader:
             return None  # not every runner marks its errors; what is new may still say why
         return False if self.passed_at or self.complete_at or (self.tool_passed_at and tool_passed) else None
 
-    def blocks(self, limit: int) -> tuple[Block, ...]:
+    def blocks(self, limit: int, *, failed: bool | None) -> tuple[Block, ...]:
         self._close()
-        failed = self.failed
+        if failed is None:
+            failed = self.failed
         if failed is False:
             return ()
         reach: dict[str, int] = {}
@@ -354,10 +355,11 @@ class _Reader:
         return next((c for c in self.consequences if c.at >= candidate.evidence), None)
 
     def _tail(self) -> tuple[Block, ...]:
-        if not self.consequences:
-            return ()
-        at = self.consequences[0].at
-        return (Block(max(1, at - TAIL_LINES), at, at, 0.2, "tail", "tail", self.consequences[0].code, self.step),)
+        """The lines before the one that says it failed, or before the end."""
+        found = self.consequences[0] if self.consequences else None
+        at, code = (found.at, found.code) if found else (self.at, None)
+        first = max(1, at - TAIL_LINES)
+        return (Block(first, at, at, 0.2, "tail", "tail", code, self.step),) if self.at else ()
 
     def _block(self, candidate: _Candidate) -> Block:
         after = self._consequence_after(candidate)
@@ -397,13 +399,20 @@ def _place(candidate: _Candidate, chosen: list[_Candidate], room: int) -> int:
     return size
 
 
-def extract(lines: Iterable[str], *, baseline: Baseline | None = None, limit: int = BLOCKS_MAX) -> tuple[Block, ...]:
+def extract(
+    lines: Iterable[str],
+    *,
+    baseline: Baseline | None = None,
+    limit: int = BLOCKS_MAX,
+    failed: bool | None = None,
+) -> tuple[Block, ...]:
     """The blocks that say why a job failed, most likely cause first; () for the log of a job that passed.
 
     `lines` may be a stream: it is read once. Line numbers count from 1. `baseline` is what passing runs of the job say.
-    At most `limit` blocks.
+    At most `limit` blocks. `failed` is what the CI system says of the job, where the caller knows; without it the log's
+    own word counts.
     """
     reader = _Reader(baseline)
     for line in lines:
         reader.feed(line)
-    return reader.blocks(limit)
+    return reader.blocks(limit, failed=failed)
