@@ -8,8 +8,7 @@ from msgspec.structs import replace
 
 from streams.contract.failure import ENVELOPE_BYTES_MAX, ENVELOPE_FAILURES_MAX, Failure, bounded, identified, identity
 from streams.contract.wire import to_bytes
-from streams.core.clean import printable
-from streams.core.redact import redact
+from streams.core.safe import safe
 
 
 def outgoing(failure: Failure) -> Failure:
@@ -17,33 +16,10 @@ def outgoing(failure: Failure) -> Failure:
 
     An id that was computed from a text with a credential in it is computed again without; a foreign id is kept.
     """
-    changed: dict[str, object] = {}
-    for name in ("message", "traceback", "exception_type", "provider_error_code"):
-        text: str = getattr(failure, name)
-        if text and (clean := redact(printable(text))) != text:
-            changed[name] = clean
-    if failure.labels:
-        labels = {redact(printable(name)): redact(printable(text)) for name, text in failure.labels.items()}
-        if labels != failure.labels:
-            changed["labels"] = labels
-    for room in ("ci", "benchmark"):
-        place = getattr(failure, room)
-        texts = (
-            {}
-            if place is None
-            else {f: v for f in place.__struct_fields__ if type(v := getattr(place, f)) is str and v}
-        )
-        names = {f: clean for f, v in texts.items() if (clean := _name(v)) != v}
-        if names:
-            changed[room] = replace(place, **names)
-    if changed and failure.id == identity(failure):
-        changed["id"] = ""
-    return identified(bounded(replace(failure, **changed))) if changed else identified(bounded(failure))
-
-
-def _name(text: str) -> str:
-    """A name, an id or an address: one line."""
-    return text if text.isalnum() else redact(printable(text)).replace("\n", " ")
+    clean = safe(failure)
+    if clean is not failure and failure.id == identity(failure):
+        clean = replace(clean, id="")
+    return identified(bounded(clean))
 
 
 def chunks(failures: Iterable[Failure]) -> Iterator[tuple[list[Failure], bytes]]:

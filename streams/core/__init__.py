@@ -3,14 +3,16 @@
 | module | holds |
 |---|---|
 | `clean` | text from outside -> text that is safe to show |
-| `redact` | text -> text without credentials |
+| `redact`, `credentials/` | text -> text without credentials; their formats and names, as data |
+| `safe` | a failure -> the same with every text clean and without credentials |
 | `template/` | message -> template: named masks in an ordered table |
 | `frames/` | traceback -> type, code, frames; one file a language |
 | `fingerprint` | a failure's fields -> fingerprint, with the parts that explain it |
 | `alias` | templates that differ in one slot |
 | `extract/` | a log -> the blocks that say why |
 | `legacy` | the hashes of the earlier systems |
-| `rules/`, `ladder` | text -> kind by ordered rules; which verdict wins |
+| `rules`, `known_failures/` | text -> kind by ordered rules; the rules themselves |
+| `ladder` | which verdict wins; what a status or signal alone says |
 | `fold`, `window` | failures -> folds; which windows, which are over |
 | `partition` | key -> partition, as Kafka's own clients have it |
 | `intake` | raw records -> `FoldBatch`es: decode, clamp, redact, fingerprint, fold |

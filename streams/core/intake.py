@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from streams.contract.errors import MalformedRecord
-from streams.contract.failure import Failure, Origin, bounded, identified
+from streams.contract.failure import Failure, bounded, identified
 from streams.contract.fold import BATCH_BYTES_MAX, BATCH_FOLDS_MAX, Cursor, Fold, FoldBatch
 from streams.contract.taxonomy import Taxonomy, status_from_text, status_kind
 from streams.contract.verdict import EVIDENCE_CHARS_MAX, REASON_CHARS_MAX, Verdict, VerdictSource
@@ -24,6 +24,7 @@ from streams.core.legacy import benchmark_fingerprint, benchmark_normalise, ci_e
 from streams.core.partition import partition_of
 from streams.core.redact import redact
 from streams.core.rules import RuleBook
+from streams.core.safe import safe
 from streams.core.window import clamped
 
 RULE_TEXT_CHARS_MAX = 16 * 1024
@@ -145,7 +146,7 @@ class FoldStage:
         received = failure.received_at_ms or received_at_ms
         at_ms = clamped(failure.occurred_at_ms, received)
         original = failure.occurred_at_ms if at_ms != failure.occurred_at_ms else None
-        failure = _redacted(replace(failure, occurred_at_ms=at_ms, received_at_ms=received))
+        failure = safe(replace(failure, occurred_at_ms=at_ms, received_at_ms=received))
         if failure.benchmark is not None and failure.http_status is None:
             failure = replace(failure, http_status=status_from_text(failure.message))
         fingerprint = self._fingerprint(
@@ -272,31 +273,3 @@ def _chunks(folds: Iterable[Fold]) -> Iterable[list[Fold]]:
         piece.append(fold)
         size += more
     yield piece
-
-
-def _redacted(failure: Failure) -> Failure:
-    """The failure with every text clean and without credentials."""
-    changed: dict[str, object] = {}
-    for name in ("message", "traceback", "exception_type", "provider_error_code"):
-        text: str = getattr(failure, name)
-        if text and (clean := redact(printable(text))) != text:
-            changed[name] = clean
-    if failure.labels:
-        changed["labels"] = {printable(k): redact(printable(v)) for k, v in failure.labels.items()}
-    room = "ci" if failure.origin is Origin.CI else "benchmark"
-    place = failure.ci or failure.benchmark
-    names = {
-        name: clean
-        for name in (place.__struct_fields__ if place is not None else ())
-        if type(text := getattr(place, name)) is str and (clean := _name(text)) != text
-    }
-    if place is not None and names:
-        changed[room] = replace(place, **names)
-    return replace(failure, **changed) if changed else failure
-
-
-def _name(text: str) -> str:
-    """A name, id or url: on one line, clean, without credentials."""
-    if not text or text.isalnum():
-        return text
-    return redact(printable(text)).replace("\n", " ")

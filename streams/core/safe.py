@@ -1,0 +1,36 @@
+"""A failure fit to be kept, shown or sent: every text clean and without credentials."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from streams.contract.failure import Failure
+from streams.core.clean import printable
+from streams.core.redact import redact
+
+
+def safe(failure: Failure) -> Failure:
+    """The failure with safe texts; itself where they were safe before. A second call changes nothing."""
+    changed: dict[str, object] = {}
+    for name in ("message", "traceback", "exception_type", "provider_error_code"):
+        text: str = getattr(failure, name)
+        if text and (clean := redact(printable(text))) != text:
+            changed[name] = clean
+    if failure.labels:
+        labels = {redact(printable(name)): redact(printable(text)) for name, text in failure.labels.items()}
+        if labels != failure.labels:
+            changed["labels"] = labels
+    for room in ("ci", "benchmark"):
+        place = getattr(failure, room)
+        if place is None:
+            continue
+        texts = ((name, getattr(place, name)) for name in place.__struct_fields__)
+        names = {name: clean for name, text in texts if type(text) is str and (clean := _name(text)) != text}
+        if names:
+            changed[room] = replace(place, **names)
+    return replace(failure, **changed) if changed else failure
+
+
+def _name(text: str) -> str:
+    """A name, id or url: on one line."""
+    return text if not text or text.isalnum() else redact(printable(text)).replace("\n", " ")
