@@ -15,8 +15,9 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, NamedTuple
 
 from streams.core.credentials.formats import FORMATS, Format
@@ -29,6 +30,8 @@ SERVICE_KEY_CHARS_MIN: Final = 14
 MASKED_CHARS_MIN: Final = 20
 MIXED_WORD_CHARS_MIN: Final = 12
 MIXED_CHARS_MIN: Final = 24
+ONE_BY_ONE: Final = 64
+"""So many places of a literal are tried one by one; more are left to one search over the whole text."""
 NAMES_FIRST_VALUES: Final = 200
 """With more values than this the names are looked for in the whole text first."""
 CLIENT_NUMBER_DIGITS: Final = range(15, 21)
@@ -111,29 +114,32 @@ class _Span(NamedTuple):
     rule: str
 
 
-def _word_start(literal: str) -> str:
-    """The start of a word that every text with the literal has; empty where the literal does not tell."""
+def _sign(literal: str) -> str:
+    """What every text with the literal has among its words: a whole word, or, as `abc*`, a word that begins so.
+
+    Empty where the literal does not tell.
+    """
     for word in literal.translate(_TO_WORDS).split():
-        if len(word) >= _START_CHARS or (len(word) > 1 and not literal.endswith(word)):
-            return word[:_START_CHARS]
+        if not literal.endswith(word) and len(word) > 1:
+            return word
+        if len(word) >= _START_CHARS:
+            return word[:_START_CHARS] + "*"
     return ""
 
 
-def _by_start() -> dict[str, tuple[Format, ...]]:
-    """The formats by the start of the word that gives them away; under the empty start those that have none."""
+def _by_sign() -> dict[str, tuple[Format, ...]]:
     table: dict[str, dict[str, Format]] = {}
     for row in FORMATS:
         for literal in row.literals:
-            table.setdefault(_word_start(literal), {})[row.id] = row
-    return {start: tuple(rows.values()) for start, rows in table.items()}
+            table.setdefault(_sign(literal), {})[row.id] = row
+    return {sign: tuple(rows.values()) for sign, rows in table.items()}
 
 
 _TO_WORDS: Final = _NotAWord()
-_BY_START: Final = _by_start()
-_BY_LITERAL: Final = tuple(
-    (literal, row) for row in _BY_START[""] for literal in row.literals if not _word_start(literal)
-)
-_STARTS: Final = frozenset(_BY_START) - {""}
+_BY_SIGN: Final = _by_sign()
+_WHOLE_WORDS: Final = frozenset(sign for sign in _BY_SIGN if sign and not sign.endswith("*"))
+_WORD_STARTS: Final = frozenset(sign[:-1] for sign in _BY_SIGN if sign.endswith("*"))
+_BY_LITERAL: Final = tuple((literal, row) for row in _BY_SIGN[""] for literal in row.literals if not _sign(literal))
 _BY_LENGTH: Final = tuple(row for row in FORMATS if not row.literals)
 
 
@@ -147,10 +153,12 @@ def _spans(text: str) -> list[_Span]:
     """Where the credentials of a text are: apart from each other and in order."""
     lowered = _lower(text)
     words = set(lowered.translate(_TO_WORDS).split())
-    starts = {word[:_START_CHARS] for word in words}
     rows = [row for literal, row in _BY_LITERAL if literal in lowered]
-    if not _STARTS.isdisjoint(starts):
-        rows += [row for start in _STARTS & starts for row in _BY_START[start]]
+    if not _WHOLE_WORDS.isdisjoint(words):
+        rows += [row for word in _WHOLE_WORDS & words for row in _BY_SIGN[word]]
+    starts = {word[:_START_CHARS] for word in words}
+    if not _WORD_STARTS.isdisjoint(starts):
+        rows += [row for start in _WORD_STARTS & starts for row in _BY_SIGN[start + "*"]]
     spans = [span for row in dict.fromkeys(rows) for span in _of_format(row, text, lowered)]
     if max(map(len, words), default=0) >= LONG_WORD_CHARS.start:
         spans += _of_long_words(text, lowered)
@@ -201,10 +209,16 @@ def _places(lowered: str, literal: str) -> Iterator[int]:
 
 
 def _of_format(row: Format, text: str, lowered: str) -> Iterator[_Span]:
-    if row.needs not in text or not any(literal in lowered for literal in row.literals):
+    if row.needs not in text:
         return
     pattern = _pattern(row)
-    for match in _anchored(row, pattern, text, lowered) if row.anchored else pattern.finditer(text):
+    found: Iterable[re.Match[str]] = ()
+    if row.anchored:
+        places = sorted({at for literal in row.literals for at in islice(_places(lowered, literal), ONE_BY_ONE)})
+        found = _anchored(places, pattern, text) if len(places) < ONE_BY_ONE else pattern.finditer(text)
+    elif any(literal in lowered for literal in row.literals):
+        found = pattern.finditer(text)
+    for match in found:
         yield _span_of(match, row)
 
 
@@ -222,14 +236,13 @@ def _span_of(match: re.Match[str], row: Format) -> _Span:
     return _Span(*match.span(group), row.id)
 
 
-def _anchored(row: Format, pattern: re.Pattern[str], text: str, lowered: str) -> Iterator[re.Match[str]]:
-    for literal in row.literals:
-        end = 0
-        for at in _places(lowered, literal):
-            match = pattern.match(text, at) if at >= end else None
-            if match:
-                end = match.end()
-                yield match
+def _anchored(places: list[int], pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    end = 0
+    for at in places:
+        match = pattern.match(text, at) if at >= end else None
+        if match:
+            end = match.end()
+            yield match
 
 
 def _of_password(name: str, text: str, lowered: str) -> Iterator[_Span]:
