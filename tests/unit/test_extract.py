@@ -188,6 +188,20 @@ def test_a_baseline_is_bounded_and_keeps_what_both_runs_say() -> None:
     assert len(both.hashes) <= LINES_MAX
 
 
+# What should come out and does not yet: a fix turns these red, and moves them up.
+KNOWN_WRONG = {
+    "no word of an error": ([*SETUP, "Your branch is 3 commits behind main", "nothing to do", *["bye"] * 40], 41),
+    "a finding without a severity": ([*SETUP, ">>> Lint for src/a.py:", "  line too long", *["ok"] * 40], 41),
+}
+
+
+@pytest.mark.xfail(strict=True, reason="the line has no word that any rule knows")
+@pytest.mark.parametrize("name", KNOWN_WRONG)
+def test_known_wrong(name: str) -> None:
+    log, wanted = KNOWN_WRONG[name]
+    assert any(b.first <= wanted <= b.last for b in extract([*log, "ERROR: Job failed: exit code 1"]))
+
+
 CLEANED = {
     "github": ("2026-11-20T10:00:00.1234567Z hello", "hello"),
     "github, indented": ("2026-11-20T10:00:00.1234567Z   hello", "  hello"),
