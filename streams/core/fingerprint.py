@@ -18,7 +18,7 @@ from streams.contract.fingerprint import Fingerprint, Part
 from streams.core.frames.parse import parse
 from streams.core.frames.trace import Frame, Trace
 from streams.core.template.lines import TEXT_CHARS_MAX, cleaned
-from streams.core.template.mask import Measured, Token, explain_template, measured
+from streams.core.template.mask import Measured, Token, explain_template, frame_lines, measured
 from streams.core.template.shapes import Shapes
 
 VERSION = "fp1"
@@ -41,6 +41,7 @@ FOREIGN_FRAME = "foreign_frame"
 
 ARGUMENT = "given by the producer"
 TEMPLATE = "masked message"
+AS_PRINTED = "a line of the stack trace as it was printed"
 FROM_TRACE = "read out of the stack trace"
 BARE = "the message says nothing, so frames tell problems apart"
 
@@ -48,6 +49,7 @@ _LETTERS_32 = "abcdefghijklmnopqrstuvwxyz234567"
 _BASE32 = [one + other for one in _LETTERS_32 for other in _LETTERS_32]
 _TWO_WORDS = re.compile(r"[A-Za-z]{2} [A-Za-z]{2}")
 _PLACEHOLDER = re.compile(r"<[a-z]{2,5}(?::[^<>\s]{1,80})?>")
+_OPENING_TYPE = re.compile(r"([A-Za-z_$][\w.$]{0,200}(?:Error|Exception|Failure|Fault|Interrupt)):(?!\S)")
 _TYPE_ONLY = re.compile(
     r"[\w.$]{0,200}(?:Error|Exception|Failure|Fault|Interrupt|Exit)|panic|error|failed|FAILED|ERROR"
 )
@@ -257,17 +259,20 @@ def _read(
         Part("tool", tool, ARGUMENT),
     ]
     kind = [Part(p.name, p.value[:PART_CHARS_MAX], p.rule) for p in given if p.value]
-    said = []
-    if trace:
-        said = [Part("language", trace.language, FROM_TRACE)]
-        if trace.exception_type and not exception_type:
-            said.append(Part("exception_type", trace.exception_type[:PART_CHARS_MAX], FROM_TRACE))
-    frames = _top(trace.frames) if trace else ()
-    sites = [Part(FRAME if f.in_app else FOREIGN_FRAME, _name(f), f.reason or "frame") for f in frames]
+    said = [Part("language", trace.language, FROM_TRACE)] if trace else []
+    if not exception_type:
+        said += _type_parts(trace, found.template)
+    if trace and trace.frames:
+        frames = _top(trace.frames)
+        sites = [Part(FRAME if f.in_app else FOREIGN_FRAME, _name(f), f.reason or "frame") for f in frames]
+    else:
+        lines = frame_lines(text, FRAMES_IN_SITE_MAX) if inside else []
+        sites = [Part(FRAME, line[:PART_CHARS_MAX], AS_PRINTED) for line in lines]
     template = Part("template", found.template, TEMPLATE)
     # What was read out of the message is in its template already; a bare message needs it to mean anything.
     bare = _is_bare(found.template)
-    problem = [*kind, *(said if bare or not inside else []), *(sites if bare else []), template]
+    told = said if bare or (trace and not inside) else []
+    problem = [*kind, *told, *(sites if bare else []), template]
     result = Fingerprint(
         value=_id("value", problem),
         version=VERSION,
@@ -277,6 +282,14 @@ def _read(
         parts=(*kind, *said, template, *[Part(p.name, p.value, BARE if bare else p.rule) for p in sites]),
     )
     return _Read(text=text, found=found, trace=trace, fingerprint=result)
+
+
+def _type_parts(trace: Trace | None, template: str) -> list[Part]:
+    """The exception type that the trace names, or else the one that opens the message."""
+    if trace and trace.exception_type:
+        return [Part("exception_type", trace.exception_type[:PART_CHARS_MAX], FROM_TRACE)]
+    match = _OPENING_TYPE.match(template)
+    return [Part("exception_type", match.group(1), TEMPLATE)] if match else []
 
 
 def _top(frames: Sequence[Frame]) -> Sequence[Frame]:

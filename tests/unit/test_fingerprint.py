@@ -80,6 +80,23 @@ def test_frames_enter_the_value_when_the_message_says_nothing(error: str) -> Non
     assert one.value != other.value
 
 
+def test_the_type_that_opens_a_message_is_part_of_its_class() -> None:
+    one = fingerprint(origin="ci", message="ValueError: negative amount")
+    other = fingerprint(origin="ci", message="ValueError: currency is missing")
+    assert one.class_value == other.class_value
+    assert one.class_value != fingerprint(origin="ci", message="KeyError: negative amount").class_value
+
+
+def test_frames_that_no_parser_reads_still_say_where() -> None:
+    one, other, again = (
+        fingerprint(origin="ci", message=f"ValueError: nope\n  at {name} (worker.xy:{line})\n  at run (main.xy:3)")
+        for name, line in (("submit", 12), ("refund", 12), ("submit", 99))
+    )
+    assert one.value == other.value
+    assert one.site_value != other.site_value
+    assert one == again
+
+
 def test_line_numbers_never_matter() -> None:
     assert fingerprint(origin="ci", message=trace("AssertionError", line=3)) == fingerprint(
         origin="ci", message=trace("AssertionError", line=99)

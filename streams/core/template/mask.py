@@ -222,6 +222,17 @@ def _measured_line(line: str) -> Measured:
     return Measured(joined, spans)
 
 
+def frame_lines(text: str, count: int) -> list[str]:
+    """The first `count` lines of a cleaned text that show a call, masked: frames of a trace that no parser reads."""
+    found: list[str] = []
+    for line in text.split("\n"):
+        if is_frame(line) or is_python_frame(line):
+            found.append(closed(" ".join([_words[word] for word in printable(line).split()[:LINE_WORDS_MAX]])))
+            if len(found) == count:
+                break
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """One piece of a message as its template sees it.  A masked value is never held, only its length."""

@@ -48,6 +48,7 @@ _EXTENSION = re.compile(r"[^.]{1,200}(?:\.[A-Za-z][A-Za-z0-9]{0,7}){1,2}")
 _GLUE = "/\\@.:~#%$^+_-"
 _KEY_GAP = re.compile(r"[\"']?[:=][\"'\[(]{0,2}|[\[(]")
 _JOINTS = "/@."
+_JOINT = re.compile(r"[:/@.]")
 _KEY_JOINTS = str.maketrans("", "", "_-.")
 
 
@@ -88,7 +89,7 @@ def pieces(word: str) -> list[Piece]:
             if rest and not raw:
                 cut.append(Piece(rest, rest, "plain"))
                 named = rest.rstrip(".:")
-                key, gap = named.rpartition(":")[2], rest[len(named) :]
+                key, gap = _JOINT.split(named)[-1], rest[len(named) :]
         after_placeholder = False
         if not raw:
             continue
