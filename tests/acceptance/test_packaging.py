@@ -20,11 +20,12 @@ ADDRESS = re.compile(r"\bhttps?://(?:[^\s/@\"'<>]*@)?((?:[a-z0-9-]+\.)+[a-z0-9]+
 ALLOWED_HOSTS = re.compile(
     r"""(?x)
       127\.\d+\.\d+\.\d+ | 0\.0\.0\.0
-    | (?:[\w-]+\.)*(?:example|invalid|test|localhost)      # reserved for examples
+    | (?:[\w-]+\.)*(?:example|invalid|test|localhost|internal)  # reserved
     | (?:[\w-]+\.)*example\.(?:com|net|org)
     | (?:192\.0\.2|198\.51\.100|203\.0\.113)\.\d+        # addresses reserved for documentation
     | json-schema\.org | www\.w3\.org | www\.apache\.org  # names of formats and of our licence, not fetched
     | github\.com | api\.github\.com                      # what CI context and links to jobs are made of
+    | hooks\.slack\.com                                   # an address that is itself a credential, to be redacted
     | api\.anthropic\.com | api\.openai\.com              # defaults of the clients
     """
 )
