@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from suites.records import AT_MS, benchmark_failure, ci_failure, failures, verdi
 from streams.contract import topics
 from streams.contract.errors import MalformedRecord, UnknownVersion
 from streams.contract.failure import Envelope, Failure, Truncation
-from streams.contract.fold import Cursor, Fold
+from streams.contract.fold import BATCH_FOLDS_MAX, Cursor, Fold
 from streams.contract.taxonomy import default_taxonomy
 from streams.contract.verdict import VerdictSource
 from streams.contract.wire import to_bytes
@@ -23,6 +24,7 @@ from streams.core.fold import texts_of
 from streams.core.intake import FoldStage, Intake, RawRecord, Stretch
 from streams.core.known_failures.book import default_rules
 from streams.core.partition import partition_of
+from streams.core.rules import RuleBook
 
 PARTITIONS = 3
 
@@ -74,13 +76,14 @@ def test_every_target_gets_the_cursor_and_only_its_own_folds(found: list[Failure
 
 
 def test_many_folds_come_in_chunks_that_follow_each_other() -> None:
-    found = [ci_failure(f"problem {'x' * i}", ordinal=i) for i in range(0, 3000, 2)]
-    intake = taken(*(to_bytes(Envelope(failures=tuple(found[i : i + 100]))) for i in range(0, len(found), 100)))
-    for target in range(PARTITIONS):
-        cursors = [batch.cursor for to, batch in intake.batches if to == target]
-        assert cursors == [Cursor(0, 15, number, len(cursors)) for number in range(len(cursors))]
-    assert max(len(batch.folds) for _, batch in intake.batches) <= 500
-    assert sum(fold.count for fold in folds(intake)) == len(found)
+    words = ["".join(letters) for letters in itertools.product("abcdefghi", repeat=3)]
+    found = [ci_failure(f"{word} is missing") for word in words]
+    one = FoldStage(fingerprinter=Fingerprinter(), rules=RuleBook({}), taxonomy=default_taxonomy(), partitions=1)
+    record = RawRecord(0, to_bytes(Envelope(failures=tuple(found))), AT_MS)
+    place = Stretch(topics.CI.name, 0, 0, 1)
+    intake = one.on_failures([record], place, at_ms=AT_MS, is_new=lambda _: True)
+    assert [batch.cursor for _, batch in intake.batches] == [Cursor(0, 1, 0, 2), Cursor(0, 1, 1, 2)]
+    assert [len(batch.folds) for _, batch in intake.batches] == [BATCH_FOLDS_MAX, len(words) - BATCH_FOLDS_MAX]
 
 
 def test_a_bad_record_is_rejected_verbatim_with_its_offset() -> None:
