@@ -1,6 +1,8 @@
 """log -> the blocks that say why the job failed, most likely cause first.
 
-extract.py    one pass over the lines: rules open blocks, blocks grow, the best are kept and ranked
+extract.py    the way in
+reader.py     one pass over the lines: rules open blocks, blocks grow, repeats fold
+rank.py       the best of them, in order
 block.py      what comes out: first and last line, the line that says why, score, rule id
 clean.py      a line as its tool wrote it: no colours, no progress bars, no time stamps of the CI
 baseline.py   what passing runs of the job say: hashes of masked lines

@@ -1,0 +1,149 @@
+"""The candidates of one pass -> blocks, most likely cause first.
+
+A candidate is weighed by its rule, by what follows it, by where its rule last found something, and by how new it is
+against passing runs. Overlapping ones become one; all together stay within a share of the log.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from streams.core.extract.block import Block
+from streams.core.extract.reader import Candidate, Consequence, Reader
+
+LINES_SHARE: Final = 0.03
+LINES_MIN: Final = 36
+LINES_MAX: Final = 600
+"""All blocks together take this share of the log, but at least and at most so many lines."""
+NEW_SHARE: Final = 0.15
+NEW_LINES_MIN: Final = 150
+"""The same with a baseline."""
+ROOM_MIN: Final = 3
+NEW_AROUND: Final = 25
+"""A block reaches so many lines up and down while they are new against passing runs."""
+TAIL_LINES: Final = 25
+"""What is shown before the line that says it failed when nothing says why."""
+WEAKEST: Final = 0.33
+"""A candidate below is no evidence on its own."""
+UNSAID: Final = 0.45
+"""Evidence that counts in a log which does not say how it ended."""
+FAR_BELOW: Final = 0.42
+"""Candidates that much weaker than the best one are left out."""
+EARLY: Final = 0.12
+"""What a candidate at the log's beginning weighs less than one at the place where the job failed."""
+FATAL: Final = 0.08
+"""What a line weighs more that only failing jobs print."""
+FOLLOWED: Final = 0.08
+"""What a candidate weighs more when, within NEAR_LINES, a line says that something failed."""
+NEAR_LINES: Final = 60
+AFTERWARDS: Final = 0.25
+"""What a candidate weighs less when the job had failed by then: cleaning up."""
+KNOWN: Final = 0.5
+"""What a candidate weighs less whose lines passing runs print, too."""
+
+
+def ranked(reader: Reader, limit: int, *, failed: bool | None) -> tuple[Block, ...]:
+    """The blocks of a log that was read to its end; () if it passed. `failed` None: the log's own word counts."""
+    reader.close()
+    if failed is None:
+        failed = reader.failed
+    if failed is False:
+        return ()
+    reach: dict[str, int] = {}
+    for candidate in reader.candidates:
+        reach[candidate.rule.id] = candidate.evidence  # the last one's, as candidates stand in order
+    for candidate in reader.candidates:
+        candidate.score = _weigh(reader, candidate, reach[candidate.rule.id])
+        if candidate.run[0] and not candidate.rule.consequence:
+            candidate.first = min(candidate.first, max(candidate.run[0], candidate.first - NEW_AROUND))
+            candidate.last = max(candidate.last, min(candidate.run[1], candidate.last + NEW_AROUND))
+    least = WEAKEST if failed else UNSAID
+    able = sorted(
+        (c for c in reader.candidates if c.score >= least and not c.dropped), key=lambda c: (-c.score, c.evidence)
+    )
+    if failed and not able:
+        return _tail(reader)
+    chosen: list[Candidate] = []
+    room = _room(reader)
+    for candidate in able:
+        if len(chosen) >= limit or candidate.score < able[0].score - FAR_BELOW:
+            break
+        room -= _place(candidate, chosen, room)
+    return tuple(_block(reader, c) for c in chosen)
+
+
+def _room(reader: Reader) -> int:
+    """How many lines all blocks together may take. New lines are fewer and better, so they may take more."""
+    share, least = (NEW_SHARE, NEW_LINES_MIN) if reader.baseline is not None else (LINES_SHARE, LINES_MIN)
+    return min(LINES_MAX, max(least, int(reader.at * share)))
+
+
+def _weigh(reader: Reader, candidate: Candidate, reach: int) -> float:
+    """`reach` is the last line where the candidate's rule found something: noise ends early, and of several
+    findings of one rule the first is the cause.
+    """
+    score = candidate.rule.score
+    if candidate.rule.consequence:
+        return score
+    if not candidate.new:
+        score -= KNOWN
+    if candidate.rule.fatal:
+        score += FATAL
+    end = reader.ended_at if reader.ended_at >= reach else reader.at
+    score -= EARLY * (1 - reach / max(1, end))
+    after = _consequence_after(reader, candidate)
+    if after is not None and after.at - candidate.last <= NEAR_LINES:
+        score += FOLLOWED
+    elif candidate.evidence > reader.ended_at > 0:
+        score -= AFTERWARDS
+    return score
+
+
+def _consequence_after(reader: Reader, candidate: Candidate) -> Consequence | None:
+    return next((c for c in reader.consequences if c.at >= candidate.evidence), None)
+
+
+def _tail(reader: Reader) -> tuple[Block, ...]:
+    """The lines before the one that says it failed, or before the end."""
+    found = reader.consequences[0] if reader.consequences else None
+    at, code = (found.at, found.code) if found else (reader.at, None)
+    first = max(1, at - TAIL_LINES)
+    return (Block(first, at, at, 0.2, "tail", "tail", code, reader.step),) if reader.at else ()
+
+
+def _block(reader: Reader, candidate: Candidate) -> Block:
+    after = _consequence_after(reader, candidate)
+    return Block(
+        first=candidate.first,
+        last=candidate.last,
+        evidence=candidate.evidence,
+        score=max(0.0, min(1.0, round(candidate.score, 4))),
+        reason=candidate.rule.id,
+        tool=candidate.rule.tool,
+        exit_code=after.code if after else None,
+        step=candidate.step,
+    )
+
+
+def _place(candidate: Candidate, chosen: list[Candidate], room: int) -> int:
+    """Puts a candidate among the chosen within `room` lines; returns how many lines it takes.
+
+    One that overlaps a chosen one widens it; one that is too long is cut around the line that says why.
+    """
+    for other in chosen:
+        if candidate.first <= other.last and other.first <= candidate.last:
+            first, last = min(other.first, candidate.first), max(other.last, candidate.last)
+            more = (last - first) - (other.last - other.first)
+            if more <= room:
+                other.first, other.last = first, last
+                return more
+            return 0
+    size = candidate.last - candidate.first + 1
+    if size > room and chosen:
+        if room < ROOM_MIN:
+            return 0
+        candidate.first = max(candidate.first, candidate.evidence - room // 2)
+        candidate.last = min(candidate.last, candidate.first + room - 1)
+        size = candidate.last - candidate.first + 1
+    chosen.append(candidate)
+    return size

@@ -1,0 +1,285 @@
+"""One pass over a log: rules open blocks, blocks grow, repeats fold.
+
+Linear time, memory bounded whatever the length of the log. For each line:
+1. the words of the rules decide whether any rule is tried (most lines end here, as they are);
+2. the first rule whose pattern stands in the cleaned line opens a block, which grows while its lines go on;
+3. a line that only tells that something failed (`Process completed with exit code 1`) ends what came before it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from streams.core.extract.baseline import Baseline, hashed
+from streams.core.extract.clean import LINE_CHARS_MAX, clean, last_drawn
+from streams.core.extract.gate import Gate
+from streams.core.extract.rule import BEFORE_LINES_MAX, Rule
+from streams.core.extract.tools import RULES
+
+CANDIDATES_MAX: Final = 400
+"""Candidates held at once; beyond, the weakest go, so a log of errors only costs no memory."""
+SAME_RULE_MAX: Final = 60
+"""Candidates of one rule held; the first ones, for causes come first."""
+UNENDED_LINES: Final = 25
+"""What is kept of a block whose end never came."""
+KEY_LINES: Final = 12
+"""So many lines of a block tell whether it repeats another."""
+CLEARLY_BETTER: Final = 0.2
+"""By so much a rule must beat the open block's to open its own inside it."""
+END_LINES: Final = 60
+"""A tool's word that all went well speaks for the job when no more than so many lines follow."""
+CONSEQUENCES_MAX: Final = 200
+STEP_CHARS_MAX: Final = 200
+
+_PASSED = re.compile(
+    r"^Finished: SUCCESS|^Job succeeded|^Done\. Your build exited with 0|^(?:The command .* )?exited with code 0$"
+)
+_TOOL_PASSED = re.compile(r"^\[?INFO\]? BUILD SUCCESS|^BUILD SUCCESS")
+_COMPLETE = re.compile(r"^Cleaning up orphan processes|^##\[section\]Finishing: Finalize Job|^Complete job$")
+_GROUP = re.compile(r"##\[group\](.*)")
+_STAGE = re.compile(r"^\[Pipeline\] \{ \((.*)\)")
+_SECTION = re.compile(r"section_start:\d+:([\w.-]+)")
+_FOLD = re.compile(r"travis_fold:start:([\w.-]+)")
+_ECHO = re.compile(r"^\s*(?:\+{1,4} |\$ |> |echo |set [-+]|if |fi$)")
+_CODE = re.compile(r"(?i)(?:exit(?:ed)?(?: with)?(?: code| status)?|error|code|status)[:= ]+(\d{1,3})\b")
+
+
+_GATE: Final = Gate(RULES)
+"""Shared by all passes: what it remembers of a token is true for every log."""
+
+
+@dataclass(slots=True, eq=False)
+class Candidate:
+    """A block in the making; lines count from 1."""
+
+    rule: Rule
+    first: int
+    last: int
+    evidence: int
+    step: str
+    new: bool
+    key: int
+    """Hash of the masked lines: repeats are folded."""
+    count: int = 1
+    repeat: Candidate | None = None
+    """The last of its repeats."""
+    dropped: bool = False
+    run: list[int] = field(default_factory=lambda: [0, 0])
+    """First and last line of the run of new lines around it; 0 without a baseline."""
+    grown: int = 0
+    quiet: int = 0
+    """Lines at the end that do not belong to the block unless it goes on: blank or foreign ones."""
+    foreign: int = 0
+    """How many of the quiet ones are foreign."""
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """A line that says that something failed, not why."""
+
+    at: int
+    code: int | None
+    step: str
+    rule: Rule
+
+
+@dataclass(slots=True)
+class Reader:
+    """The state of one pass."""
+
+    baseline: Baseline | None
+    at: int = 0
+    step: str = ""
+    in_command: bool = False
+    open: Candidate | None = None
+    candidates: list[Candidate] = field(default_factory=list)
+    by_key: dict[tuple[str, int], Candidate] = field(default_factory=dict)
+    by_rule: dict[str, int] = field(default_factory=dict)
+    consequences: deque[Consequence] = field(default_factory=lambda: deque(maxlen=CONSEQUENCES_MAX))
+    before: deque[str] = field(default_factory=lambda: deque(maxlen=BEFORE_LINES_MAX))
+    fatal_at: int = 0
+    ended_at: int = 0
+    """The last line that says that a step failed."""
+    run: list[int] | None = None
+    passed_at: int = 0
+    tool_passed_at: int = 0
+    """A tool's own word; it speaks for the job only at the log's end."""
+    complete_at: int = 0
+
+    def feed(self, line: str) -> None:
+        """Takes the next line, with or without its end."""
+        self.at += 1
+        if len(line) > LINE_CHARS_MAX:
+            line = last_drawn(line)
+        known = self.baseline is not None and self._known(line, self.baseline)
+        grew = self.open is not None and self._grow(self.open, line, known=known)
+        matched = _GATE.rules(line)
+        if matched or "##[" in line or "[Pipeline]" in line or "section_" in line or "travis_" in line:
+            self._look(line, matched, grew=grew, known=known)
+        elif "uccess" in line or "SUCC" in line or "ucceeded" in line or "leaning up" in line or "exited with" in line:
+            self._end_marks(clean(line))
+        self.before.append(line)
+
+    def _known(self, line: str, baseline: Baseline) -> bool:
+        """Whether a passing run printed the line; keeps the run of lines that none did. Blank lines end no run."""
+        text = clean(line)
+        if not text:
+            return True
+        if hashed(text) in baseline.hashes:
+            self.run = None
+            return True
+        if self.run is None:
+            self.run = [self.at, self.at]
+        self.run[1] = self.at
+        return False
+
+    def _look(self, line: str, matched: list[tuple[int, Rule]], *, grew: bool, known: bool) -> None:
+        text = clean(line)
+        self._step(line, text)
+        self._end_marks(text)
+        if self.in_command:
+            return
+        echo = _ECHO.match(text) is not None
+        for _, rule in matched:
+            if rule.pattern.search(text):
+                break
+        else:
+            return
+        if echo and not rule.fatal:
+            return
+        if rule.fatal:
+            self.fatal_at = self.at
+        if rule.consequence:
+            code = _CODE.search(text)
+            found = Consequence(self.at, int(code.group(1)) if code else None, self.step, rule)
+            self.consequences.append(found)
+            if rule.fatal:
+                self.ended_at = self.at
+            self._conclude()
+        if known and not rule.fatal and rule.until is None:
+            return
+        if grew and not rule.fatal and not (self.open and rule.score > self.open.rule.score + CLEARLY_BETTER):
+            return
+        self._open(rule, text, new=not known)
+
+    def _conclude(self) -> None:
+        """A line right behind a block that says that it failed belongs to it."""
+        block = self.open or (self.candidates[-1] if self.candidates else None)
+        if block is not None and not block.rule.consequence and 0 < self.at - block.last <= 2:
+            block.last, block.quiet, block.foreign = self.at, 0, 0
+
+    def _end_marks(self, text: str) -> None:
+        if _PASSED.match(text):
+            self.passed_at = self.at
+        elif _TOOL_PASSED.match(text):
+            self.tool_passed_at = self.at
+        elif _COMPLETE.match(text):
+            self.complete_at = self.at
+
+    def _step(self, line: str, text: str) -> None:
+        if group := _GROUP.search(text):
+            self.step = group.group(1)[:STEP_CHARS_MAX]
+            self.in_command = self.step.startswith("Run ")
+        elif "##[endgroup]" in text:
+            self.in_command = False
+        elif stage := _STAGE.match(text):
+            self.step = stage.group(1)[:STEP_CHARS_MAX]
+        elif section := _SECTION.search(line[:300]) or _FOLD.search(line[:300]):
+            self.step = section.group(1)[:STEP_CHARS_MAX]
+
+    def _open(self, rule: Rule, text: str, *, new: bool) -> None:
+        self.close()
+        self.open = Candidate(rule, self.at, self.at, self.at, self.step, new, hashed(text))
+        if self.run is not None:
+            self.open.run = self.run
+        self._look_back(self.open)
+
+    def close(self) -> None:
+        """Puts the open block among the candidates; at the end of the log, too.
+
+        Of equal ones the first and the last stay: of a retry, the end counts.
+        """
+        candidate, self.open = self.open, None
+        if candidate is None:
+            return
+        key = candidate.rule.id, candidate.key
+        same = self.by_key.get(key)
+        if same is not None:
+            same.count += 1
+            if same.repeat is not None:
+                same.repeat.dropped = True
+            same.repeat = candidate
+        elif self.by_rule.get(candidate.rule.id, 0) < SAME_RULE_MAX:
+            self.by_rule[candidate.rule.id] = self.by_rule.get(candidate.rule.id, 0) + 1
+            self.by_key[key] = candidate
+        else:
+            return
+        self.candidates.append(candidate)
+        if len(self.candidates) > CANDIDATES_MAX:
+            self._forget()
+
+    def _look_back(self, candidate: Candidate) -> None:
+        rule = candidate.rule
+        reach = rule.before
+        for above in reversed(self.before):
+            text = clean(above)
+            if rule.back is not None and rule.back.search(text):
+                candidate.first -= 1
+            elif reach > 0 and text:
+                candidate.first -= 1
+                reach -= 1
+            else:
+                return
+
+    def _grow(self, block: Candidate, line: str, *, known: bool) -> bool:
+        """Takes the line into the open block, or closes it; says whether the line belongs to it."""
+        rule = block.rule
+        text = clean(line)
+        block.grown += 1
+        ended = rule.until is not None and rule.until.search(text) is not None
+        belongs = (
+            rule.until is not None
+            or (rule.goes_on is not None and rule.goes_on.search(text) is not None)
+            or (block.grown <= rule.after and bool(text))
+        )
+        if block.grown > rule.lines_max and rule.until is not None:
+            block.last = min(block.last, block.evidence + UNENDED_LINES)
+        if block.grown > rule.lines_max or (not belongs and block.foreign >= rule.slack):
+            self.close()
+            return False
+        if not belongs or not text:
+            block.foreign += not belongs
+            block.quiet += 1
+            return belongs
+        block.last += block.quiet + 1
+        block.quiet = block.foreign = 0
+        block.new = block.new or not known
+        if block.grown <= KEY_LINES:
+            block.key = hash((block.key, hashed(text)))
+        if ended:
+            if rule.told_last:
+                block.evidence, block.key = self.at, hashed(text)
+            self.close()
+        return True
+
+    def _forget(self) -> None:
+        """Drops the weaker half of the candidates."""
+        kept = sorted((c for c in self.candidates if not c.dropped), key=lambda c: (-c.rule.score, c.evidence))[
+            : CANDIDATES_MAX // 2
+        ]
+        self.candidates = sorted(kept, key=lambda c: c.evidence)
+        self.by_key = {(c.rule.id, c.key): c for c in reversed(self.candidates)}
+
+    @property
+    def failed(self) -> bool | None:
+        """Whether the log says that it failed; None when it does not say how it ended."""
+        if self.fatal_at > self.passed_at:
+            return True
+        tool_passed = 0 < self.at - self.tool_passed_at <= END_LINES and self.tool_passed_at > self.fatal_at
+        if self.complete_at and not self.passed_at and self.baseline is not None:
+            return None  # not every runner marks its errors; what is new may still say why
+        return False if self.passed_at or self.complete_at or (self.tool_passed_at and tool_passed) else None
