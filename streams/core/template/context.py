@@ -9,6 +9,7 @@ import re
 MARK = "\x02"
 """Prefix of a masked word that a neighbour rule must look at; never part of a template."""
 NUMBER_NEXT, DATE_WORD, KEPT, USER_NEXT, CODE = MARK + "n", MARK + "d", MARK + "k", MARK + "u", MARK + "c"
+STATUS_BEFORE, SQL_PAIR = MARK + "s", MARK + "q"
 UNSHOWN = MARK + "x"
 """Stands for a word with characters that are not shown: its line is cleaned and masked again."""
 
@@ -35,10 +36,27 @@ _CODES: dict[str, re.Pattern[str]] = {
     "error": _ERROR,
     "http": _HTTP,
     "status": _HTTP,
+    "response": _HTTP,
 }
 _BETWEEN = frozenset([":", "=", "is", "was", "of", "with", "value", "->", "-"])
 _BETWEEN_MAX = 2
 _COMPARED_WITHIN = 8
+# What stands behind a status: `404 Client Error`, `503 Service Unavailable`.
+_STATUS_PHRASES = {
+    "Client": "error",
+    "Server": "error",
+    "Not": "found",
+    "Internal": "server",
+    "Bad": "request gateway",
+    "Service": "unavailable",
+    "Too": "many",
+    "Gateway": "timeout time-out",
+    "Payment": "required",
+    "Unauthorized": "",
+    "Forbidden": "",
+}
+_SQL_PAIR = re.compile(r"\(\d{4},")
+_SQL_STATE_WORD = re.compile(r"\([0-9A-Z]{5}\):?")
 _ACTUAL = frozenset(["was", "got", "received", "actual", "found", "not", "expected"])
 _ENDING = frozenset(["exit", "exited", "returned", "return", "finished", "terminated"])
 _HTTP_WORD = re.compile(r"HTTP/(?:\d(?:\.\d)?|<num)")
@@ -83,10 +101,13 @@ def mark_of(word: str) -> str:
     core = word.strip(_TRIM)
     low = core.lower()
     if low in _CODES:
-        # An upper-case ERROR opens a line and is followed by a process number.
-        return "" if core == "ERROR" else NUMBER_NEXT
+        return NUMBER_NEXT
     if low == "user":
         return USER_NEXT
+    if core in _STATUS_PHRASES:
+        return STATUS_BEFORE
+    if word[0] == "(" and _SQL_PAIR.fullmatch(word):
+        return SQL_PAIR
     if core[-1:].isdigit() and _CODE_WORD.fullmatch(core):
         return CODE
     return NUMBER_NEXT if low.startswith("http/") and _HTTP_WORD.fullmatch(core) else ""
@@ -111,11 +132,23 @@ def kept_numbers(words: list[str], masked: list[str]) -> list[int]:
         if kind == KEPT:
             kept.append(i)
         elif kind == NUMBER_NEXT:
-            at = _announced(words, i)
+            at = _announced(words, i) or _returned(words, i)
             if at:
                 masked[at] = words[at]
                 kept.append(at)
+                if words[i].strip(_TRIM) == "ERROR":
+                    masked[at + 1] = words[at + 1]
+                    kept.append(at + 1)
                 kept.extend(_compared(words, masked, at))
+        elif kind == STATUS_BEFORE:
+            if i and _HTTP.fullmatch(words[i - 1].strip(_TRIM)) and _is_status_phrase(words, i):
+                masked[i - 1] = words[i - 1]
+                kept.append(i - 1)
+        elif kind == SQL_PAIR:
+            # `(1045, "Access denied ...")`: how a driver prints number and message
+            if i + 1 < len(words) and words[i + 1][0] in "\"'":
+                masked[i] = words[i]
+                kept.append(i)
         elif kind == CODE:
             # `file.py:3:1: E501 ...` and `error CS1002`: a checker's own code.
             before = words[i - 1] if i else ""
@@ -133,6 +166,9 @@ def _announced(words: list[str], i: int) -> int:
     """The place of the number that the word at `i` announces, or 0."""
     core = words[i].strip(_TRIM).lower()
     form = _HTTP if core.startswith("http") else _CODES[core]
+    if words[i].strip(_TRIM) == "ERROR" and not (i + 2 < len(words) and _SQL_STATE_WORD.fullmatch(words[i + 2])):
+        # An upper-case ERROR opens a line and is followed by a process number; a database adds its state.
+        return 0
     if core == "status" and i and words[i - 1].strip(_TRIM).lower() in _ENDING:
         form = _SIGNAL
     for at in range(i + 1, min(i + 2 + _BETWEEN_MAX, len(words))):
@@ -141,6 +177,18 @@ def _announced(words: list[str], i: int) -> int:
             continue
         return at if word.isprintable() and form.fullmatch(word.strip(_TRIM)) else 0
     return 0
+
+
+def _returned(words: list[str], i: int) -> int:
+    """The place of the number in `returned 1 exit status`, or 0."""
+    if i > 1 and words[i] == "exit" and words[i - 2] == "returned" and _SIGNAL.fullmatch(words[i - 1]):
+        return i - 1
+    return 0
+
+
+def _is_status_phrase(words: list[str], i: int) -> bool:
+    follow = _STATUS_PHRASES[words[i].strip(_TRIM)]
+    return not follow or (i + 1 < len(words) and words[i + 1].strip(_TRIM).lower() in follow.split(" "))
 
 
 def _compared(words: list[str], masked: list[str], at: int) -> list[int]:

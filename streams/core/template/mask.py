@@ -49,7 +49,7 @@ MARKED_CHARS_MAX = 32
 KEPT_WORDS_MAX = 64
 """Words with kept digits a text may have and still be told apart by its shape."""
 
-_KEEPING = frozenset({"kept-number", "term", "error-code"})
+_KEEPING = frozenset({"kept-number", "term", "error-code", "numbered-placeholder"})
 _FRAME_STARTS = frozenset("a-~^.:,TZ#")
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _WORD = re.compile(r"\S+")

@@ -8,7 +8,7 @@ Every pattern is matched against the whole atom, is linear, and asks for digits 
 import re
 from dataclasses import dataclass
 
-PLACEHOLDERS = ("num", "hex", "uuid", "ts", "dur", "size", "path", "url", "host", "email", "ip", "id", "str")
+PLACEHOLDERS = ("num", "hex", "uuid", "ts", "dur", "size", "path", "url", "host", "email", "ip", "id", "str", "secret")
 
 BARE_HEX_CHARS_MIN = 8
 """Letters that may be a number in base 16."""
@@ -143,6 +143,7 @@ def mask_of(atom: str) -> Mask | None:
 REASONS: dict[str, str] = {m.name: m.reason for m in MASKS} | {
     "plain": "no digit and no variable form: a word of the message",
     "placeholder": "already a placeholder",
+    "numbered-placeholder": "already a placeholder; its number is part of its name",
     "delimiter": "punctuation between the parts of a word",
     "url": "a link says where",
     "base64": "an encoded value",
@@ -151,7 +152,7 @@ REASONS: dict[str, str] = {m.name: m.reason for m in MASKS} | {
     "long": "a run too long to be a word",
     "key-value": "the value of a switch",
     "term": "a technical term whose number tells two things apart",
-    "name": "a technical term: its letters name it",
+    "name": "a technical term or a class: its letters name it",
     "error-code": "the code of a compiler, linter or database names the problem",
     "kept-number": "an exit code, signal, errno, HTTP status or error number names the problem",
     "user-name": "a user belongs to a machine",

@@ -42,6 +42,7 @@ _ROUND_ENCODED = "()[]{}<>\"'`,.;:!?"
 _DIGIT = re.compile(r"[0-9]")
 _ALNUM = re.compile(r"[^\W_]")
 _DIGITS = re.compile(r"[0-9]+")
+_CLASS_NAME = re.compile(r"(?:[a-z_][a-z_0-9]{0,63}\.){1,12}[A-Z][A-Za-z]{2,127}")
 _DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 _ROOTS = ("/", "./", "../", "~/", "\\\\", ".\\", "..\\", "$")
 _EXTENSION = re.compile(r"[^.]{1,200}(?:\.[A-Za-z][A-Za-z0-9]{0,7}){1,2}")
@@ -105,7 +106,7 @@ def pieces(word: str) -> list[Piece]:
                 cut[-1] = _valued(piece, key, gap)
             key = piece.raw if rule == "plain" else ""
             gap = ""
-            after_placeholder = rule == "placeholder"
+            after_placeholder = rule.endswith("placeholder")
     if len(word) * GROWTH_MAX > WORD_CHARS_MAX and sum([len(p.out) for p in cut]) > WORD_CHARS_MAX:
         return [Piece(word, "<str>", "long")]
     return cut
@@ -129,7 +130,7 @@ def _valued(piece: Piece, key: str, gap: str) -> Piece:
 def _atom(raw: str, after: str) -> Sequence[Piece]:
     """Mask one atom; `after` is the character that follows it in its word."""
     if raw[0] == "<":
-        return [Piece(raw, raw, "placeholder")]
+        return [Piece(raw, raw, "numbered-placeholder" if _DIGIT.search(raw) else "placeholder")]
     if "://" in raw:
         core = raw.rstrip(".:") or raw
         tail = raw[len(core) :]
@@ -196,6 +197,8 @@ def _part(raw: str, after: str) -> tuple[Piece, ...]:
     if shape in TERMS:
         return (Piece(raw, raw, "term"),)
     if shape in NAMES:
+        return (Piece(raw, _DIGITS.sub("<num>", raw), "name"),)
+    if _CLASS_NAME.fullmatch(raw):
         return (Piece(raw, _DIGITS.sub("<num>", raw), "name"),)
     for joint in _JOINTS:
         if joint in raw:
