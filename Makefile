@@ -47,7 +47,7 @@ lock: .venv/.development  ## resolve pyproject.toml into the two lock files (UPG
 	$(RESOLVE) --output-file requirements.lock
 	$(RESOLVE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
-RESOLVE = $(BIN)/uv pip compile pyproject.toml --extra junit --extra dashboard --extra demo --group build \
+RESOLVE = $(BIN)/uv pip compile pyproject.toml --extra dashboard --extra demo --group build \
   --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
   --custom-compile-command 'make lock' --quiet $(UPGRADE)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from functools import reduce
 from operator import or_
@@ -31,9 +32,23 @@ def schema_of(topic: Topic) -> dict[str, Any]:
     if len(topic.records) == 1 or all(
         issubclass(kind, Struct) and kind.__struct_config__.tag for kind in topic.records
     ):
-        return head | msgspec.json.schema(kinds)
+        return _dedented(head | msgspec.json.schema(kinds))
     shapes, parts = msgspec.json.schema_components(topic.records, ref_template="#/$defs/{name}")
-    return head | {"anyOf": list(shapes), "$defs": parts}
+    return _dedented(head | {"anyOf": list(shapes), "$defs": parts})
+
+
+def _dedented(schema: dict[str, Any]) -> dict[str, Any]:
+    """Descriptions without their indentation, which docstrings have up to Python 3.12 and have lost since."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                k: inspect.cleandoc(v) if k == "description" and isinstance(v, str) else clean(v)
+                for k, v in value.items()
+            }
+        return [clean(item) for item in value] if isinstance(value, list) else value
+
+    return {key: clean(value) for key, value in schema.items()}
 
 
 def rendered(topic: Topic) -> str:

@@ -16,7 +16,7 @@ from itertools import zip_longest
 
 from streams.contract.fingerprint import Fingerprint, Part
 from streams.core.frames.parse import parse
-from streams.core.frames.trace import Frame, Trace
+from streams.core.frames.stack import Frame, Trace
 from streams.core.template.lines import TEXT_CHARS_MAX, cleaned
 from streams.core.template.mask import Measured, Token, explain_template, frame_lines, measured
 from streams.core.template.shapes import Shapes

@@ -44,8 +44,8 @@ SECONDS_SUSPECTED_MS = 100_000_000_000
 
 _TIME = "occurred_at_ms"
 _NO_TIME = re.compile(r"missing required field `occurred_at_ms`|got `null` - at `\$\.occurred_at_ms`")
-_CLEAN = rb"""(?:[^"NI-]++|"(?:[^"\\\x00-\x1f]++|\\[^u]|\\u[^dD])*+")++"""
-_STRING = rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
+_CLEAN = rb"""(?>(?:[^"NI-]++|"(?>(?:[^"\\\x00-\x1f]++|\\[^u]|\\u[^dD])*)")+)"""
+_STRING = rb'"(?>(?:[^"\\]++|\\.)*)(?:"|\\?\Z)'
 _MENDABLE = re.compile(b"(" + _CLEAN + b")|" + _STRING + rb"|-?\b(?:NaN|Infinity)\b", re.DOTALL)
 """Long stretches that need nothing; strings that may; and what Python and JavaScript write for no number."""
 _SURROGATES = re.compile(

@@ -24,10 +24,10 @@ CLOUDEVENTS = "application/cloudevents-batch+json"
 EVENT_TYPES = frozenset({"", "application/json", "text/json", CLOUDEVENT, CLOUDEVENTS}) | NDJSON_TYPES
 _BOM = b"\xef\xbb\xbf"
 _BYTE = re.compile(r"\s*\(byte (\d+)\)$")
-_STRING = rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
+_STRING = rb'"(?>(?:[^"\\]++|\\.)*)(?:"|\\?\Z)'
 """A string that does not end takes all that follows: were it no match, each quote in it would be tried again."""
-_TO_COMMA = re.compile(rb'(?:[^"\[\]{},]++|' + _STRING + rb")*+", re.DOTALL)
-_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+", re.DOTALL)
+_TO_COMMA = re.compile(rb'(?>(?:[^"\[\]{},]++|' + _STRING + rb")*)", re.DOTALL)
+_TO_BRACKET = re.compile(rb'(?>(?:[^"\[\]{}]++|' + _STRING + rb")*)", re.DOTALL)
 _DEPTH_MAX = 500
 _MARKS_MAX = 2_000_000
 """Brackets and commas that are looked at; what follows them is one piece. A second or two of work."""

@@ -18,7 +18,7 @@ from streams.contract.failure import FIELD_CHARS_MAX, Ci
 
 Environ = Mapping[str, str]
 
-_REPOSITORY = re.compile(r"[/:]([^/:@\s]++/(?:[^/:@\s]++/)*+[^/:@\s]+?)(?:\.git)?/?$")
+_REPOSITORY = re.compile(r"[/:]([^/:@\s]++/(?>(?:[^/:@\s]++/)*)[^/:@\s]+?)(?:\.git)?/?$")
 _PULL_REF = re.compile(r"refs/pull/(\d{1,12})/")
 _PULL_URL = re.compile(r"/(?:pull|pull-requests|merge_requests)/(\d{1,12})(?:$|[/?#,])")
 _NOT_A_PULL: Final = frozenset({"", "false", "0"})

@@ -25,8 +25,8 @@ TAG_CHARS_MAX: Final = 1024 * 1024
 PROLOG_CHARS_MAX: Final = 64 * 1024
 """What may come before the first element: a document type cannot hide behind a long comment."""
 
-_TAG = re.compile(r"<(/?)([^\W\d][\w.:\-]*+)((?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+)>")
-_OPEN_TAG = re.compile(r"</?(?:[^\W\d][\w.:\-]*+(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+(?:\"[^\"]*+|'[^']*+)?)?")
+_TAG = re.compile(r"<(/?)([^\W\d][\w.:\-]*+)((?>(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*))>")
+_OPEN_TAG = re.compile(r"</?(?:[^\W\d][\w.:\-]*+(?>(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*)(?:\"[^\"]*+|'[^']*+)?)?")
 """A tag that the end of the buffer cuts off."""
 _ATTRIBUTE = re.compile(r"(?<![^\s\"'/])([^\s=/\"'<>]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
 _ENTITY = re.compile(r"&(?:#(\d{1,8})|#[xX]([0-9a-fA-F]{1,6})|(lt|gt|amp|quot|apos));")

@@ -51,12 +51,22 @@ class SqliteQueries:
     def __init__(self, path: Path) -> None:
         self._uri = f"{path.absolute().as_uri()}?mode=ro"
         self._threads = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+
+    def close(self) -> None:
+        """Close the connections of all threads; no question may be under way."""
+        for connection in self._opened:
+            connection.close()
 
     @property
     def _db(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._threads, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(self._uri, uri=True, timeout=BUSY_S, isolation_level=None)
+            # closed by whoever calls `close`, which is another thread than the one that asks
+            connection = sqlite3.connect(
+                self._uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+            )
+            self._opened.append(connection)
             self._threads.connection = connection
         return connection
 

@@ -137,7 +137,7 @@ def test_every_direct_dependency_is_locked_in_a_version_that_it_allows() -> None
     extras = project["project"]["optional-dependencies"]
     groups = project["dependency-groups"]
     wanted = {
-        LOCKS[0]: [*project["project"]["dependencies"], *extras["junit"], *extras["dashboard"], *extras["demo"]],
+        LOCKS[0]: [*project["project"]["dependencies"], *extras["dashboard"], *extras["demo"]],
         LOCKS[1]: [*groups["build"], *groups["dev"]],
     }
     for lock, requirements in wanted.items():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from streams.core.frames.parse import parse
+from streams.core.frames.stack import FRAMES_MAX, Frame, collapse
 from streams.core.frames.symbols import stable_native, stable_rust
-from streams.core.frames.trace import FRAMES_MAX, Frame, collapse
 
 PYTHON_CHAIN = """Traceback (most recent call last):
   File "/srv/shop/orders/load.py", line 31, in read_order

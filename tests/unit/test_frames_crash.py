@@ -10,7 +10,7 @@ from streams.core.frames.crash import crash_state
 from streams.core.frames.crash_frames import NAME_CHARS_MAX, crash_name, demangled, native_name
 from streams.core.frames.crash_report import PARTS_MAX, repeated
 from streams.core.frames.parse import parse
-from streams.core.frames.trace import bounded_lines
+from streams.core.frames.stack import bounded_lines
 
 STACK = """\
     #0 0x4f1a3b in __interceptor_memcpy compiler-rt/asan/interceptors.inc:22

@@ -35,7 +35,7 @@ class Store:
         self.db = sqlite3.connect(path, isolation_level=None)
         self.db.executescript(SCHEMA)
         self.sink: Sink = SqliteSink(self.db)
-        self.queries: Queries = SqliteQueries(path)
+        self.queries = SqliteQueries(path)
         self.pipeline = Pipeline({}, partition=0)
         self.at = 0
 
@@ -67,6 +67,7 @@ class Store:
 def store(tmp_path: Path) -> Iterator[Store]:
     made = Store(tmp_path / "store.sqlite3")
     yield made
+    made.queries.close()
     made.db.close()
 
 
@@ -120,6 +121,11 @@ def test_the_primary_category_is_family_or_kind_by_setting(store: Store, is_kind
     sink.write([VerdictChanged(fingerprint=key, verdict=verdict(key, "timeout"), verdict_version=99)])
     (document,) = store.documents(CLASSIFICATIONS).values()
     assert (document["s_primary_category"], document["s_subcategory"]) == (primary, "timeout")
+
+
+def test_the_store_keeps_the_port(store: Store) -> None:
+    asked: Queries = store.queries
+    assert asked.totals().groups == 0
 
 
 def test_the_same_records_twice_and_older_ones_late_change_nothing(store: Store) -> None:

@@ -1,7 +1,7 @@
 """Traceback -> exception type, message, frames: one file a language, all alike.
 
 ``parse.py`` is the door: text in, one ``Trace`` or nothing out; it bounds the text and asks the languages.
-``trace.py`` holds the data, the limits, and what all languages share (folding recursion away).
+``stack.py`` holds the data, the limits, and what all languages share (folding recursion away).
 ``symbols.py`` makes native function names stable: arguments, templates, clone and ABI suffixes, hashes go.
 ``python.py java.py javascript.py go.py rust.py cpp.py csharp.py ruby.py php.py`` each say ``MARKS`` (one
 of these strings is in every trace of the language) and ``find(lines)`` (the last trace, or None).

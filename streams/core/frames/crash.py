@@ -9,7 +9,7 @@ from streams.core.frames.crash_readers import READERS
 from streams.core.frames.crash_report import PARTS_MAX, Here, Report
 from streams.core.frames.crash_types import FAINT, STRONG, Said
 from streams.core.frames.parse import parse_lines
-from streams.core.frames.trace import bounded_lines
+from streams.core.frames.stack import bounded_lines
 
 
 def crash_state(text: str) -> tuple[str, list[str]]:

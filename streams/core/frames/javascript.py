@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from streams.core.frames.trace import (
+from streams.core.frames.stack import (
     CHAIN_MAX,
     FRAMES_MAX,
     MESSAGE_CHARS_MAX,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from streams.core.frames import cpp, csharp, go, java, javascript, php, python, ruby, rust
-from streams.core.frames.trace import Found, Trace, bounded_lines
+from streams.core.frames.stack import Found, Trace, bounded_lines
 
 _Finder = Callable[[Sequence[str]], Found | None]
 _LANGUAGES: tuple[tuple[tuple[str, ...], _Finder], ...] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from streams.core.frames.trace import FRAMES_MAX, MESSAGE_CHARS_MAX, Found, Frame, Trace, collapse
+from streams.core.frames.stack import FRAMES_MAX, MESSAGE_CHARS_MAX, Found, Frame, Trace, collapse
 
 LANGUAGE = "php"
 MARKS = (".php",)

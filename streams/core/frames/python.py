@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from streams.core.frames.trace import CHAIN_MAX, FRAMES_MAX, MESSAGE_CHARS_MAX, Found, Frame, Trace, collapse
+from streams.core.frames.stack import CHAIN_MAX, FRAMES_MAX, MESSAGE_CHARS_MAX, Found, Frame, Trace, collapse
 
 LANGUAGE = "python"
 MARKS = ("Traceback (most recent call last)", 'File "', "E   ")
