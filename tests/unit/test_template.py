@@ -178,6 +178,12 @@ def test_an_explanation_never_holds_a_masked_value() -> None:
     assert all(t.reason for t in tokens)
 
 
+def test_the_explanation_says_what_was_closed_up_or_left_out() -> None:
+    tokens = explain_template("2031-02-17 08:15:30 lost 1, 2, 3\nlost 4\n  at work (main.xy:3)")
+    assert [t.rule for t in tokens if not t.shown] == ["timestamp-prefix", "repeated-line", "frame"]
+    assert [t.rule for t in explain_template("lost 1, 2, 3") if not t.shown] == ["list"]
+
+
 _WORDS = """
 a 1 0x1f . , : ; / - _ = ' ( ) [ ] { } < > @ # % + | & ? ! * ~ code status exit user for error 0 9 ERROR HTTP/2 signal
 <num> <ts> <path:a.b> <id> :: 12:30:45 2031-02-17 10.0.0.1 http:// File at #1 E0308 TS2345: utf8 C: Jan May HTTP/1.1

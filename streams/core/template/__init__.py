@@ -3,7 +3,8 @@
 `masks.py`    the ordered table of named masks: what a word's form says about it, each with its reason
 `terms.py`    words whose digits name something: keys of codes, technical terms, error codes
 `words.py`    one word -> its masked form; where a word is cut, what is kept inside it
-`context.py`  what neighbours decide: exit codes, HTTP statuses and error numbers stay, dates of several words close up
+`context.py`  what neighbours decide: exit codes, HTTP statuses and error numbers stay, names of users go
+`closing.py`  what closes up in a line: dates of several words, amounts, lists, the time at its start
 `lines.py`    bounds and cleaning of the text: colours, progress, caps, frame lines of a stack trace
 `shapes.py`   answers remembered for every text of the same digit shape
 `mask.py`     the whole way: `template_of`, `explain_template`, and `measured`, which also says which digits were kept

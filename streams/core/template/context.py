@@ -1,7 +1,6 @@
 """What the neighbours of a word decide, on the words of one line.
 
-Exit codes, signals, error numbers and HTTP statuses stay after the words that announce them;
-dates written in several words close up; lists close up; a time at the start of a line goes.
+Exit codes, signals, error numbers and HTTP statuses stay beside the words that announce them; names of users go.
 """
 
 import re
@@ -13,7 +12,9 @@ STATUS_BEFORE, SQL_PAIR = MARK + "s", MARK + "q"
 UNSHOWN = MARK + "x"
 """Stands for a word with characters that are not shown: its line is cleaned and masked again."""
 
-_MARKS = re.compile(f"{MARK}.")
+MARKS = re.compile(f"{MARK}.")
+"""Every mark."""
+
 _TRIM = "()[]{}<>\"'`,.:;!#"
 _ANY_CODE = re.compile(r"-?\d{1,6}|\d[xX][0-9a-fA-F]{1,8}")
 _HTTP = re.compile(r"\d{3}")
@@ -60,12 +61,6 @@ _SQL_STATE_WORD = re.compile(r"\([0-9A-Z]{5}\):?")
 _ACTUAL = frozenset(["was", "got", "received", "actual", "found", "not", "expected"])
 _ENDING = frozenset(["exit", "exited", "returned", "return", "finished", "terminated"])
 _HTTP_WORD = re.compile(r"HTTP/(?:\d(?:\.\d)?|<num)")
-_MONTH_WORDS = """
-jan feb mar apr may jun jul aug sep sept oct nov dec
-january february march april june july august september october november december
-"""
-_WEEKDAY_WORDS = "mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday"
-_DATE_NAMES = frozenset(f"{_MONTH_WORDS} {_WEEKDAY_WORDS}".split())
 _CODE_WORD = re.compile(r"[A-Z]{1,4}\d{3,5}")
 _CODE_BEFORE = frozenset(["error", "warning", "err", "code", "errors"])
 _USER_BEFORE = frozenset(["for", "by", "as", "invalid", "illegal", "unknown"])
@@ -75,25 +70,6 @@ is was not has had and or with from name names id ids to in on at of for does di
 request input account error session data agent group space defined specified provided
 """
 _NOT_A_USER = frozenset(_NOT_A_USER_WORDS.split())
-
-_ZONE_WORD = r"(?: (?:UTC|GMT|[A-Z]{1,4}T)\b)?"
-_DATE_WORDS = re.compile(
-    rf"(?:{MARK}d[A-Za-z]+,? )?(?:<num>(?: of)?,? )?{MARK}d[A-Za-z]+\.?(?:,? <num>){{0,2}}(?:,?(?: at)? <ts>)?"
-    rf"{_ZONE_WORD}(?: <num>)?{_ZONE_WORD}"
-)
-_DATE_TAIL = re.compile(r"(?<!\w)([A-Z][a-z]{2,8})[.,]?\Z")
-_DATE_TAIL_CHARS = 10
-_DATES = re.compile(
-    r"<ts>(?:[ ,T@-]{1,3}(?:<ts>|<num>|[AaPp][Mm]\b|UTC\b|GMT\b|Z\b|[A-Z]{1,4}T\b)"
-    r"| \((?:[A-Z]{2,5}|(?:[A-Z][a-z]+ ){1,3}Time)\))+"
-)
-_SWITCH = re.compile(r"= (?:true|false|True|False|null|None|nil)(?!\w)")
-_SIZES = "B KB MB GB TB kB KiB MiB GiB TiB Kb Mb Gb bytes byte"
-_SIZE_UNITS = frozenset(_SIZES.split())
-_TIMES = "ns us ms s sec secs second seconds min mins minute minutes h hr hrs hour hours milliseconds msec days day"
-_AMOUNT = re.compile(rf"<num> ({'|'.join((_SIZES + ' ' + _TIMES).split())})\b")
-_LIST = re.compile(r"<(num|hex|uuid|ts|dur|size|url|host|email|ip|id|str)>(?:(?:[,;:|/]{1,2} ?| )<\1>)+")
-_LINE_START = re.compile(r"(?:[\[(<]?<ts>[\])>]?[:|,-]{0,2} (?:[-|:] )?)+(?=\S)")
 
 
 def mark_of(word: str) -> str:
@@ -111,15 +87,6 @@ def mark_of(word: str) -> str:
     if core[-1:].isdigit() and _CODE_WORD.fullmatch(core):
         return CODE
     return NUMBER_NEXT if low.startswith("http/") and _HTTP_WORD.fullmatch(core) else ""
-
-
-def dated(masked: str) -> str:
-    """A masked word with a mark before the month or weekday that ends it."""
-    match = _DATE_TAIL.search(masked, max(0, len(masked) - _DATE_TAIL_CHARS))
-    if match is None or match.group(1).lower() not in _DATE_NAMES:
-        return masked
-    at = match.start(1)
-    return f"{masked[:at]}{DATE_WORD}{masked[at:]}"
 
 
 def kept_numbers(words: list[str], masked: list[str]) -> list[int]:
@@ -201,32 +168,3 @@ def _compared(words: list[str], masked: list[str], at: int) -> list[int]:
             masked[i] = words[i]
             found.append(i)
     return found
-
-
-def closed(line: str) -> str:
-    """Close up dates, lists and the time at the start of a line of masked words."""
-    if MARK in line:
-        if DATE_WORD in line:
-            line = _DATE_WORDS.sub(_date, line)
-        line = _MARKS.sub("", line)
-    if "= " in line:
-        line = _SWITCH.sub("= <str>", line)
-    if "<num> " in line:
-        line = _AMOUNT.sub(_amount, line)
-    if "<ts>" in line:
-        line = _DATES.sub("<ts>", line)
-        line = _LINE_START.sub("", line, count=1) if line[:6].find("<ts>") >= 0 else line
-    return _LIST.sub(_once, line) if line.count("<") > 1 else line
-
-
-def _once(match: re.Match[str]) -> str:
-    return f"<{match.group(1)}>"
-
-
-def _amount(match: re.Match[str]) -> str:
-    return "<size>" if match.group(1) in _SIZE_UNITS else "<dur>"
-
-
-def _date(match: re.Match[str]) -> str:
-    found = match.group()
-    return "<ts>" if "<num>" in found or "<ts>" in found else found.replace(DATE_WORD, "")

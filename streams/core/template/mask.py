@@ -7,19 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from streams.core.template.context import (
-    CODE,
-    DATE_WORD,
-    KEPT,
-    MARK,
-    NUMBER_NEXT,
-    UNSHOWN,
-    USER_NEXT,
-    closed,
-    dated,
-    kept_numbers,
-    mark_of,
-)
+from streams.core.template.closing import closed, dated
+from streams.core.template.context import KEPT, MARK, MARKS, UNSHOWN, kept_numbers, mark_of
 from streams.core.template.lines import (
     LINE_CHARS_MAX,
     LINE_WORDS_MAX,
@@ -125,10 +114,6 @@ class _Lines:
                 if found.kept:
                     self._known[_narrowed(line, shape, found.kept)] = found
         return found
-
-    def clear(self) -> None:
-        """Forget all lines."""
-        self._known.clear()
 
 
 def _narrowed(line: str, shape: str, kept: tuple[Span, ...]) -> str:
@@ -284,15 +269,20 @@ def _explain_line(line: str) -> list[Token]:
         for piece in pieces(word):
             tokens.append(_token(piece.out, piece.raw, piece.rule, kept=piece.raw == piece.out))
     joined = " ".join(masked)
-    for mark in (CODE, DATE_WORD, KEPT, NUMBER_NEXT, USER_NEXT):
-        joined = joined.replace(mark, "")
+    joined = MARKS.sub("", joined)
     final = closed(" ".join(masked))
     if final != joined:
-        rule = "list" if final.count("<ts>") == joined.count("<ts>") else "date-words"
-        tokens.append(_token("", joined[: len(joined) - len(final)], rule, kept=False))
+        tokens.append(_token("", joined[: len(joined) - len(final)], _closing_rule(joined, final), kept=False))
     if dropped:
         tokens.append(_token("", " ".join(dropped), "line-cap", kept=False))
     return tokens
+
+
+def _closing_rule(joined: str, final: str) -> str:
+    """What shortened a line last, for the explanation."""
+    if "<ts>" in joined[:8] and "<ts>" not in final[:8]:
+        return "timestamp-prefix"
+    return "list" if final.count("<ts>") == joined.count("<ts>") else "date-words"
 
 
 def _token(shown: str, raw: str, rule: str, *, kept: bool) -> Token:
