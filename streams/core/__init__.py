@@ -11,6 +11,7 @@
 | `alias` | templates that differ in one slot |
 | `extract/` | a log -> the blocks that say why |
 | `legacy` | the hashes of the earlier systems |
+| `said` | a report's text -> the lines in which the error speaks |
 | `rules`, `known_failures/` | text -> kind by ordered rules; the rules themselves |
 | `ladder` | which verdict wins; what a status or signal alone says |
 | `fold`, `window` | failures -> folds; which windows, which are over |

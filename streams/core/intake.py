@@ -23,8 +23,9 @@ from streams.core.ladder import status_verdict
 from streams.core.legacy import benchmark_fingerprint, benchmark_normalise, ci_error_hash
 from streams.core.partition import partition_of
 from streams.core.redact import redact
-from streams.core.rules import RuleBook
+from streams.core.rules import RuleBook, RuleHit
 from streams.core.safe import safe
+from streams.core.said import said
 from streams.core.window import clamped
 
 RULE_TEXT_CHARS_MAX = 16 * 1024
@@ -191,14 +192,10 @@ class FoldStage:
         text = f"{failure.message}\n{failure.traceback}" if failure.traceback else failure.message
         if len(text) > RULE_TEXT_CHARS_MAX:
             text = f"{text[: RULE_TEXT_CHARS_MAX // 2]}\n{text[-RULE_TEXT_CHARS_MAX // 2 :]}"
-        hit = self._rules.classify(
-            origin=failure.origin,
-            text=text,
-            exception_type=failure.exception_type,
-            http_status=failure.http_status,
-            provider_error_code=failure.provider_error_code,
-            exit_code=failure.exit_code,
-        )
+        spoken = said(text)
+        hit = self._matched(failure, spoken)
+        if hit is None and spoken is not text:
+            hit = self._matched(failure, text)
         if hit is None or not self._taxonomy.has(failure.origin, hit.kind):
             return status_verdict(
                 origin=failure.origin,
@@ -220,6 +217,16 @@ class FoldStage:
             transient=hit.transient,
             taxonomy_version=self._taxonomy.version,
             rule_id=hit.rule_id,
+        )
+
+    def _matched(self, failure: Failure, text: str) -> RuleHit | None:
+        return self._rules.classify(
+            origin=failure.origin,
+            text=text,
+            exception_type=failure.exception_type,
+            http_status=failure.http_status,
+            provider_error_code=failure.provider_error_code,
+            exit_code=failure.exit_code,
         )
 
     def _checked(self, verdict: Verdict) -> Verdict:

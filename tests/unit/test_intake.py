@@ -25,6 +25,7 @@ from streams.core.intake import FoldStage, Intake, RawRecord, Stretch
 from streams.core.known_failures.book import default_rules
 from streams.core.partition import partition_of
 from streams.core.rules import RuleBook
+from streams.core.said import said
 
 PARTITIONS = 3
 
@@ -201,3 +202,31 @@ def test_a_verdict_that_cannot_be_is_rejected_with_the_place(change: dict[str, A
     intake = verdicts(sent)
     assert [(r.data, r.error.place) for r in intake.rejected] == [(sent, place)]
     assert not any(batch.verdicts for _, batch in intake.batches)
+
+
+REPORT = """subprocess.TimeoutExpired: Command '['sleep']' timed out after 0.3 seconds
+    def test_it():
+>       subprocess.run(["sleep", "30"], timeout=0.3)
+
+test_a.py:47: in test_it
+self = <Popen: returncode: -9 args: ['sleep', '30']>
+
+            assert pid == self.pid or pid == 0
+E           subprocess.TimeoutExpired: Command '['sleep']' timed out after 0.3 seconds
+
+subprocess.py:1253: TimeoutExpired"""
+
+
+def test_the_source_that_a_report_quotes_is_no_reason() -> None:
+    (fold,) = folds(taken(to_bytes(ci_failure(REPORT))))
+    assert fold.verdict.kind == "timeout"
+    assert fold.verdict.evidence in REPORT.split("\n")
+
+
+def test_what_is_said_are_lines_of_the_text_and_plain_texts_are_left_alone() -> None:
+    assert said("plain\ntext") == "plain\ntext"
+    assert said(REPORT).split("\n") == [
+        "subprocess.TimeoutExpired: Command '['sleep']' timed out after 0.3 seconds",
+        "E           subprocess.TimeoutExpired: Command '['sleep']' timed out after 0.3 seconds",
+        "subprocess.py:1253: TimeoutExpired",
+    ]

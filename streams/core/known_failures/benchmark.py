@@ -765,7 +765,9 @@ BENCHMARK_RULES: Final[tuple[Rule, ...]] = (
             "econnrefused",
             "econnreset",
             "econnaborted",
-            "enotfound",
+            " enotfound",  # with what comes before it: `FileNotFoundError` holds the bare word
+            "'enotfound",
+            '"enotfound',
             "enetunreach",
             "ehostunreach",
             "etimedout",
@@ -1190,6 +1192,7 @@ BENCHMARK_RULES: Final[tuple[Rule, ...]] = (
         confidence=0.8,
         reason="What was asked for is not there.",
         any_of=("not_found_error", "not_found", "notfounderror", "404 not found", "page not found"),
+        unless=("filenotfounderror", "modulenotfounderror"),
     ),
     # The status, where the text states it and the body said nothing. A status given as a field is the ladder's.
     Rule(

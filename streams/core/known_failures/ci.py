@@ -527,7 +527,10 @@ CI_RULES: Final[tuple[Rule, ...]] = (
             "nodename nor servname",
             "name resolution",
             "getaddrinfo",
-            "enotfound",
+            " enotfound",  # with what comes before it: `FileNotFoundError` holds the bare word
+            "'enotfound",
+            '"enotfound',
+            "(enotfound",
             "eai_again",
             "unknownhostexception",
             "unknown host",
@@ -1015,7 +1018,6 @@ CI_RULES: Final[tuple[Rule, ...]] = (
             "toml",
             "tomldecodeerror",
             "json.decoder",
-            "jsondecodeerror",
             "in json at position",
             "is not valid json",
             "schema validation",
@@ -1163,7 +1165,8 @@ CI_RULES: Final[tuple[Rule, ...]] = (
             r"(?:^|\n)(?:e {2,8})?(?:[a-z_]\w{0,40}\.){0,6}"
             r"(?:type|value|key|index|attribute|name|zerodivision|runtime|recursion|"
             r"unicode(?:decode|encode)|notimplemented|os|io|import|unboundlocal|overflow|floatingpoint|buffer|arithmetic|"
-            r"lookup|eof|system)error(?::|\n|$)"
+            r"lookup|eof|system|brokenpipe|childprocess|calledprocess|fileexists|isadirectory|notadirectory|"
+            r"processlookup|interrupted|blockingio|unicode|unicodetranslate)error(?::|\n|$)"
         ),
         unless=("assertionerror",),
     ),
