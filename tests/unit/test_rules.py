@@ -100,7 +100,6 @@ def test_what_providers_say_is_understood(text: str, status: int | None, kind: s
         ("ModuleNotFoundError: No module named 'yaml'", "dependency_error"),
         ("FileNotFoundError: [Errno 2] No such file or directory: 'prices.csv'", "configuration_error"),
         ("subprocess.CalledProcessError: Command 'x' returned non-zero exit status 3.", "runtime_error"),
-        ("IsADirectoryError: [Errno 21] Is a directory: 'out'", "runtime_error"),
         ("E: Unable to locate package libfoo-dev", "dependency_error"),
         ("npm error code ERESOLVE", "dependency_error"),
         ("FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory", "resource_exhaustion"),
