@@ -12,6 +12,7 @@ nor are numbers that a template kept, such as exit codes.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 
 from streams.contract.fingerprint import Fingerprint
 
@@ -56,8 +57,11 @@ FRAMES_MIN = 2
 PERIOD_MAX = 3
 """Words of a group whose repetition is a list."""
 
-ROUNDS_MAX = 3
-"""Slots that one template may get, one after the other."""
+NAMES_MAX = 6
+"""Names of programs in a template that are looked at in pairs."""
+
+ROUNDS_MAX = 4
+"""Steps in which a template may gain slots."""
 
 _STATES_WORDS = """
 start started starting stop stopped stopping fail failed failing failure pass passed success succeeded
@@ -81,6 +85,7 @@ _KEPT = re.compile(r"[0-9]")
 """A digit that is left in a template was kept: it names the problem."""
 _PLURAL = re.compile(r"(<\*> [a-z]{3,20}[^s\W])s\b")
 _PUNCTUATED = re.compile(r"(?:[\w.-]{1,64}[=:(\[]|[^\w\s])*")
+_PROGRAM_NAME = re.compile(r"[a-z][A-Z]|\w[.$]\w")
 _SAME: dict[str, str] = {}
 _RUN = re.compile(r"[<>~]?<\*>(?:[,;:|/.\-]{0,2} ?<\*>)+")
 _KEY = re.compile(r"([^\w<]{0,3}[A-Za-z_][\w.-]{0,63}[=:])(.*)")
@@ -184,6 +189,22 @@ def _widened(forms: set[str]) -> dict[str, str]:
                     break
         if new != words and _constant(new):
             moved[form] = " ".join(new)
+    return moved or _paired(cut)
+
+
+def _paired(cut: dict[str, list[str]]) -> dict[str, str]:
+    """Forms that gain two wildcards at once, where two names of programs vary together: `class a.B for class c.D`."""
+    pairs: defaultdict[tuple[int, int, str], list[str]] = defaultdict(list)
+    for form, words in cut.items():
+        names = [i for i, word in enumerate(words) if _PROGRAM_NAME.search(word) and not _KEPT.search(word)]
+        for i, j in combinations(names[:NAMES_MAX], 2):
+            rest = [WILD if k in (i, j) else word for k, word in enumerate(words)]
+            if _constant(rest) >= CONSTANT_WORDS_OF_A_FIT:
+                pairs[i, j, " ".join(rest)].append(form)
+    moved: dict[str, str] = {}
+    for (i, j, wide), forms in sorted(pairs.items()):
+        if all(len({cut[form][place] for form in forms}) >= VALUES_MIN for place in (i, j)):
+            moved.update(dict.fromkeys(forms, wide))
     return moved
 
 

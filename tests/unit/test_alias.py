@@ -87,6 +87,12 @@ def test_the_form_of_a_value_does_not_matter() -> None:
     assert groups(["lost contact with <ip>", "lost contact with <host>", "lost contact with <id>"]) == 1
 
 
+def test_two_names_that_vary_together_are_two_slots() -> None:
+    names = [name.title() for name in NAMES[:VALUES_MIN]]
+    assert groups([f"binding class app.{name}Event to handler app.{name}Handler now" for name in names]) == 1
+    assert groups([f"binding {name} to handler {name[::-1]} now" for name in NAMES[:VALUES_MIN]]) == VALUES_MIN
+
+
 def test_two_slots_of_one_template_are_found() -> None:
     assert groups([f"copy of {a} to {b} was refused" for a in NAMES[:7] for b in NAMES[:7]]) == 1
 
