@@ -24,13 +24,16 @@ from streams.core.template.masks import BARE_HEX_CHARS_MIN, REASONS
 from streams.core.template.words import pieces
 
 WORDS_REMEMBERED_MAX = 50_000
-"""Masked words kept; past it all are forgotten at once."""
+"""Masked words kept, 5 to 25 MB; past it all are forgotten at once."""
 
 LINES_REMEMBERED_MAX = 10_000
-"""Masked lines kept; past it all are forgotten at once."""
+"""Masked lines kept, 5 to 30 MB; past it all are forgotten at once."""
 
-REMEMBERED_CHARS_MAX = 1024
-"""Longer words and lines are not remembered (characters)."""
+WORD_REMEMBERED_CHARS_MAX = 256
+"""Longer words are not remembered (characters)."""
+
+LINE_REMEMBERED_CHARS_MAX = 1024
+"""Longer lines are not remembered (characters)."""
 
 MARKED_CHARS_MAX = 32
 """Longer words announce nothing (characters)."""
@@ -72,7 +75,7 @@ class _Words(dict[str, str]):
             masked = _masked(word) if shape == word else self[shape]
             if shape != word and masked.startswith(KEPT):
                 masked = _masked(word)
-        if len(word) <= REMEMBERED_CHARS_MAX:
+        if len(word) <= WORD_REMEMBERED_CHARS_MAX:
             if len(self) >= WORDS_REMEMBERED_MAX:
                 self.clear()
             self[word] = masked
@@ -107,7 +110,7 @@ class _Lines:
             found = self._known.get(key)
         if found is None:
             found = _measured_line(line)
-            if len(line) <= REMEMBERED_CHARS_MAX:
+            if len(line) <= LINE_REMEMBERED_CHARS_MAX:
                 if len(self._known) >= LINES_REMEMBERED_MAX:
                     self._known.clear()
                 self._known[shape] = found
