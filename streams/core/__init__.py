@@ -12,6 +12,7 @@
 | `extract/` | a log -> the blocks that say why |
 | `legacy` | the hashes of the earlier systems |
 | `said` | a report's text -> the lines in which the error speaks |
+| `phrases` | which of many phrases stand in a text |
 | `rules`, `known_failures/` | text -> kind by ordered rules; the rules themselves |
 | `ladder` | which verdict wins; what a status or signal alone says |
 | `fold`, `window` | failures -> folds; which windows, which are over |

@@ -5,8 +5,8 @@ is read from the top, the most telling first. The tables are in `known_failures/
 a tool, library or provider documents, never for one project's own words.
 
 A status is a hint and the body decides: a rule about a body comes before a rule about the status it arrived with.
-Everything is linear in the text, since a phrase is searched with `in` and a pattern has no unbounded repetition that
-can overlap itself. 64 KiB take some milliseconds, a line some tens of microseconds.
+Everything is linear in the text: phrases are found in one pass, and a pattern has no unbounded repetition that can
+overlap itself. 64 KiB take some milliseconds, a line some tens of microseconds.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Final
 
 from streams.contract.failure import Origin
 from streams.contract.taxonomy import status_from_text
+from streams.core.phrases import Phrases
 
 EVIDENCE_CHARS_MAX: Final = 500
 STATUS_SEARCH_CHARS_MAX: Final = 4000
@@ -87,6 +88,10 @@ class RuleBook:
             if rule.id in seen:
                 raise ValueError(f"two rules have the id {rule.id!r}")
             seen.add(rule.id)
+        self._phrases = {
+            origin: Phrases(p for rule in rows for p in (*rule.any_of, *rule.all_of, *rule.and_any, *rule.unless))
+            for origin, rows in self._rules.items()
+        }
 
     def rules(self, origin: Origin | None = None) -> tuple[Rule, ...]:
         """The rules of one origin, or all, in order."""
@@ -110,8 +115,10 @@ class RuleBook:
         lowered = f"{text}\n{exception_type}\n{provider_error_code}".lower()
         if http_status is None and origin is Origin.BENCHMARK:
             http_status = _status_of(text)
+        phrases = self._phrases.get(origin)
+        found = phrases.found_in(lowered) if phrases else set()
         for rule in self._rules.get(origin, ()):
-            at = _place(rule, lowered, http_status, exit_code)
+            at = _place(rule, lowered, found, http_status, exit_code)
             if at is not None:
                 return RuleHit(
                     kind=rule.kind,
@@ -124,8 +131,11 @@ class RuleBook:
         return None
 
 
-def _place(rule: Rule, lowered: str, http_status: int | None, exit_code: int | None) -> int | None:
-    """Where the rule matches (an index into the lower-case text, -1 for no place), None where it does not."""
+def _place(rule: Rule, lowered: str, found: set[str], http_status: int | None, exit_code: int | None) -> int | None:
+    """Where the rule matches (an index into the lower-case text, -1 for no place), None where it does not.
+
+    `found`: the phrases of all rules that stand in the text.
+    """
     if rule.statuses and http_status not in rule.statuses:
         return None
     if rule.no_status and http_status is not None:
@@ -134,31 +144,21 @@ def _place(rule: Rule, lowered: str, http_status: int | None, exit_code: int | N
         return None
     at = -1
     if rule.any_of:
-        at = _first(rule.any_of, lowered)
-        if at < 0:
+        if found.isdisjoint(rule.any_of):
             return None
-    if rule.and_any and _first(rule.and_any, lowered) < 0:
+        at = lowered.find(next(phrase for phrase in rule.any_of if phrase in found))
+    if rule.and_any and found.isdisjoint(rule.and_any):
         return None
-    if not all(phrase in lowered for phrase in rule.all_of):
-        return None
-    if any(phrase in lowered for phrase in rule.unless):
+    if not found.issuperset(rule.all_of) or not found.isdisjoint(rule.unless):
         return None
     if rule.pattern is not None:
-        found = rule.pattern.search(lowered)
-        if found is None:
+        match = rule.pattern.search(lowered)
+        if match is None:
             return None
-        at = found.start()
+        at = match.start()
     if at < 0 and rule.all_of:
         at = lowered.find(rule.all_of[0])
     return at
-
-
-def _first(phrases: tuple[str, ...], lowered: str) -> int:
-    """The place of the first phrase of the list that is in the text, or -1."""
-    for phrase in phrases:
-        if phrase in lowered:
-            return lowered.find(phrase)
-    return -1
 
 
 def _line_at(text: str, lowered: str, at: int) -> str:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Final
+
 from msgspec.structs import replace
 
 from streams.contract.failure import Failure
 from streams.core.clean import printable
 from streams.core.redact import redact
+
+NAMES_MAX: Final = 20_000
+"""Names whose answer is remembered."""
 
 
 def safe(failure: Failure) -> Failure:
@@ -31,6 +37,7 @@ def safe(failure: Failure) -> Failure:
     return replace(failure, **changed) if changed else failure
 
 
+@functools.lru_cache(maxsize=NAMES_MAX)
 def _name(text: str) -> str:
-    """A name, id or url: on one line."""
+    """A name, id or url: on one line. Names come again and again, so answers are remembered."""
     return text if not text or text.isalnum() else redact(printable(text)).replace("\n", " ")
