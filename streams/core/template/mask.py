@@ -20,11 +20,11 @@ from streams.core.template.lines import (
     is_trace_head,
     printable,
 )
-from streams.core.template.masks import BARE_HEX_CHARS_MIN, REASONS
+from streams.core.template.masks import REASONS, mask_of
 from streams.core.template.words import pieces
 
 WORDS_REMEMBERED_MAX = 50_000
-"""Masked words kept, 5 to 25 MB; past it all are forgotten at once."""
+"""Masked words kept, 5 to 25 MB."""
 
 LINES_REMEMBERED_MAX = 10_000
 """Masked lines kept, 5 to 30 MB; past it all are forgotten at once."""
@@ -64,22 +64,33 @@ def digits_to_zero(text: str) -> str:
 
 
 class _Words(dict[str, str]):
-    """word -> masked word, with a mark in front when neighbours matter."""
+    """word -> masked word, with a mark in front when neighbours matter.
+
+    Held in two generations: when the young one is full, the old one goes, and words still in use come back.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._old: dict[str, str] = {}
 
     def __missing__(self, word: str) -> str:
-        if word.isalpha() and len(word) < BARE_HEX_CHARS_MIN:
-            masked = mark_of(word) + dated(word)
-        else:
-            # Words that differ in digits only are masked alike, unless digits stay.
-            shape = digits_to_zero(word)
-            masked = _masked(word) if shape == word else self[shape]
-            if shape != word and masked.startswith(KEPT):
-                masked = _masked(word)
+        masked = self._old.pop(word, None) or self._anew(word)
         if len(word) <= WORD_REMEMBERED_CHARS_MAX:
-            if len(self) >= WORDS_REMEMBERED_MAX:
+            if len(self) >= WORDS_REMEMBERED_MAX // 2:
+                self._old = dict(self)
                 self.clear()
             self[word] = masked
         return masked
+
+    def _anew(self, word: str) -> str:
+        if word.isalpha() and len(word) <= WORD_REMEMBERED_CHARS_MAX and not mask_of(word):
+            return mark_of(word) + dated(word)
+        # Words that differ in digits only are masked alike, unless digits stay.
+        shape = digits_to_zero(word)
+        if shape == word:
+            return _masked(word)
+        masked = self[shape]
+        return _masked(word) if masked.startswith(KEPT) else masked
 
 
 def _masked(word: str) -> str:
