@@ -8,7 +8,7 @@ Every pattern is matched against the whole atom, is linear, and asks for digits 
 import re
 from dataclasses import dataclass
 
-PLACEHOLDERS = ("num", "hex", "uuid", "ts", "dur", "size", "path", "url", "host", "email", "ip", "id", "str", "secret")
+PLACEHOLDERS = ("num", "hex", "uuid", "ts", "dur", "size", "path", "url", "host", "email", "ip", "id", "str")
 
 BARE_HEX_CHARS_MIN = 8
 """Letters that may be a number in base 16."""

@@ -28,7 +28,8 @@ GROWTH_MAX = 5
 NAME_CHARS_MAX = 64
 """A longer file name is masked with its directories (characters)."""
 
-_NAMES = "|".join(PLACEHOLDERS)
+# What redaction left in place of a credential passes as it is.
+_NAMES = "|".join([*PLACEHOLDERS, "secret"])
 _CUT = re.compile(
     rf"<(?:{_NAMES})(?::[^<>\s]{{1,80}})?>"
     r"|[A-Za-z][A-Za-z0-9+.-]{1,15}://[^\s\"'<>`(){}\[\]|\\^,;]*"
