@@ -47,7 +47,7 @@ class Shapes(Generic[T]):
         if hit is None:
             hit = self._from_old(key)
         if hit.__class__ is _Kept:
-            key = _narrow(text, data, key, hit)  # type: ignore[arg-type]  # the class was just asked for
+            key = _narrow(text, data, key, hit)
             hit = self._young.get(key)
             if hit is None:
                 hit = self._from_old(key)

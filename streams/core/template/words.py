@@ -69,8 +69,8 @@ def pieces(word: str) -> list[Piece]:
     encoded = word.strip(_ROUND_ENCODED) if "=" in word or "+" in word else ""
     if encoded and _BASE64.fullmatch(encoded) and _is_mixed(encoded):
         before, _, after = word.partition(encoded)
-        cut = [Piece(before, before, "delimiter"), Piece(encoded, "<id>", "base64"), Piece(after, after, "delimiter")]
-        return [piece for piece in cut if piece.raw]
+        whole = [Piece(before, before, "delimiter"), Piece(encoded, "<id>", "base64"), Piece(after, after, "delimiter")]
+        return [piece for piece in whole if piece.raw]
     cut: list[Piece] = []
     key = gap = ""
     end = 0
