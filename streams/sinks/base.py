@@ -17,6 +17,7 @@ from streams.contract.verdict import Verdict
 
 PAGE_ROWS_MAX = 200
 HISTORY_MAX = 50
+ALIKE_MAX = 20
 DOCUMENTS_MAX = 50
 
 
@@ -92,6 +93,8 @@ class GroupDetail:
     samples: tuple[Sample, ...]
     history: tuple[Verdict, ...]
     """Verdicts the group had, newest first, at most HISTORY_MAX."""
+    alike: tuple[GroupRow, ...]
+    """Other groups that the alias rules take for the same problem, most recent first, at most ALIKE_MAX."""
     documents: tuple[dict[str, Any], ...]
     """The newest documents in the store's own field names, at most DOCUMENTS_MAX."""
 

@@ -21,7 +21,9 @@ from streams.contract.fingerprint import Fingerprint
 from streams.contract.fold import WHERE_SEPARATOR
 from streams.contract.rollup import Rollup, Span
 from streams.contract.verdict import Verdict
+from streams.core.alias import grouped
 from streams.sinks.base import (
+    ALIKE_MAX,
     DOCUMENTS_MAX,
     HISTORY_MAX,
     PAGE_ROWS_MAX,
@@ -39,6 +41,8 @@ HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
 SPARK_HOURS = 24
 WHERE_SHOWN = 5
+ALIKE_READ_MAX = 1_000
+"""Groups that are looked at for near duplicates of one; about 40 ms."""
 BUSY_S = 5.0
 _SORTS = {"last_seen": "last_ms DESC", "first_seen": "first_ms DESC", "count": "count DESC"}
 _rollup = msgspec.json.Decoder(Rollup).decode
@@ -115,6 +119,7 @@ class SqliteQueries:
             parts=tuple((part.name, part.value, part.rule) for part in parts.parts),
             verdict=verdict,
             samples=rollup.samples,
+            alike=self._alike(rollup, now_ms),
             history=tuple(_verdict(body) for (body,) in history),
             documents=tuple(msgspec.json.decode(body, type=dict[str, Any]) for (body,) in documents),
         )
@@ -152,6 +157,18 @@ class SqliteQueries:
     def counters(self) -> dict[str, int]:
         """Every counter of the file by its name."""
         return dict(self._db.execute("SELECT name, value FROM counters").fetchall())
+
+    def _alike(self, rollup: Rollup, now_ms: int) -> tuple[GroupRow, ...]:
+        """The groups of the same origin, among the ALIKE_READ_MAX seen last, that alias to this one."""
+        bodies = self._db.execute(
+            "SELECT body FROM groups WHERE origin = ? AND fingerprint <> ? ORDER BY last_ms DESC LIMIT ?",
+            (rollup.origin.value, rollup.fingerprint, ALIKE_READ_MAX),
+        )
+        found = [rollup, *(_rollup(body) for (body,) in bodies)]
+        names = grouped([_whole(one)[1] for one in found])
+        alike = [one for one, name in zip(found[1:], names[1:], strict=True) if name == names[0]][:ALIKE_MAX]
+        sparks = self._sparks([one.fingerprint for one in alike], now_ms)
+        return tuple(_row(one, sparks[one.fingerprint]) for one in alike)
 
     def _sparks(self, fingerprints: list[str], now_ms: int) -> dict[str, tuple[int, ...]]:
         last = now_ms - now_ms % HOUR_MS

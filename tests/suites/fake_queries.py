@@ -83,6 +83,7 @@ def group(
         verdict=verdict,
         samples=(Sample("no answer after 30 s", NOW_MS - 60_000, "0" * 32),),
         history=(verdict,),
+        alike=(),
         documents=({"s_error_id": "0" * 32, "s_repo": "acme/api", "l_run_attempt": 1},),
     )
     return Group(replace(whole, **detail), list(times_ms))

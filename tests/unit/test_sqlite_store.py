@@ -207,6 +207,17 @@ def test_a_group_is_found_by_an_unambiguous_beginning(store: Store) -> None:
     assert store.queries.group("fp1.%", now_ms=AT_MS) is None
 
 
+def test_groups_that_differ_in_one_slot_are_told_of_each_other(store: Store) -> None:
+    names = "checkout basket invoice mailer search pricing stock ledger export import_feed sync audit billing".split()
+    records = store.feed(*(ci_failure(f"the service {name} did not answer the probe in time") for name in names))
+    key = records[-1].fingerprint  # type: ignore[union-attr]  # the last are rollups
+    store.feed(ci_failure("disk full"))
+    detail = store.queries.group(key, now_ms=AT_MS)
+    assert detail is not None
+    assert len(detail.alike) == len(names) - 1
+    assert all("did not answer" in row.template for row in detail.alike)
+
+
 def test_kinds_over_time_add_up(store: Store) -> None:
     store.feed(*(ci_failure("x", ordinal=i, at_ms=AT_MS - i * MINUTE_MS) for i in range(10)))
     start = (AT_MS - 20 * MINUTE_MS) // MINUTE_MS * MINUTE_MS
