@@ -12,59 +12,115 @@ from __future__ import annotations
 
 import hashlib
 import re
+import string
 from typing import Final
 
 CI_HASH_LENGTH_CHARS: Final = 16
 BENCHMARK_MESSAGE_MAX_CHARS: Final = 2000
 
-_PATH_RUN: Final = re.compile(r"[\w\-./]+")
+_FROM_SLASH: Final = re.compile(r"/[\w\-./]*")
 
 
 def _file_name_of_path(match: re.Match[str]) -> str:
-    """What the earlier `/dirs/(name)` left of a run of path characters: all before the first slash, then the name.
+    """What the earlier `/dirs/(name)` left of a run of path characters, from its first slash on: the name.
 
     The earlier expression was quadratic on a row of slashes. Here the run is found first and cut by position.
     """
     run = match.group()
-    first = run.find("/")
-    if first < 0:
-        return run
     last = run.rstrip("/").rfind("/")
-    return run[:first] + run[last + 1 :] if last >= first + 2 else run
+    return run[last + 1 :] if last >= 2 else run
 
 
-# Order matters: it is what makes the oddities. Each row is one step of the earlier normaliser.
-_CI_BEFORE_PATHS: Final = (
-    (re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?"), "TIMESTAMP"),
-    (re.compile(r"\b[A-Z][a-z]{2}\s{1,8}\d{1,2}\s{1,8}\d{2}:\d{2}:\d{2}"), "TIMESTAMP"),
-    (re.compile(r"\b\d{10,13}\b"), "TIMESTAMP"),
-    (re.compile(r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b"), "UUID"),
-    (re.compile(r"\b[0-9a-fA-F]{6,40}\b"), "HEXID"),
+_Step = tuple[re.Pattern[str], str, tuple[bytes, ...]]
+"""A pattern, what it becomes, and what of a shape (see `_shape`) every match holds at least one of."""
+
+# Order matters: it is what makes the oddities. Each row is one step of the earlier normaliser. A pattern begins with a
+# class, because such a place is found fast, and only then asks whether a word begins there.
+_HEX: Final = "[0-9a-fA-F]"
+_CI_BEFORE_PATHS: Final[tuple[_Step, ...]] = (
+    (re.compile(r"\d\d{3}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?"), "TIMESTAMP", (b"0000-00-00",)),
+    (
+        re.compile(r"[A-Z](?<=\b.)[a-z]{2}\s{1,8}\d{1,2}\s{1,8}\d{2}:\d{2}:\d{2}"),
+        "TIMESTAMP",
+        (b"00:00:00",),
+    ),
+    (re.compile(r"\d(?<=\b.)\d{9,12}\b"), "TIMESTAMP", (b"0000000000",)),
+    (
+        re.compile(rf"{_HEX}(?<=\b.){_HEX}{{7}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}\b"),
+        "UUID",
+        (b"-ffff-ffff-ffff-",),
+    ),
+    (re.compile(rf"{_HEX}(?<=\b.){_HEX}{{5,39}}\b"), "HEXID", (b"ffffff",)),
 )
 _WINDOWS_PATH: Final = re.compile(r"[A-Za-z]:\\[\w\-.\\]+\\([\w\-.]+)")
-_TIME_UNITS: Final = r"(?:milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h)"
-_SIZE_UNITS: Final = r"(?:bytes?|[kmgt]i?b|b)"
-_CI_AFTER_PATHS: Final = (
-    (re.compile(r"\b(line|column)\s+\d+", re.IGNORECASE), r"\1 NUM"),
-    (re.compile(r"(\.\w+):\d+"), r"\1:NUM"),
-    (re.compile(r"0x[0-9a-fA-F]+"), "MEMADDR"),
-    (re.compile(r"\b(pid|tid|thread)\s+\d+", re.IGNORECASE), r"\1 NUM"),
-    (re.compile(r":\d{4,5}\b"), ":PORT"),
-    (re.compile(rf"\b\d+(?:\.\d+)?\s*{_TIME_UNITS}\b", re.IGNORECASE), "NUM TIME_UNIT"),
-    (re.compile(rf"\b\d+(?:\.\d+)?\s*{_SIZE_UNITS}\b", re.IGNORECASE), "NUM SIZE_UNIT"),
+_TIME_UNITS: Final = r"(?i:milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h)"
+_SIZE_UNITS: Final = r"(?i:bytes?|[kmgt]i?b|b)"
+_CI_AFTER_PATHS: Final[tuple[_Step, ...]] = (
+    (
+        re.compile(r"([lLcC](?<=\b.)(?i:(?<=l)ine|(?<=c)olumn))\s+\d+"),
+        r"\1 NUM",
+        (b"line0", b"column0"),
+    ),
+    (re.compile(r"(\.\w+):\d+"), r"\1:NUM", (b":0",)),
+    (re.compile(r"0x[0-9a-fA-F]+"), "MEMADDR", (b"0x",)),
+    (
+        re.compile(r"([pPtT](?<=\b.)(?i:(?<=[pt])id|(?<=t)hread))\s+\d+"),
+        r"\1 NUM",
+        (b"id0", b"thread0"),
+    ),
+    (re.compile(r":\d{4,5}\b"), ":PORT", (b":0000",)),
+    (re.compile(rf"\d(?<=\b.)\d*(?:\.\d+)?\s*{_TIME_UNITS}\b"), "NUM TIME_UNIT", (b"0m", b"0s", b"0h")),
+    (
+        re.compile(rf"\d(?<=\b.)\d*(?:\.\d+)?\s*{_SIZE_UNITS}\b"),
+        "NUM SIZE_UNIT",
+        (b"0b", b"0k", b"0m", b"0g", b"0t"),
+    ),
 )
 _REQUEST_ID: Final = re.compile(r"(?:request|activity)[ _-]?id\s*[:=]\s*[\"']?[\w-]+[\"']?")
+
+_LETTERS: Final = string.ascii_uppercase.encode()
+_DIGITS: Final = string.digits.encode()
+_HEX_DIGITS: Final = string.hexdigits.encode()
+_SPACES: Final = bytes(code for code in range(128) if chr(code).isspace())
+_TO_NUMBERS: Final = bytes.maketrans(_DIGITS + _LETTERS, b"0" * len(_DIGITS) + _LETTERS.lower())
+_TO_HEX: Final = bytes.maketrans(_HEX_DIGITS, b"f" * len(_HEX_DIGITS))
+_FOREIGN: Final = re.compile("[^\x00-\x7f](?<=[\\d\\s\u0130\u0131\u017f\u212a])")
+"""Digits and spaces that are not ASCII, and the letters that count as an ASCII one where case does not."""
+
+
+def _shape(text: str) -> bytes | None:
+    """The text without white space, in small letters, each digit `0`; then the text, each hex digit `f`.
+
+    What a step needs is looked for in here: most texts hold nothing for most steps, and a search of bytes costs a
+    hundredth of a search of the pattern. None when the text has characters that a shape does not tell about.
+    No step makes anything that a later one needs, so that one shape serves a row of steps.
+    """
+    if not text.isascii() and _FOREIGN.search(text):
+        return None
+    data = text.encode("ascii", "replace")
+    return data.translate(_TO_NUMBERS, _SPACES) + b"|" + data.translate(_TO_HEX)
+
+
+def _after(steps: tuple[_Step, ...], text: str) -> str:
+    shape = _shape(text)
+    for pattern, replacement, needs in steps:
+        if shape is not None:
+            for need in needs:
+                if need in shape:
+                    break
+            else:
+                continue
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def ci_normalise(text: str) -> str:
     """The text as the earlier CI classifier normalised it before hashing."""
-    for pattern, replacement in _CI_BEFORE_PATHS:
-        text = pattern.sub(replacement, text)
-    text = _PATH_RUN.sub(_file_name_of_path, text)
-    text = _WINDOWS_PATH.sub(r"\1", text)
-    for pattern, replacement in _CI_AFTER_PATHS:
-        text = pattern.sub(replacement, text)
-    return " ".join(text.split())
+    text = _after(_CI_BEFORE_PATHS, text)
+    text = _FROM_SLASH.sub(_file_name_of_path, text)
+    if ":\\" in text:
+        text = _WINDOWS_PATH.sub(r"\1", text)
+    return " ".join(_after(_CI_AFTER_PATHS, text).split())
 
 
 def ci_error_hash(text: str) -> str:

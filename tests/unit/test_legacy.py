@@ -1,6 +1,7 @@
 """The earlier systems' normalisers and hashes answer what they always answered."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,55 @@ def test_any_text_has_a_hash_even_with_lone_surrogates(text: str) -> None:
 def test_white_space_is_single_and_trimmed_afterwards(text: str) -> None:
     done = ci_normalise(text)
     assert done == " ".join(done.split())
+
+
+# The earlier normaliser, step by step as it was written, but for the paths, where it was quadratic.
+TIME_UNITS = r"(?:milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h)"
+STEPS_BEFORE_PATHS = [
+    (r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?", "TIMESTAMP", 0),
+    (r"\b[A-Z][a-z]{2}\s{1,8}\d{1,2}\s{1,8}\d{2}:\d{2}:\d{2}", "TIMESTAMP", 0),
+    (r"\b\d{10,13}\b", "TIMESTAMP", 0),
+    (r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b", "UUID", 0),
+    (r"\b[0-9a-fA-F]{6,40}\b", "HEXID", 0),
+]
+STEPS_AFTER_PATHS = [
+    (r"[A-Za-z]:\\[\w\-.\\]+\\([\w\-.]+)", r"\1", 0),
+    (r"\b(line|column)\s+\d+", r"\1 NUM", re.IGNORECASE),
+    (r"(\.\w+):\d+", r"\1:NUM", 0),
+    (r"0x[0-9a-fA-F]+", "MEMADDR", 0),
+    (r"\b(pid|tid|thread)\s+\d+", r"\1 NUM", re.IGNORECASE),
+    (r":\d{4,5}\b", ":PORT", 0),
+    (rf"\b\d+(?:\.\d+)?\s*{TIME_UNITS}\b", "NUM TIME_UNIT", re.IGNORECASE),
+    (r"\b\d+(?:\.\d+)?\s*(?:bytes?|[kmgt]i?b|b)\b", "NUM SIZE_UNIT", re.IGNORECASE),
+]
+
+
+def without_directories(match: re.Match[str]) -> str:
+    run = match.group()
+    first, last = run.find("/"), run.rstrip("/").rfind("/")
+    return run[:first] + run[last + 1 :] if 0 <= first <= last - 2 else run
+
+
+def step_by_step(text: str) -> str:
+    for pattern, replacement, flags in STEPS_BEFORE_PATHS:
+        text = re.sub(pattern, replacement, text, flags=flags)
+    text = re.sub(r"[\w\-./]+", without_directories, text)
+    for pattern, replacement, flags in STEPS_AFTER_PATHS:
+        text = re.sub(pattern, replacement, text, flags=flags)
+    return " ".join(text.split())
+
+
+PIECES = [
+    *("2026-03-04", "T", "05:06:07", ".123", "Jan", "jan", " ", "  ", "\t", "\x1c", "\u00a0", "\n", "1700000000000"),
+    *("123e4567", "-e89b", "-12d3", "-a456", "-426614174000", "deadbeef", "DECADE", "abcde", "f", "Z", "_", "-", ":"),
+    *("line", "LINE", "l\u0131ne", "column", "pid", "P\u0130D", "tid", "thread", "0x", "0x1f", ".py", ".", "/", "//"),
+    *("/srv/jobs/1/run.log", "a/b/c", "C:\\", "x\\y", "\\", "ms", "s", "\u017f", "\u017fec", "kb", "\u212ab", "MiB"),
+    *("min", "hours", "bytes", "b", "1", "22", "333", "4444", "55555", "1.5", ":8080"),
+    *("\u0663", "\u0663\u0663", "\u00e9"),
+]
+
+
+@settings(max_examples=400)
+@given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=3)), max_size=24).map("".join))
+def test_a_text_becomes_what_the_steps_make_of_it_one_after_the_other(text: str) -> None:
+    assert ci_normalise(text) == step_by_step(text)
