@@ -14,7 +14,8 @@ from streams.contract.errors import SinkUnavailable
 from streams.dashboard.asked import NEW_FOR_MS, BadParameter
 from streams.dashboard.live import totals_json
 from streams.dashboard.view import View
-from streams.sinks.base import GroupDetail, GroupRow
+from streams.dashboard.words import plain
+from streams.sinks.base import GroupDetail, GroupRow, RejectedRow
 
 
 class Json(Response):
@@ -62,6 +63,18 @@ def detail_json(detail: GroupDetail, *, now_ms: int) -> dict[str, Any]:
     }
 
 
+def rejected_json(row: RejectedRow) -> dict[str, Any]:
+    """One rejected record. Its text may hold anything, so what hides in it is made visible here too."""
+    return {
+        "at_ms": row.at_ms,
+        "topic": row.topic,
+        "reason": plain(row.reason),
+        "place": plain(row.place),
+        "size_bytes": row.size_bytes,
+        "text": plain(row.text),
+    }
+
+
 class Api:
     """The endpoints. They block, so the server calls them in threads."""
 
@@ -74,6 +87,7 @@ class Api:
             ("/api/groups", _answering(self.groups)),
             ("/api/groups/{fingerprint}", _answering(self.group)),
             ("/api/kinds", _answering(self.kinds)),
+            ("/api/rejected", _answering(self.rejected)),
             ("/api/totals", _answering(self.totals)),
         ]
 
@@ -126,6 +140,21 @@ class Api:
                     for one in kinds.series
                 ],
                 "now_ms": now_ms,
+            }
+        )
+
+    def rejected(self, request: Request) -> Response:
+        """What could not be read, newest first, a page at a time."""
+        shown = self._view.rejected(request, strict=True)
+        following = shown.next_offset
+        return Json(
+            {
+                "rejected": [rejected_json(row) for row in shown.page.rows],
+                "total": shown.page.total,
+                "offset": shown.asked.offset,
+                "limit": shown.asked.limit,
+                "next": None if following is None else shown.asked.url("/api/rejected", offset=following),
+                "now_ms": shown.now_ms,
             }
         )
 

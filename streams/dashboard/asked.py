@@ -25,6 +25,9 @@ ROWS_DEFAULT = 50
 GIVEN_CHARS_MAX = 100
 """How much of a wrong value an answer repeats."""
 
+Readers = Mapping[str, Callable[[str, str], Any]]
+"""By the name of a parameter: takes name and value, gives the field's value or raises BadParameter."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -120,6 +123,23 @@ class Asked:
         return f"{path}?{urlencode(query)}" if query else path
 
 
+@dataclass(frozen=True, slots=True)
+class AskedRows:
+    """Which rows of a list without filters one address asks for."""
+
+    limit: int = ROWS_DEFAULT
+    offset: int = 0
+
+    def url(self, path: str, *, offset: int) -> str:
+        """The address of the rows from `offset` on; defaults are left out."""
+        query = {"limit": self.limit, "offset": offset}
+        query = {name: value for name, value in query.items() if value != getattr(_ROWS, name)}
+        return f"{path}?{urlencode(query)}" if query else path
+
+
+_ROWS = AskedRows()
+
+
 def asked(
     items: Iterable[tuple[str, str]], *, kinds: Mapping[str, frozenset[str]], families: frozenset[str], strict: bool
 ) -> Asked:
@@ -128,7 +148,7 @@ def asked(
     Raises:
         BadParameter: a value is not allowed, a name is given twice, or, when `strict`, a name is unknown.
     """
-    readers: dict[str, Callable[[str, str], Any]] = {
+    readers: Readers = {
         "origin": _one_of([origin.value for origin in Origin]),
         "kind": _one_of(sorted(frozenset().union(*kinds.values()))),
         "family": _one_of(sorted(families)),
@@ -138,9 +158,18 @@ def asked(
         "new": _flag,
         "sort": _one_of(list(SORTS)),
         "range": _one_of(list(STRETCHES)),
-        "limit": _number(1, PAGE_ROWS_MAX),
-        "offset": _number(0, OFFSET_MAX),
+        **_PAGE,
     }
+    return Asked(**_read(items, readers, strict=strict))
+
+
+def asked_rows(items: Iterable[tuple[str, str]], *, strict: bool) -> AskedRows:
+    """What these parameters ask for, of a list without filters. Raises as `asked`."""
+    return AskedRows(**_read(items, _PAGE, strict=strict))
+
+
+def _read(items: Iterable[tuple[str, str]], readers: Readers, *, strict: bool) -> dict[str, Any]:
+    """The fields that the parameters give a value."""
     found: dict[str, Any] = {}
     for name, value in items:
         reader = readers.get(name)
@@ -151,7 +180,7 @@ def asked(
         if name in found:
             raise BadParameter(name, value, "each parameter once")
         found[name] = reader(name, value.strip()) if value.strip() else None
-    return Asked(**{name: value for name, value in found.items() if value is not None})
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _one_of(values: list[str]) -> Callable[[str, str], str]:
@@ -180,6 +209,9 @@ def _number(smallest: int, largest: int) -> Callable[[str, str], int]:
         return int(given)
 
     return read
+
+
+_PAGE: Readers = {"limit": _number(1, PAGE_ROWS_MAX), "offset": _number(0, OFFSET_MAX)}
 
 
 def _flag(name: str, given: str) -> bool:

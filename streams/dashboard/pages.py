@@ -23,7 +23,7 @@ from streams.dashboard import words
 from streams.dashboard.asked import NEW_FOR_MS, SORTS, STRETCHES, TEXT_CHARS_MAX, BadParameter
 from streams.dashboard.charts import SPARK_HEIGHT, SPARK_WIDTH, sparkline
 from streams.dashboard.view import View
-from streams.sinks.base import GroupDetail
+from streams.sinks.base import AT_THE_GATEWAY, REJECTED_BYTES_SHOWN, GroupDetail
 
 DOCUMENT_CHARS_MAX = 20_000
 """How much of one document the page prints; `/api/groups/...` has the whole."""
@@ -81,6 +81,8 @@ def environment() -> Environment:
         origins=[origin.value for origin in Origin],
         origin_names=ORIGIN_NAMES,
         documents_first=DOCUMENTS_FIRST,
+        rejected_bytes_shown=REJECTED_BYTES_SHOWN,
+        at_the_gateway=AT_THE_GATEWAY,
     )
     return made
 
@@ -94,7 +96,11 @@ class Pages:
 
     def endpoints(self) -> list[tuple[str, Callable[[Request], Response]]]:
         """Paths and what answers there."""
-        return [("/", self._answering(self.overview)), ("/groups/{fingerprint}", self._answering(self.group))]
+        return [
+            ("/", self._answering(self.overview)),
+            ("/groups/{fingerprint}", self._answering(self.group)),
+            ("/rejected", self._answering(self.rejected)),
+        ]
 
     def overview(self, request: Request) -> Response:
         """Totals, kinds over time, table of groups."""
@@ -121,6 +127,11 @@ class Pages:
             revision=self._view.queries.totals().revision,
             now_ms=now_ms,
         )
+
+    def rejected(self, request: Request) -> Response:
+        """What could not be read, and why."""
+        shown = self._view.rejected(request, strict=False)
+        return self._page("rejected.html", view=shown, now_ms=shown.now_ms)
 
     def _page(self, template: str, status: int = 200, **shown: Any) -> Page:
         return Page(environment().get_template(template).render(kinds=self._view.kinds, **shown), status)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from starlette.requests import Request
 
 from streams.contract.failure import Origin
-from streams.dashboard.asked import NEW_FOR_MS, STRETCHES, Asked, Stretch, asked
+from streams.dashboard.asked import NEW_FOR_MS, STRETCHES, Asked, AskedRows, Stretch, asked, asked_rows
 from streams.dashboard.charts import Chart, stacked
 from streams.dashboard.kinds import Kinds
-from streams.sinks.base import GroupDetail, GroupFilter, GroupPage, KindsOverTime, Queries, Totals
+from streams.sinks.base import GroupDetail, GroupFilter, GroupPage, KindsOverTime, Queries, RejectedPage, Totals
 
 FINGERPRINT_CHARS_MAX = 100
 """A longer name is no fingerprint, so the store is not asked."""
@@ -43,6 +43,27 @@ class Overview:
         return self.asked.url(offset=max(0, self.asked.offset - self.asked.limit))
 
 
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """What the page of rejected records shows."""
+
+    asked: AskedRows
+    now_ms: int
+    totals: Totals
+    page: RejectedPage
+
+    @property
+    def next_offset(self) -> int | None:
+        """Where the next rows begin; None on the last page."""
+        end = self.page.offset + len(self.page.rows)
+        return end if self.page.rows and end < self.page.total else None
+
+    @property
+    def previous_offset(self) -> int | None:
+        """Where the rows before begin; None on the first page."""
+        return max(0, self.page.offset - self.asked.limit) if self.page.offset else None
+
+
 class View:
     """The store's answers, put together for one request."""
 
@@ -55,6 +76,13 @@ class View:
         """What the request's address asks for. Raises: BadParameter."""
         items = request.query_params.multi_items()
         return asked(items, kinds=self.kinds.names, families=self.kinds.families, strict=strict)
+
+    def rejected(self, request: Request, *, strict: bool) -> Rejected:
+        """What could not be read. Raises: BadParameter."""
+        rows = asked_rows(request.query_params.multi_items(), strict=strict)
+        totals = self.queries.totals()
+        page = self.queries.rejected(limit=rows.limit, offset=rows.offset)
+        return Rejected(rows, self.now_ms(), totals, page)
 
     def overview(self, wish: Asked) -> Overview:
         """Everything of the first page."""

@@ -19,6 +19,10 @@ PAGE_ROWS_MAX = 200
 HISTORY_MAX = 50
 ALIKE_MAX = 20
 DOCUMENTS_MAX = 50
+REJECTED_BYTES_SHOWN = 2_000
+"""Of what was rejected: its beginning."""
+AT_THE_GATEWAY = "gateway"
+"""In place of a topic: refused before it came into one."""
 
 
 class Sink(Protocol):
@@ -133,6 +137,32 @@ class Totals:
     """Grows whenever anything a page shows has changed."""
 
 
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """Bytes that could not be read, and why."""
+
+    at_ms: int
+    """When they were rejected."""
+    topic: str
+    """Where they were read, or AT_THE_GATEWAY."""
+    reason: str
+    place: str
+    """Of the fault: a JSON path, a line or a byte; empty when it is the whole."""
+    size_bytes: int
+    """Of what is kept; the gateway keeps the beginning of what is long."""
+    text: str
+    """The first REJECTED_BYTES_SHOWN bytes without credentials; a byte that is not UTF-8 stands as `\\xff`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedPage:
+    """Some of what was rejected, and how much is kept in all: the topic forgets after its retention."""
+
+    rows: tuple[RejectedRow, ...]
+    total: int
+    offset: int
+
+
 class Queries(Protocol):
     """Questions of people, answered from the store. Every call may block; none changes anything."""
 
@@ -144,6 +174,9 @@ class Queries(Protocol):
 
     def kinds(self, wanted: GroupFilter, *, start_ms: int, step_ms: int, buckets: int) -> KindsOverTime:
         """Failures a kind in each of `buckets` (1..1,440) stretches of `step_ms` (a multiple of 60,000)."""
+
+    def rejected(self, *, limit: int, offset: int) -> RejectedPage:
+        """What could not be read, newest first: `limit` (1..PAGE_ROWS_MAX) rows from `offset`."""
 
     def totals(self) -> Totals:
         """Counts and freshness."""

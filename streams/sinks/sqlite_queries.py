@@ -7,6 +7,7 @@ Every question opens its own snapshot, so the writer is never in the way and nev
 
 from __future__ import annotations
 
+import codecs
 import sqlite3
 import threading
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from streams.contract import topics
 from streams.contract.errors import MalformedRecord
 from streams.contract.failure import Origin
 from streams.contract.fingerprint import Fingerprint
@@ -22,17 +24,22 @@ from streams.contract.fold import WHERE_SEPARATOR
 from streams.contract.rollup import Rollup, Span
 from streams.contract.verdict import Verdict
 from streams.core.alias import grouped
+from streams.core.redact import redact
 from streams.sinks.base import (
     ALIKE_MAX,
+    AT_THE_GATEWAY,
     DOCUMENTS_MAX,
     HISTORY_MAX,
     PAGE_ROWS_MAX,
+    REJECTED_BYTES_SHOWN,
     GroupDetail,
     GroupFilter,
     GroupPage,
     GroupRow,
     KindSeries,
     KindsOverTime,
+    RejectedPage,
+    RejectedRow,
     Totals,
 )
 from streams.sinks.sqlite import DOCUMENTS, LAST_RECEIVED, REVISION
@@ -47,6 +54,8 @@ BUSY_S = 5.0
 _SORTS = {"last_seen": "last_ms DESC", "first_seen": "first_ms DESC", "count": "count DESC"}
 _rollup = msgspec.json.Decoder(Rollup).decode
 _verdict = msgspec.json.Decoder(Verdict).decode
+_headers = msgspec.json.Decoder(dict[str, str]).decode
+_utf8 = codecs.getincrementaldecoder("utf-8")
 
 
 class SqliteQueries:
@@ -142,16 +151,32 @@ class SqliteQueries:
         ordered = tuple(sorted(series, key=lambda s: (-s.total, s.origin, s.kind)))
         return KindsOverTime(start_ms=start_ms, step_ms=step_ms, buckets=buckets, series=ordered)
 
+    def rejected(self, *, limit: int, offset: int) -> RejectedPage:
+        """See `Queries.rejected`."""
+        limit, offset = max(1, min(limit, PAGE_ROWS_MAX)), max(0, offset)
+        topic = topics.REJECTED.name
+        total = self._db.execute("SELECT count(*) FROM log WHERE topic = ?", (topic,)).fetchone()[0]
+        # the values are long, so only those of this page are read
+        found = self._db.execute(
+            "SELECT at_ms, headers, coalesce(length(value), 0), coalesce(substr(value, 1, ?), x'') FROM log"
+            " WHERE rowid IN (SELECT rowid FROM log WHERE topic = ? ORDER BY at_ms DESC, offset DESC, part"
+            " LIMIT ? OFFSET ?) ORDER BY at_ms DESC, offset DESC, part",
+            (REJECTED_BYTES_SHOWN, topic, limit, offset),
+        )
+        return RejectedPage(rows=tuple(_rejected(*row) for row in found), total=total, offset=offset)
+
     def totals(self) -> Totals:
         """See `Queries.totals`."""
         counters = dict(self._db.execute("SELECT name, value FROM counters").fetchall())
         groups = self._db.execute("SELECT count(*) FROM groups").fetchone()[0]
+        rejected = sum(value for name, value in counters.items() if name.startswith("rejected|"))
         return Totals(
             failures=counters.get(DOCUMENTS, 0),
             groups=groups,
-            rejected=sum(value for name, value in counters.items() if name.startswith("rejected|")),
+            rejected=rejected,
             last_failure_ms=counters.get(LAST_RECEIVED),
-            revision=counters.get(REVISION, 0),
+            # the sink counts what it wrote, and what is rejected never reaches it
+            revision=counters.get(REVISION, 0) + rejected,
         )
 
     def counters(self) -> dict[str, int]:
@@ -230,6 +255,27 @@ def _row(rollup: Rollup, spark: tuple[int, ...]) -> GroupRow:
         where=tuple(_largest(rollup.counts)),
         spark=spark,
     )
+
+
+def _rejected(at_ms: int, headers: str | None, size_bytes: int, head: bytes) -> RejectedRow:
+    """A row from a record's headers, as `streams.contract.wire.rejected_headers` writes them."""
+    said = _headers(headers or "{}")
+    place = said.get("__streams.errors.stacktrace", "")
+    return RejectedRow(
+        at_ms=at_ms,
+        topic=AT_THE_GATEWAY if said.get("dlq.stage") == AT_THE_GATEWAY else said.get("__streams.errors.topic", ""),
+        reason=redact(said.get("__streams.errors.message", "").removesuffix(f" (at {place})")),
+        place=place,
+        size_bytes=size_bytes,
+        text=_text(head),
+    )
+
+
+def _text(head: bytes) -> str:
+    """Bytes as text. What arrived is kept as it was, so credentials are taken out here, before anybody sees them."""
+    is_whole = len(head) < REJECTED_BYTES_SHOWN
+    # not final: a character that the cut broke is left out
+    return redact(_utf8("backslashreplace").decode(head, final=is_whole))
 
 
 def _title(sample: str, template: str) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.testclient import TestClient
 from suites.dashboard_server import application, served
-from suites.fake_queries import NOW_MS, FakeQueries, group
+from suites.fake_queries import NOW_MS, FakeQueries, group, reject
 
 API_PAGE = Path(__file__).parents[2] / "deploy" / "docs" / "api.md"
 
@@ -100,6 +100,30 @@ def test_totals_tell_the_revision():
     }
 
 
+def test_what_was_rejected_is_told_a_page_at_a_time():
+    speaking = client(rejects=tuple(reject(number, text=f"n{number}\u202e") for number in range(5)))
+    address, seen = "/api/rejected?limit=2", []
+    while address:
+        told = speaking.get(address).json()
+        assert (told["total"], told["limit"], told["now_ms"]) == (5, 2, NOW_MS)
+        seen += told["rejected"]
+        address = told["next"]
+    assert [row["text"] for row in seen] == [f"n{number}⟨U+202E⟩" for number in range(5)]
+    assert seen[0] == {
+        "at_ms": NOW_MS,
+        "topic": "gateway",
+        "reason": "Invalid enum value 'x'",
+        "place": "$.origin",
+        "size_bytes": 5,
+        "text": "n0⟨U+202E⟩",
+    }
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "offset=-1", "kind=timeout"])
+def test_a_list_of_rejected_records_takes_no_other_parameter(query):
+    assert client().get(f"/api/rejected?{query}").json()["error"] == "bad_parameter"
+
+
 @pytest.mark.parametrize("path", ["/api/groups", "/api/kinds", "/api/totals"])
 @pytest.mark.parametrize(
     ("query", "parameter", "given"),
@@ -113,7 +137,7 @@ def test_a_wrong_parameter_is_named(path, query, parameter, given):
     assert told["allowed"]
 
 
-@pytest.mark.parametrize("path", ["/api/groups", "/api/kinds", "/api/totals", "/api/groups/fp1.x"])
+@pytest.mark.parametrize("path", ["/api/groups", "/api/kinds", "/api/totals", "/api/groups/fp1.x", "/api/rejected"])
 def test_a_store_that_is_away_is_503_with_a_time_to_wait(path):
     queries = FakeQueries()
     queries.away = True
@@ -139,7 +163,7 @@ def test_nothing_here_can_be_changed(method, path):
 
 def test_every_field_is_documented():
     one = group(1)
-    speaking = client(one)
+    speaking = client(one, rejects=(reject(),))
     fingerprint = one.detail.row.fingerprint
     page = API_PAGE.read_text(encoding="utf-8")
 
@@ -152,7 +176,8 @@ def test_every_field_is_documented():
             for inner in value:
                 yield from names(inner)
 
-    for path in ("/api/groups", f"/api/groups/{fingerprint}", "/api/kinds", "/api/totals", "/api/groups?limit=x"):
+    paths = ("groups", f"groups/{fingerprint}", "kinds", "totals", "rejected", "groups?limit=x")
+    for path in (f"/api/{name}" for name in paths):
         told = speaking.get(path).json()
         told.pop("documents", None)  # in the stores' own names
         for name in names(told):

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 from suites.dashboard_server import application
-from suites.fake_queries import NOW_MS, FakeQueries, group
+from suites.fake_queries import NOW_MS, FakeQueries, group, reject
 
 from streams.contract.failure import Origin
 from streams.contract.fold import Sample
@@ -60,8 +60,8 @@ class Parsed(HTMLParser):
         return [attributes["id"] for _, attributes in self.elements if "id" in attributes]
 
 
-def browser(*groups, rejected=0, **options) -> TestClient:
-    queries = FakeQueries(list(groups), rejected=rejected)
+def browser(*groups, rejected=0, rejects=(), **options) -> TestClient:
+    queries = FakeQueries(list(groups), rejected=rejected, rejects=tuple(rejects))
     return TestClient(application(queries, **options), base_url="http://127.0.0.1:8765")
 
 
@@ -210,6 +210,38 @@ def test_a_groups_page_explains_it():
     assert "<mark>&lt;host&gt;</mark> after <mark>&lt;dur&gt;</mark>" in page
 
 
+def test_the_count_of_rejected_records_leads_to_them():
+    client = browser(*TWO, rejects=(reject(1), reject(2, topic="failures.ci.v1", place="", text="\x00hello")))
+    assert "/rejected" in [link["href"] for link in parsed(client).all("a")]
+    text = parsed(client, "/rejected").text
+    for told in (
+        "1–2 of 2 kept",
+        "Invalid enum value 'x'",
+        "at the gateway",
+        "$.origin",
+        "failures.ci.v1",
+        "⟨NUL⟩hello",
+    ):
+        assert told in text
+    assert "/rejected" not in [link["href"] for link in parsed(browser(*TWO)).all("a")]
+
+
+def test_rejected_records_are_paged_with_links():
+    client = browser(rejects=[reject(number, text=f"number {number}.") for number in range(1, 6)])
+    page = parsed(client, "/rejected?limit=2&offset=2")
+    assert ("number 3." in page.text, "number 5." in page.text) == (True, False)
+    links = {link["rel"]: link["href"] for link in page.all("a") if "rel" in link}
+    assert links == {"prev": "/rejected?limit=2", "next": "/rejected?limit=2&offset=4"}
+    assert "begins after the last" in parsed(client, "/rejected?offset=50").text
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "Nothing was rejected."), (3, "so long ago that none is kept any more")]
+)
+def test_an_empty_list_of_rejected_records_says_why(count, said):
+    assert said in parsed(browser(rejected=count), "/rejected").text
+
+
 def test_the_kind_is_explained_in_the_taxonomys_own_words():
     one = group()
     text = parsed(browser(one), f"/groups/{one.detail.row.fingerprint}").text
@@ -234,7 +266,7 @@ def test_a_wrong_address_says_what_is_allowed():
     assert "last_seen, first_seen, count" in page.text
 
 
-@pytest.mark.parametrize("path", ["/", "/groups/fp1.x"])
+@pytest.mark.parametrize("path", ["/", "/groups/fp1.x", "/rejected"])
 def test_a_store_that_is_away_is_told_with_a_time_to_wait(path):
     queries = FakeQueries()
     queries.away = True
@@ -259,7 +291,9 @@ def test_nothing_but_the_static_files_is_served(path):
     assert browser().get(path).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/", "/api/groups", "/api/totals", "/events", "/static/live.js", "/groups/x"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api/groups", "/api/totals", "/events", "/static/live.js", "/groups/x", "/rejected", "/api/rejected"]
+)
 def test_every_route_refuses_a_foreign_host(path):
     assert browser().get(path, headers={"host": "evil.example"}).status_code == 403
 
@@ -267,7 +301,7 @@ def test_every_route_refuses_a_foreign_host(path):
 def test_a_page_has_no_inline_script_or_style_and_each_id_once():
     one = group()
     client = browser(one, *TWO)
-    for address in ("/", f"/groups/{one.detail.row.fingerprint}", "/?sort=x"):
+    for address in ("/", f"/groups/{one.detail.row.fingerprint}", "/?sort=x", "/rejected"):
         page = Parsed(client.get(address).text)
         assert [script.get("src") for script in page.all("script")] == ["/static/live.js"]
         assert not page.all("style")
@@ -358,6 +392,14 @@ def test_text_from_outside_stays_text(stranger, name, payload):
     """The pages with the payload have the very elements of the pages with a harmless text."""
     harmless = "harmless" if explainable(payload) else "harm\nless"
     assert stranger.elements(name, payload) == stranger.harmless(name, harmless)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("field", ["reason", "place", "text", "topic"])
+def test_what_was_rejected_stays_text(field, payload):
+    pages = [parsed(browser(rejects=[reject(**{field: text})]), "/rejected").elements for text in (payload, "harmless")]
+    known = [[tag for tag, _ in elements if tag not in ("mark", "span")] for elements in pages]
+    assert known[0] == known[1]
 
 
 @pytest.mark.parametrize("payload", [payload.replace("\ud800", "") for payload in PAYLOADS])

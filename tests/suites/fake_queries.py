@@ -18,6 +18,8 @@ from streams.sinks.base import (
     GroupRow,
     KindSeries,
     KindsOverTime,
+    RejectedPage,
+    RejectedRow,
     Totals,
 )
 
@@ -89,13 +91,29 @@ def group(
     return Group(replace(whole, **detail), list(times_ms))
 
 
+def reject(number: int = 1, *, text: str = '{"origin": "x"}', **changes: Any) -> RejectedRow:
+    """Something that was rejected, `number` minutes ago."""
+    row = RejectedRow(
+        at_ms=NOW_MS - number * 60_000,
+        topic="gateway",
+        reason="Invalid enum value 'x'",
+        place="$.origin",
+        size_bytes=len(text.encode("utf-8", "surrogatepass")),
+        text=text,
+    )
+    return replace(row, **changes)
+
+
 class FakeQueries:
     """Answers from memory. `asked` counts the calls of `totals`; `away` makes every call fail."""
 
-    def __init__(self, groups: list[Group] | None = None, *, rejected: int = 0) -> None:
+    def __init__(
+        self, groups: list[Group] | None = None, *, rejected: int = 0, rejects: tuple[RejectedRow, ...] = ()
+    ) -> None:
         self._lock = threading.Lock()
         self.groups_by_fingerprint = {one.detail.row.fingerprint: one for one in groups or []}
-        self._rejected = rejected
+        self._rejected = max(rejected, len(rejects))
+        self.rejects = rejects
         self.revision = 1
         self.asked = 0
         self.away = False
@@ -132,6 +150,10 @@ class FakeQueries:
             whole = tuple(at[i] for i in range(buckets))
             series_all.append(KindSeries(origin, kind, family, whole, sum(whole)))
         return KindsOverTime(start_ms, step_ms, buckets, tuple(series_all))
+
+    def rejected(self, *, limit: int, offset: int) -> RejectedPage:
+        self._answer()
+        return RejectedPage(self.rejects[offset : offset + limit], len(self.rejects), offset)
 
     def totals(self) -> Totals:
         self.asked += 1
