@@ -10,6 +10,7 @@ All functions are pure and linear in the length of the text; callers bound it to
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 import string
@@ -33,49 +34,56 @@ def _file_name_of_path(match: re.Match[str]) -> str:
 
 _Step = tuple[re.Pattern[str], str, tuple[bytes, ...]]
 """A pattern, what it becomes, and what of a shape (see `_shape`) every match holds at least one of."""
-
-# Order matters: it is what makes the oddities. Each row is one step of the earlier normaliser. A pattern begins with a
-# class, because such a place is found fast, and only then asks whether a word begins there.
 _HEX: Final = "[0-9a-fA-F]"
-_CI_BEFORE_PATHS: Final[tuple[_Step, ...]] = (
-    (re.compile(r"\d\d{3}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?"), "TIMESTAMP", (b"0000-00-00",)),
-    (
-        re.compile(r"[A-Z](?<=\b.)[a-z]{2}\s{1,8}\d{1,2}\s{1,8}\d{2}:\d{2}:\d{2}"),
-        "TIMESTAMP",
-        (b"00:00:00",),
-    ),
-    (re.compile(r"\d(?<=\b.)\d{9,12}\b"), "TIMESTAMP", (b"0000000000",)),
-    (
-        re.compile(rf"{_HEX}(?<=\b.){_HEX}{{7}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}\b"),
-        "UUID",
-        (b"-ffff-ffff-ffff-",),
-    ),
-    (re.compile(rf"{_HEX}(?<=\b.){_HEX}{{5,39}}\b"), "HEXID", (b"ffffff",)),
-)
-_WINDOWS_PATH: Final = re.compile(r"[A-Za-z]:\\[\w\-.\\]+\\([\w\-.]+)")
 _TIME_UNITS: Final = r"(?i:milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h)"
 _SIZE_UNITS: Final = r"(?i:bytes?|[kmgt]i?b|b)"
-_CI_AFTER_PATHS: Final[tuple[_Step, ...]] = (
-    (
-        re.compile(r"([lLcC](?<=\b.)(?i:(?<=l)ine|(?<=c)olumn))\s+\d+"),
-        r"\1 NUM",
-        (b"line0", b"column0"),
-    ),
-    (re.compile(r"(\.\w+):\d+"), r"\1:NUM", (b":0",)),
-    (re.compile(r"0x[0-9a-fA-F]+"), "MEMADDR", (b"0x",)),
-    (
-        re.compile(r"([pPtT](?<=\b.)(?i:(?<=[pt])id|(?<=t)hread))\s+\d+"),
-        r"\1 NUM",
-        (b"id0", b"thread0"),
-    ),
-    (re.compile(r":\d{4,5}\b"), ":PORT", (b":0000",)),
-    (re.compile(rf"\d(?<=\b.)\d*(?:\.\d+)?\s*{_TIME_UNITS}\b"), "NUM TIME_UNIT", (b"0m", b"0s", b"0h")),
-    (
-        re.compile(rf"\d(?<=\b.)\d*(?:\.\d+)?\s*{_SIZE_UNITS}\b"),
-        "NUM SIZE_UNIT",
-        (b"0b", b"0k", b"0m", b"0g", b"0t"),
-    ),
-)
+_WINDOWS_PATH: Final = re.compile(r"[A-Za-z]:\\[\w\-.\\]+\\([\w\-.]+)")
+
+
+@functools.cache
+def _steps(digit: str) -> tuple[tuple[_Step, ...], tuple[_Step, ...]]:
+    """The steps of the earlier normaliser before the paths are cut, and those after it. `digit` is a class.
+
+    Order matters: it is what makes the oddities. A pattern begins with a class, because such a place is found fast,
+    and only then asks whether a word begins there.
+    """
+    d = digit
+    before = (
+        (rf"{d}{d}{{3}}-{d}{{2}}-{d}{{2}}[T ]{d}{{2}}:{d}{{2}}:{d}{{2}}(?:\.{d}+)?", "TIMESTAMP", (b"0000-00-00",)),
+        (
+            rf"[A-Z](?<=\b.)[a-z]{{2}}\s{{1,8}}{d}{{1,2}}\s{{1,8}}{d}{{2}}:{d}{{2}}:{d}{{2}}",
+            "TIMESTAMP",
+            (b"00:00:00",),
+        ),
+        (rf"{d}(?<=\b.){d}{{9,12}}\b", "TIMESTAMP", (b"0000000000",)),
+        (
+            rf"{_HEX}(?<=\b.){_HEX}{{7}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}\b",
+            "UUID",
+            (b"-ffff-ffff-ffff-",),
+        ),
+        (rf"{_HEX}(?<=\b.){_HEX}{{5,39}}\b", "HEXID", (b"ffffff",)),
+    )
+    after = (
+        (rf"([lLcC](?<=\b.)(?i:(?<=l)ine|(?<=c)olumn))\s+{d}+", r"\1 NUM", (b"line0", b"column0")),
+        (rf"(\.\w+):{d}+", r"\1:NUM", (b":0",)),
+        (rf"0x{_HEX}+", "MEMADDR", (b"0x",)),
+        (rf"([pPtT](?<=\b.)(?i:(?<=[pt])id|(?<=t)hread))\s+{d}+", r"\1 NUM", (b"id0", b"thread0")),
+        (rf":{d}{{4,5}}\b", ":PORT", (b":0000",)),
+        (rf"{d}(?<=\b.){d}*(?:\.{d}+)?\s*{_TIME_UNITS}\b", "NUM TIME_UNIT", (b"0m", b"0s", b"0h")),
+        (
+            rf"{d}(?<=\b.){d}*(?:\.{d}+)?\s*{_SIZE_UNITS}\b",
+            "NUM SIZE_UNIT",
+            (b"0b", b"0kb", b"0ki", b"0mb", b"0mi", b"0gb", b"0gi", b"0tb", b"0ti"),
+        ),
+    )
+    return _compiled(before), _compiled(after)
+
+
+def _compiled(steps: tuple[tuple[str, str, tuple[bytes, ...]], ...]) -> tuple[_Step, ...]:
+    return tuple((re.compile(pattern), replacement, needs) for pattern, replacement, needs in steps)
+
+
+_STEPS_BEFORE_PATHS, _STEPS_AFTER_PATHS = _steps("[0-9]")
 _REQUEST_ID: Final = re.compile(r"(?:request|activity)[ _-]?id\s*[:=]\s*[\"']?[\w-]+[\"']?")
 
 _LETTERS: Final = string.ascii_uppercase.encode()
@@ -85,18 +93,18 @@ _SPACES: Final = bytes(code for code in range(128) if chr(code).isspace())
 _TO_NUMBERS: Final = bytes.maketrans(_DIGITS + _LETTERS, b"0" * len(_DIGITS) + _LETTERS.lower())
 _TO_HEX: Final = bytes.maketrans(_HEX_DIGITS, b"f" * len(_HEX_DIGITS))
 _FOREIGN: Final = re.compile("[^\x00-\x7f](?<=[\\d\\s\u0130\u0131\u017f\u212a])")
-"""Digits and spaces that are not ASCII, and the letters that count as an ASCII one where case does not."""
+"""Digits and spaces that are not ASCII, and letters that count as an ASCII one where case does not.
+
+A shape tells nothing of these."""
 
 
-def _shape(text: str) -> bytes | None:
+def _shape(text: str) -> bytes:
     """The text without white space, in small letters, each digit `0`; then the text, each hex digit `f`.
 
     What a step needs is looked for in here: most texts hold nothing for most steps, and a search of bytes costs a
-    hundredth of a search of the pattern. None when the text has characters that a shape does not tell about.
-    No step makes anything that a later one needs, so that one shape serves a row of steps.
+    hundredth of a search of the pattern. No step makes anything that a later one needs, so that one shape serves a row
+    of steps.
     """
-    if not text.isascii() and _FOREIGN.search(text):
-        return None
     data = text.encode("ascii", "replace")
     return data.translate(_TO_NUMBERS, _SPACES) + b"|" + data.translate(_TO_HEX)
 
@@ -104,23 +112,34 @@ def _shape(text: str) -> bytes | None:
 def _after(steps: tuple[_Step, ...], text: str) -> str:
     shape = _shape(text)
     for pattern, replacement, needs in steps:
-        if shape is not None:
-            for need in needs:
-                if need in shape:
-                    break
-            else:
-                continue
+        for need in needs:
+            if need in shape:
+                text = pattern.sub(replacement, text)
+                break
+    return text
+
+
+def _after_all(steps: tuple[_Step, ...], text: str) -> str:
+    for pattern, replacement, _ in steps:
         text = pattern.sub(replacement, text)
     return text
 
 
+def _without_directories(text: str) -> str:
+    if "/" in text:
+        text = _FROM_SLASH.sub(_file_name_of_path, text)
+    return _WINDOWS_PATH.sub(r"\1", text) if ":\\" in text else text
+
+
 def ci_normalise(text: str) -> str:
     """The text as the earlier CI classifier normalised it before hashing."""
-    text = _after(_CI_BEFORE_PATHS, text)
-    text = _FROM_SLASH.sub(_file_name_of_path, text)
-    if ":\\" in text:
-        text = _WINDOWS_PATH.sub(r"\1", text)
-    return " ".join(_after(_CI_AFTER_PATHS, text).split())
+    if text.isascii() or not _FOREIGN.search(text):
+        text = _without_directories(_after(_STEPS_BEFORE_PATHS, text))
+        text = _after(_STEPS_AFTER_PATHS, text)
+    else:
+        before, after = _steps(r"\d")
+        text = _after_all(after, _without_directories(_after_all(before, text)))
+    return " ".join(text.split())
 
 
 def ci_error_hash(text: str) -> str:
