@@ -98,6 +98,12 @@ KEPT = [
     "sha256 mismatch",
     "app.py: E501 line too long",
     "error CS1002: ; expected",
+    "error E1001 in the module",
+    "failed (E1001).",
+    "E1001: no such module",
+    "[E1001] no such module",
+    "code=E1001",
+    '{"code":"E1001"}',
     "one two three",
     "N/A and/or TCP/UDP",
     "module.sub.Class",
@@ -110,6 +116,28 @@ APART = [
     ("No module named foo", "No module named bar"),
     ("cannot open /a/one.cfg", "cannot open /a/two.cfg"),
     ("expected true", "expected false"),
+    ("E1001", "E2002"),
+    ("C1083", "C2065"),
+    ("2031-02-17 08:15:30 E1001", "2031-02-17 08:15:30 E2002"),
+    ("oom1", "disk2"),
+    ("ok1", "t1970"),
+    ("pod-1", "worker-1"),
+]
+ALONE = [
+    ("a code", "E1001", "E1001"),
+    ("codes", "E1001, C2065", "E1001, C2065"),
+    ("a code in quotes", '"E1001"', '"E1001"'),
+    ("a code with a number", "E1001 = 5", "E1001 = <num>"),
+    ("a code beside a name", "disk2 E1001", "disk<num> E<num>"),
+    ("a name", "oom1", "oom<num>"),
+    ("a name of parts", "db-replica_12", "db-replica_<num>"),
+    ("a name with a random end", "web-7d9f8b6c5-abcde", "web-<id>"),
+    ("a name on a line of its own", "oom1\n\n3", "oom<num>\n<num>"),
+    ("a commit", "9fceb02", "<hex>"),
+    ("a commit that opens with letters", "e100100", "<hex>"),
+    ("a random name", "x7Kq2pL9", "<id>"),
+    ("a number", "42", "<num>"),
+    ("a dump of names", " ".join(["oom1"] * 100), "<id>"),
 ]
 KNOWN_WRONG = [
     ("a numbered product", "Python 3.11 is too old", "Python 3.11 is too old"),
@@ -128,6 +156,12 @@ def test_a_value_becomes_its_placeholder_wherever_it_stands(text: str, expected:
 @pytest.mark.parametrize("frame", ["{}", "job broke: {}", "{} (giving up)"])
 def test_a_number_that_names_the_problem_stays(text: str, frame: str) -> None:
     assert template_of(frame.format(text)) == frame.format(text)
+
+
+@pytest.mark.parametrize(("text", "expected"), [row[1:] for row in ALONE], ids=[row[0] for row in ALONE])
+def test_a_message_of_placeholders_alone_keeps_what_its_names_say(text: str, expected: str) -> None:
+    assert template_of(text) == expected
+    assert template_of(expected) == expected
 
 
 @pytest.mark.parametrize(("one", "other"), APART)
@@ -184,13 +218,23 @@ def test_the_explanation_says_what_was_closed_up_or_left_out() -> None:
     assert [t.rule for t in explain_template("lost 1, 2, 3") if not t.shown] == ["list"]
 
 
+@pytest.mark.parametrize(
+    ("text", "shown", "rule"),
+    [("oom1", "oom<num>", "lone-name"), ("E1001", "E1001", "lone-code"), ("9fceb02", "<hex>", "bare-hex")],
+)
+def test_the_explanation_of_a_bare_message_says_what_speaks(text: str, shown: str, rule: str) -> None:
+    assert [(t.shown, t.rule) for t in explain_template(text)] == [(shown, rule)]
+    assert [t.rule for t in explain_template(text, framed=True)] in (["word-with-digit"], ["bare-hex"])
+
+
 _WORDS = """
 a 1 0x1f . , : ; / - _ = ' ( ) [ ] { } < > @ # % + | & ? ! * ~ code status exit user for error 0 9 ERROR HTTP/2 signal
 <num> <ts> <path:a.b> <id> :: 12:30:45 2031-02-17 10.0.0.1 http:// File at #1 E0308 TS2345: utf8 C: Jan May HTTP/1.1
-404 true é " k=v [Errno T
+oom1 E1001 (C2065) db-x3_ 404 true é " k=v [Errno T
 """
 _BITS = st.sampled_from([*_WORDS.split(), "\\", " ", "  ", "\n", "\t", "\u00a0", "\u3000", "\x01", "\x02", "\u202e"])
-_TEXTS = st.lists(_BITS, max_size=24).map("".join) | st.text(max_size=60)
+_NAMES = st.from_regex(r"([A-Za-z]{1,3}[0-9]{0,4}[-_ .,=:/(]?){1,4}", fullmatch=True)
+_TEXTS = st.lists(_BITS, max_size=24).map("".join) | st.text(max_size=60) | _NAMES
 
 
 @given(_TEXTS)

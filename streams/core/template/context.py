@@ -5,6 +5,8 @@ Exit codes, signals, error numbers and HTTP statuses stay beside the words that 
 
 import re
 
+from streams.core.template.terms import is_code
+
 MARK = "\x02"
 """Prefix of a masked word that a neighbour rule must look at; never part of a template."""
 NUMBER_NEXT, DATE_WORD, KEPT, USER_NEXT, CODE = MARK + "n", MARK + "d", MARK + "k", MARK + "u", MARK + "c"
@@ -61,7 +63,7 @@ _SQL_STATE_WORD = re.compile(r"\([0-9A-Z]{5}\):?")
 _ACTUAL = frozenset(["was", "got", "received", "actual", "found", "not", "expected"])
 _ENDING = frozenset(["exit", "exited", "returned", "return", "finished", "terminated"])
 _HTTP_WORD = re.compile(r"HTTP/(?:\d(?:\.\d)?|<num)")
-_CODE_WORD = re.compile(r"[A-Z]{1,4}\d{3,5}")
+_BRACKETED = re.compile(r"\([A-Z]{1,5}\d{3,6}\)[.,:;!]?")
 _CODE_BEFORE = frozenset(["error", "warning", "err", "code", "errors"])
 _USER_BEFORE = frozenset(["for", "by", "as", "invalid", "illegal", "unknown"])
 _USER_NAME = re.compile(r"[A-Za-z_][\w.$-]{0,63}")
@@ -84,7 +86,7 @@ def mark_of(word: str) -> str:
         return STATUS_BEFORE
     if word[0] == "(" and _SQL_PAIR.fullmatch(word):
         return SQL_PAIR
-    if core[-1:].isdigit() and _CODE_WORD.fullmatch(core):
+    if is_code(core):
         return CODE
     return NUMBER_NEXT if low.startswith("http/") and _HTTP_WORD.fullmatch(core) else ""
 
@@ -117,9 +119,9 @@ def kept_numbers(words: list[str], masked: list[str]) -> list[int]:
                 masked[i] = words[i]
                 kept.append(i)
         elif kind == CODE:
-            # `file.py:3:1: E501 ...` and `error CS1002`: a checker's own code.
+            # `file.py:3:1: E501 ...`, `error CS1002` and `(E1001)`: a tool's own code.
             before = words[i - 1] if i else ""
-            if before.endswith(":") or before.strip(_TRIM).lower() in _CODE_BEFORE:
+            if before.endswith(":") or before.strip(_TRIM).lower() in _CODE_BEFORE or _BRACKETED.fullmatch(words[i]):
                 masked[i] = words[i]
                 kept.append(i)
         elif kind == USER_NEXT and i + 1 < len(words) and i and words[i - 1].lower() in _USER_BEFORE:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from streams.core.template.bare import bare_of, is_silent, only_codes, spoken
 from streams.core.template.closing import closed, dated
 from streams.core.template.context import KEPT, MARK, MARKS, UNSHOWN, kept_numbers, mark_of
 from streams.core.template.lines import (
@@ -145,8 +146,30 @@ def template_of(text: str) -> str:
     return measured(cleaned(text)).template
 
 
-def measured(text: str) -> Measured:
-    """Template of an already cleaned text, with the places of the words whose digits were kept."""
+def measured(text: str, *, framed: bool = False) -> Measured:
+    """Template of an already cleaned text, with the places of the words whose digits were kept.
+
+    `framed` says that frames from elsewhere tell this text apart, so that it need not speak for itself.
+    """
+    found = _measured(text)
+    if framed or found.frames or not is_silent(found.template):
+        return found
+    return _spoken(text) or found
+
+
+def _spoken(text: str) -> Measured | None:
+    """What a text of placeholders alone still says; None when it says nothing, or would not stay what it is."""
+    bare = bare_of(text)
+    if bare is None:
+        return None
+    again = _measured(bare.template).template
+    if is_silent(again):
+        twice = bare_of(bare.template)
+        again = twice.template if twice else again
+    return Measured(*bare) if again == bare.template else None
+
+
+def _measured(text: str) -> Measured:
     if "\n" not in text:
         found = _measured_line(text)
         if len(found.template) > TEMPLATE_CHARS_MAX:
@@ -245,12 +268,18 @@ class Token:
     reason: str
 
 
-def explain_template(text: str) -> tuple[Token, ...]:
+def explain_template(text: str, *, framed: bool = False) -> tuple[Token, ...]:
     """The pieces of a text in order, each with the rule that kept or masked it and that rule's reason."""
+    text = cleaned(text)
+    plain = _measured(text)
+    if not framed and not plain.frames and is_silent(plain.template) and _spoken(text):
+        with_codes = only_codes(text)
+        spoken_pieces = [p for word in printable(text).split() for p in spoken(word, with_codes=with_codes)]
+        return tuple([_token(p.out, p.raw, p.rule, kept=p.raw == p.out) for p in spoken_pieces])
     tokens: list[Token] = []
     seen: set[str] = set()
     after_frame = False
-    for line in cleaned(text).split("\n"):
+    for line in text.split("\n"):
         if not line.strip():
             continue
         if (after_frame and line[:4].isspace()) or is_python_frame(line) or is_frame(line) or is_trace_head(line):

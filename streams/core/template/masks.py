@@ -154,6 +154,8 @@ REASONS: dict[str, str] = {m.name: m.reason for m in MASKS} | {
     "term": "a technical term whose number tells two things apart",
     "name": "a technical term or a class: its letters name it",
     "error-code": "the code of a compiler, linter or database names the problem",
+    "lone-code": "the message is nothing but codes, so they name the problem",
+    "lone-name": "the message says nothing else, so the letters of its names stay",
     "kept-number": "an exit code, signal, errno, HTTP status or error number names the problem",
     "user-name": "a user belongs to a machine",
     "date-words": "a date written in several words",

@@ -8,7 +8,9 @@ code errcode errorcode exitcode returncode retcode rc exitstatus errno signal si
 """
 _STATUS_KEYS = "status statuscode httpstatus httpcode httpstatuscode responsecode"
 _STATE_KEYS = "sqlstate sqlcode"
-_NUMBER = re.compile(r"-?\d{1,6}|\d[xX][0-9a-fA-F]{1,8}")
+_COUNTED = "CPU|GPU|TID|PID|UID|GID|ID|SEQ|ROW|COL|VM|PC|TASK|JOB|NODE|HOST|SLOT|PORT|CORE|PART|RACK"
+_CODE_FORM = rf"(?!(?:{_COUNTED})\d)[A-Z]{{1,5}}\d{{3,6}}"
+_NUMBER = re.compile(rf"-?\d{{1,6}}|\d[xX][0-9a-fA-F]{{1,8}}|{_CODE_FORM}")
 _STATUS = re.compile(r"\d{3}|-\d{1,3}")
 _STATE = re.compile(r"[0-9A-Z]{5}|-?\d{1,5}")
 KEPT_AFTER: dict[str, re.Pattern[str]] = (
@@ -39,8 +41,13 @@ _OWN_CODE = re.compile(
     r"(?:ORA|PLS|TNS|DPI|RMAN|JBAS|WFLY)-?\d{4,6}|CVE-\d{4}-\d{4,7}|SQL\d{4,5}[NCW]|HY\d{3}"
     r"|(?:TS|CS|LNK|MSB|NU|NETSDK|SYSLIB|BC|FS|CA|RS)\d{3,5}"
 )
-_COUNTED = "CPU|GPU|TID|PID|UID|GID|ID|SEQ|ROW|COL|VM|PC|TASK|JOB|NODE|HOST|SLOT|PORT|CORE|PART|RACK"
-_CODE_BEFORE_COLON = re.compile(rf"(?!(?:{_COUNTED})\d)[A-Z]{{1,5}}-?\d{{3,5}}")
+_CODE = re.compile(_CODE_FORM)
+_CODE_BEFORE_COLON = re.compile(rf"{_CODE_FORM}|[A-Z]{{1,5}}-\d{{3,5}}")
+
+
+def is_code(word: str) -> bool:
+    """Whether a word has the form of a tool's error code (`E1001`); where it stands must say the rest."""
+    return word[-1:].isdigit() and word[:1].isupper() and bool(_CODE.fullmatch(word))
 
 
 def is_error_code(atom: str, after: str) -> bool:
