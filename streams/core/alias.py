@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 from streams.contract.fingerprint import Fingerprint
+from streams.core.fingerprint import keyed
 
 WILD = "<*>"
 
@@ -99,7 +100,7 @@ def grouped(fingerprints: Sequence[Fingerprint]) -> list[str]:
     form = aliases(fingerprint.template for fingerprint in fingerprints)
     groups: list[str] = []
     for fingerprint in fingerprints:
-        parts = fingerprint.parts
+        parts = keyed(fingerprint.parts)
         given = [f"{part.name}={part.value}" for part in parts if part.name not in {"template", "foreign_frame"}]
         names = [part.name for part in parts]
         framed = "exception_type" in names and names.count("frame") >= FRAMES_MIN

@@ -3,6 +3,7 @@
 Three levels, coarse to fine: `class_value` hashes origin, language, exception type, codes and tool;
 `value` adds the template of the message and is the key of verdicts; `site_value` adds the top frames.
 Frames enter `value` only when the message says nothing: empty, or nothing but placeholders and a type.
+An exit code that only says `failed` enters only when there is nothing else.
 Model, provider, repository and time are never inside.
 
 An id is a pure function of the text.  `Fingerprinter` gives the same ids from caches.
@@ -35,6 +36,12 @@ BARE_CHARS_MAX = 512
 ENTRIES_MAX = 100_000
 """Default number of remembered answers of each kind; one costs about 200 bytes for a text, 2 KB for a failure."""
 
+EXIT_CODES_OF_SHELLS_MIN = 124
+"""From here on a shell, `timeout` or a container runtime says how a command ended; 128 + n is signal n."""
+
+EXIT_CODES_THAT_SAY_FAILED = frozenset({-1, 255})
+"""Codes outside of 0 to 123 that programs return for any failure: -1, and what is left of it in one byte."""
+
 FRAME = "frame"
 FOREIGN_FRAME = "foreign_frame"
 """Names of the parts that say where: in the user's own code, or in none of it."""
@@ -44,6 +51,7 @@ TEMPLATE = "masked message"
 AS_PRINTED = "a line of the stack trace as it was printed"
 FROM_TRACE = "read out of the stack trace"
 BARE = "the message says nothing, so frames tell problems apart"
+DROPPED = "not in the key: tools give this exit code for every failure, and the message or the frames say more"
 
 _LETTERS_32 = "abcdefghijklmnopqrstuvwxyz234567"
 _BASE32 = [one + other for one in _LETTERS_32 for other in _LETTERS_32]
@@ -106,7 +114,7 @@ def explain(
     trace = read.trace
     return Explanation(
         fingerprint=read.fingerprint,
-        tokens=explain_template(read.text),
+        tokens=explain_template(read.text, framed=bool(trace and trace.frames)),
         frames=trace.frames if trace else (),
         chain=trace.chain if trace else (),
     )
@@ -138,7 +146,7 @@ def why_same(a: Fingerprint, b: Fingerprint) -> Sameness:
     """The levels at which two failures are one, and the parts they share."""
     levels = [name for name, x, y in _levels(a, b) if x == y]
     theirs = set(b.parts)
-    return Sameness(levels=tuple(levels), parts=tuple(part for part in a.parts if part in theirs))
+    return Sameness(levels=tuple(levels), parts=tuple(part for part in keyed(a.parts) if part in theirs))
 
 
 def why_not(a: Fingerprint, b: Fingerprint) -> Difference | None:
@@ -146,7 +154,7 @@ def why_not(a: Fingerprint, b: Fingerprint) -> Difference | None:
     level = next((name for name, x, y in _levels(a, b) if x != y), "")
     if not level:
         return None
-    for ours, theirs in zip_longest(a.parts, b.parts):
+    for ours, theirs in zip_longest(_against(a, b), _against(b, a)):
         if ours == theirs:
             continue
         if ours is None or theirs is None or ours.name != theirs.name:
@@ -159,6 +167,12 @@ def why_not(a: Fingerprint, b: Fingerprint) -> Difference | None:
                     return Difference(level, "template", x, y, ours.rule)
         return Difference(level, ours.name, ours.value, theirs.value, ours.rule)
     return Difference(level, "version", a.version, b.version, "version")
+
+
+def _against(one: Fingerprint, other: Fingerprint) -> list[Part]:
+    """The parts of one that count against the other's: a dropped one only where the other kept its own."""
+    kept = {part.name for part in keyed(other.parts)}
+    return [part for part in one.parts if part.rule != DROPPED or part.name in kept]
 
 
 def _levels(a: Fingerprint, b: Fingerprint) -> tuple[tuple[str, str, str], ...]:
@@ -242,14 +256,16 @@ def _read(
     tool: str,
 ) -> _Read:
     text = cleaned(message)
-    found = measured(text)
     trace = parse(cleaned(traceback)) if traceback else None
+    framed = bool(trace and trace.frames)
+    found = measured(text, framed=framed)
     inside = trace is None and found.frames
     if inside:
         trace = parse(text)
     if trace and not found.template and trace.message:
         text = trace.message
-        found = measured(cleaned(text))._replace(frames=True)
+        framed = bool(trace.frames)
+        found = measured(cleaned(text), framed=framed)._replace(frames=True)
     given = [
         Part("origin", origin, ARGUMENT),
         Part("exception_type", exception_type, ARGUMENT),
@@ -258,7 +274,7 @@ def _read(
         Part("exit_code", "" if exit_code is None else str(exit_code), ARGUMENT),
         Part("tool", tool, ARGUMENT),
     ]
-    kind = [Part(p.name, p.value[:PART_CHARS_MAX], p.rule) for p in given if p.value]
+    given = [Part(p.name, p.value[:PART_CHARS_MAX], p.rule) for p in given if p.value]
     said = [Part("language", trace.language, FROM_TRACE)] if trace else []
     if not exception_type:
         said += _type_parts(trace, found.template)
@@ -269,8 +285,12 @@ def _read(
         lines = frame_lines(text, FRAMES_IN_SITE_MAX) if inside else []
         sites = [Part(FRAME, line[:PART_CHARS_MAX], AS_PRINTED) for line in lines]
     template = Part("template", found.template, TEMPLATE)
-    # What was read out of the message is in its template already; a bare message needs it to mean anything.
     bare = _is_bare(found.template)
+    if says_only_failed(exit_code) and (sites or not bare):
+        # A log that reports the code and one that does not hold the same problem.
+        given = [Part(p.name, p.value, DROPPED) if p.name == "exit_code" else p for p in given]
+    kind = keyed(given)
+    # What was read out of the message is in its template already; a bare message needs it to mean anything.
     told = said if bare or (trace and not inside) else []
     problem = [*kind, *told, *(sites if bare else []), template]
     result = Fingerprint(
@@ -279,9 +299,21 @@ def _read(
         class_value=_id("class", [*kind, *said]),
         site_value=_id("site", [*kind, *said, template, *sites]),
         template=found.template,
-        parts=(*kind, *said, template, *[Part(p.name, p.value, BARE if bare else p.rule) for p in sites]),
+        parts=(*given, *said, template, *[Part(p.name, p.value, BARE if bare else p.rule) for p in sites]),
     )
     return _Read(text=text, found=found, trace=trace, fingerprint=result)
+
+
+def says_only_failed(exit_code: int | None) -> bool:
+    """Whether an exit code is one that tools give for any failure: no signal, and none that a shell gives."""
+    return exit_code is not None and (
+        0 <= exit_code < EXIT_CODES_OF_SHELLS_MIN or exit_code in EXIT_CODES_THAT_SAY_FAILED
+    )
+
+
+def keyed(parts: Sequence[Part]) -> list[Part]:
+    """The parts that went into a key, without those that are only told."""
+    return [part for part in parts if part.rule != DROPPED]
 
 
 def _type_parts(trace: Trace | None, template: str) -> list[Part]:

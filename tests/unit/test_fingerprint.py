@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.fingerprint import VERSION, Fingerprinter, explain, fingerprint, why_not, why_same
+from streams.core.alias import grouped
+from streams.core.fingerprint import DROPPED, VERSION, Fingerprinter, explain, fingerprint, why_not, why_same
 
 TRACE = """Traceback (most recent call last):
   File "/srv/app/orders.py", line {line}, in {function}
@@ -44,7 +45,7 @@ def test_values_that_vary_do_not_change_the_id() -> None:
         {"exception_type": "IOError"},
         {"http_status": 500},
         {"provider_error_code": "quota"},
-        {"exit_code": 2},
+        {"exit_code": 137},
         {"tool": "cmake"},
     ],
     ids=lambda change: next(iter(change)),
@@ -55,6 +56,41 @@ def test_every_structured_part_tells_problems_apart_at_every_level(change: dict[
     assert one.class_value != other.class_value
     assert one.value != other.value
     assert one.site_value != other.site_value
+
+
+@pytest.mark.parametrize("code", [-1, 0, 1, 2, 3, 66, 101, 255])
+@pytest.mark.parametrize(
+    "message", ["it broke", "panic: index out of range [5] with length 3", trace("AssertionError")]
+)
+def test_an_exit_code_that_only_says_failed_makes_no_group_of_its_own(message: str, code: int) -> None:
+    plain, coded = (fingerprint(origin="ci", message=message, exit_code=given) for given in (None, code))
+    assert (plain.class_value, plain.value, plain.site_value) == (coded.class_value, coded.value, coded.site_value)
+    assert [(part.value, part.rule) for part in coded.parts if part.name == "exit_code"] == [(str(code), DROPPED)]
+    assert len(set(grouped([plain, coded]))) == 1
+    assert why_not(plain, coded) is None
+    assert "exit_code" not in [part.name for part in why_same(coded, coded).parts]
+
+
+@pytest.mark.parametrize("code", [-11, -9, 124, 126, 127, 130, 134, 137, 139, 143, 3221225477])
+def test_an_exit_code_of_a_signal_or_a_shell_tells_problems_apart(code: int) -> None:
+    plain, coded = (fingerprint(origin="ci", message="it broke", exit_code=given) for given in (1, code))
+    assert plain.class_value != coded.class_value
+    assert plain.value != coded.value
+
+
+@pytest.mark.parametrize("message", ["", "42", "FAILED"])
+def test_an_exit_code_counts_when_there_is_nothing_else(message: str) -> None:
+    one, other = (fingerprint(origin="ci", message=message, exit_code=code) for code in (1, 2))
+    assert one.value != other.value
+
+
+def test_a_name_alone_speaks_only_where_no_frames_do() -> None:
+    alone = [fingerprint(origin="ci", message=name).value for name in ("oom1", "disk2", "oom3")]
+    framed = [
+        fingerprint(origin="ci", message=name, traceback=trace("ValueError: nope")).value for name in ("oom1", "disk2")
+    ]
+    assert len(set(alone)) == 2
+    assert len(set(framed)) == 1
 
 
 def test_parts_cannot_run_into_each_other() -> None:
@@ -157,6 +193,7 @@ _PARTS = [
     "\r",
     "x",
     "E0308",
+    "oom1",
     ": ",
 ]
 _TRACES = [trace("AssertionError"), trace("ValueError: 4", "refund"), '  File "/a/b.py", line 3, in f\n    g()\n']
