@@ -31,6 +31,7 @@ CHECKPOINT_PAGES = 8_000
 """Pages of 4 KiB in the write-ahead log before it is folded into the file: ids are random, so pages gather there."""
 ROWS_BYTES_MAX = 32 * 1024 * 1024
 """Table rows that are remembered in memory."""
+WAY_OUT = "move the file away to begin anew, or choose another directory"
 FORMAT = 1
 """Of the file; a newer one is refused."""
 
@@ -46,6 +47,7 @@ CREATE TABLE IF NOT EXISTS offsets (
   PRIMARY KEY (role, topic, part)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ids (id BLOB PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS ids_by_time ON ids (at_ms);
 """
 
 
@@ -80,7 +82,11 @@ class Log:
     def __init__(self, directory: Path) -> None:
         self._lock = _locked(directory)
         self.path = directory / FILE_NAME
-        self.db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
+        try:
+            self.db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
+        except sqlite3.Error as error:
+            self._lock.close()
+            raise ConfigurationError(f"{self.path} cannot be opened ({error}); {WAY_OUT}") from error
         try:
             known = self.db.execute("PRAGMA user_version").fetchone()[0]
             if known > FORMAT:
@@ -95,8 +101,7 @@ class Log:
             self.close()
             if isinstance(error, ConfigurationError):
                 raise
-            way_out = "move the file away to begin anew, or choose another directory"
-            raise ConfigurationError(f"{self.path} cannot be used ({error}); {way_out}") from error
+            raise ConfigurationError(f"{self.path} cannot be used ({error}); {WAY_OUT}") from error
         heads = self.db.execute("SELECT topic, part, next FROM heads")
         self._next: dict[tuple[str, int], int] = {(topic, part): next_ for topic, part, next_ in heads}
 
@@ -191,6 +196,12 @@ class Log:
         cursor = self.db.execute("INSERT OR IGNORE INTO ids VALUES (?, ?)", (bytes.fromhex(failure_id), at_ms))
         return cursor.rowcount == 1
 
+    def forget_ids(self, *, before_ms: int, rows_max: int) -> int:
+        """Forget ids that came before a time; at most `rows_max`. A failure that comes again later counts again."""
+        return self.db.execute(
+            "DELETE FROM ids WHERE id IN (SELECT id FROM ids WHERE at_ms < ? LIMIT ?)", (before_ms, rows_max)
+        ).rowcount
+
     def trim(self, topic: Topic, *, before_ms: int, readers: Iterable[str], rows_max: int) -> int:
         """Delete records of a topic older than `before_ms` that all its readers have read; at most `rows_max`."""
         gone = 0
@@ -199,10 +210,16 @@ class Log:
             if name != topic.name:
                 continue
             read = min((self.committed(role, topic, partition) for role in roles), default=self.end(topic, partition))
+            # times grow with offsets, so the oldest record tells at once that there is nothing to do
+            oldest = self.db.execute(
+                "SELECT at_ms FROM log WHERE topic = ? AND part = ? ORDER BY offset LIMIT 1", (name, partition)
+            ).fetchone()
+            if oldest is None or oldest[0] >= before_ms:
+                continue
             gone += self.db.execute(
-                "DELETE FROM log WHERE rowid IN (SELECT rowid FROM log WHERE topic = ? AND part = ? AND offset < ?"
-                " AND at_ms < ? ORDER BY offset LIMIT ?)",
-                (name, partition, read, before_ms, rows_max),
+                "DELETE FROM log WHERE at_ms < ? AND rowid IN"
+                " (SELECT rowid FROM log WHERE topic = ? AND part = ? AND offset < ? ORDER BY offset LIMIT ?)",
+                (before_ms, name, partition, read, rows_max),
             ).rowcount
         return gone
 

@@ -23,7 +23,6 @@ from streams.contract.errors import ConfigurationError, LogFull, MalformedRecord
 from streams.contract.failure import (
     ENVELOPE_BYTES_MAX,
     ENVELOPE_FAILURES_MAX,
-    Envelope,
     Failure,
 )
 from streams.contract.fold import FoldBatch
@@ -32,7 +31,7 @@ from streams.contract.taxonomy import Taxonomy
 from streams.contract.telemetry import LogEvent
 from streams.contract.topics import Topic
 from streams.contract.verdict import Verdict
-from streams.contract.wire import classified_from_bytes, from_bytes, rejected_headers, to_bytes
+from streams.contract.wire import classified_from_bytes, envelope_of, from_bytes, rejected_headers, to_bytes
 from streams.core.batch import Batcher
 from streams.core.fingerprint import Fingerprinter
 from streams.core.intake import FoldStage, Intake, RawRecord, Stretch
@@ -40,7 +39,7 @@ from streams.core.partition import partition_of
 from streams.core.pipeline import Pipeline
 from streams.core.rules import RuleBook
 from streams.local import Entry, Log, RowTable
-from streams.sinks.sqlite import SqliteSink, count, forget
+from streams.sinks.sqlite import REVISION, SqliteSink, count, forget, forget_groups
 
 FOLD, WORK, SINK = "fold", "work", "sink"
 INPUTS: tuple[Topic, ...] = (topics.CI, topics.BENCHMARK, topics.VERDICTS)
@@ -60,7 +59,10 @@ PASSING_KEEP_MS = 600_000
 PASSING = (topics.FOLDED, topics.CLASSIFIED, topics.ROLLUPS)
 TICK_MS = 5_000
 TRIM_EVERY_MS = 60_000
+TRIM_MORE_MS = 500
+"""How soon the next trim comes when one found as much as it may take."""
 TRIM_ROWS_MAX = 5_000
+TRIM_GROUPS_MAX = 200
 STEP_RECORDS_MAX = 1_000
 STEP_BYTES_MAX = 512 * 1024
 """What a step reads of one partition at most, so that a caller's append waits for short steps only."""
@@ -100,6 +102,23 @@ class _Append:
     size: int
     done: Future[None]
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that the fold stage has to read because of it; what was rejected at the door is read by nobody."""
+        return sum(len(entry.value or b"") for entry in self.entries if entry.topic in INPUTS)
+
+
+class _Backlog:
+    """Bytes of input that are not folded yet, counted by callers and by the engine's thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.value = 0
+
+    def add(self, more: int) -> None:
+        with self._lock:
+            self.value += more
+
 
 class Engine:
     """Owns the data directory. `start` opens it (and raises what `Log` raises); `stop` ends at a commit."""
@@ -119,7 +138,7 @@ class Engine:
         self._now_ms = now_ms
         self._monotonic_s = monotonic_s
         self._appends: queue.SimpleQueue[_Append | None] = queue.SimpleQueue()
-        self._backlog_bytes = 0
+        self._backlog = _Backlog()
         self._stopping = threading.Event()
         self._opened: Future[Path] = Future()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -148,11 +167,11 @@ class Engine:
         """Durable when it returns. Raises `LogFull` when the stages are too far behind: then nothing was taken."""
         entries = []
         counted: dict[str, int] = {}
-        for topic, key, envelope in _envelopes(failures):
+        for topic, key, value, number in _envelopes(failures):
             partition = partition_of(key, self._settings.partitions)
-            entries.append(Entry(topic, partition, key, to_bytes(envelope)))
+            entries.append(Entry(topic, partition, key, value))
             name = f"accepted|{topic.name}"
-            counted[name] = counted.get(name, 0) + len(envelope.failures)
+            counted[name] = counted.get(name, 0) + number
         await self._append(entries, counted)
 
     async def reject(self, data: bytes, error: MalformedRecord, *, place: str) -> None:
@@ -181,35 +200,46 @@ class Engine:
         if self._stopping.is_set() or self.failed is not None:
             raise LogFull("the process is stopping", retry_after_s=RETRY_AFTER_S)
         limit = self._settings.backlog_bytes_max
-        if self._backlog_bytes > limit:
+        if self._backlog.value > limit:
             raise LogFull(f"the log is more than {limit} bytes behind", retry_after_s=RETRY_AFTER_S)
         size = sum(len(entry.value or b"") for entry in entries)
-        self._backlog_bytes += size
-        done: Future[None] = Future()
-        self._appends.put(_Append(tuple(entries), counted, size, done))
-        await asyncio.wrap_future(done)
+        append = _Append(tuple(entries), counted, size, Future())
+        self._backlog.add(append.waiting_bytes)
+        self._appends.put(append)
+        if not self.is_running:
+            self._refuse_waiting()  # the thread ended meanwhile: nobody else would answer
+        await asyncio.wrap_future(append.done)
 
     # The thread.
 
     def _run(self) -> None:
+        log = None
         try:
             log = Log(self._settings.directory)
-        except ConfigurationError as error:
-            self._opened.set_exception(error)
-            return
-        try:
-            stages = _Stages(log, self._settings, self._rules, self._taxonomy, self._now_ms)
-            self._backlog_bytes = log.waiting_bytes(FOLD, INPUTS)
+            stages = self._stages(log)
+            self._backlog.add(log.waiting_bytes(FOLD, INPUTS))
             self._opened.set_result(log.path)
             while not self._loop(log, stages):
-                stages = _Stages(log, self._settings, self._rules, self._taxonomy, self._now_ms)
-        except BaseException as error:
-            self.failed = error
-            log_event.error(LogEvent.ENGINE_FAILED, error=repr(error), exc_info=True)
-            self.on_failed()
+                stages = self._stages(log)
+        except BaseException as error:  # noqa: BLE001  # the thread's outermost frame: whoever waits for it is told
+            self._ended(error)
         finally:
             self._refuse_waiting()
-            log.close()
+            if log is not None:
+                log.close()
+
+    def _stages(self, log: Log) -> _Stages:
+        return _Stages(log, self._settings, self._rules, self._taxonomy, self._now_ms)
+
+    def _ended(self, error: BaseException) -> None:
+        if not self._opened.done():
+            if isinstance(error, sqlite3.OperationalError):
+                error = ConfigurationError(f"{self._settings.directory} cannot be written ({error}); free some space")
+            self._opened.set_exception(error)
+            return
+        self.failed = error
+        log_event.error(LogEvent.ENGINE_FAILED, error=repr(error), exc_info=error)
+        self.on_failed()
 
     def _loop(self, log: Log, stages: _Stages) -> bool:
         """Run the stages. True when told to stop; False when a write failed, and the stages are to begin anew."""
@@ -221,7 +251,7 @@ class Engine:
                 continue
             try:
                 folded_bytes = stages.fold()
-                self._backlog_bytes = max(0, self._backlog_bytes - folded_bytes)
+                self._backlog.add(-folded_bytes)
                 worked = stages.work()
                 sunk = stages.sink()
                 stages.keep_time()
@@ -251,6 +281,9 @@ class Engine:
             except queue.Empty:
                 append = None
             ready: list[_Append] = []
+            if append is not None and not append.done.set_running_or_notify_cancel():
+                self._backlog.add(-append.waiting_bytes)  # its caller is gone before anything was written
+                continue
             if append is not None:
                 if not written and not batch:
                     until_s = self._monotonic_s() + GATHER_S
@@ -274,7 +307,7 @@ class Engine:
         except sqlite3.OperationalError as error:
             log_event.error(LogEvent.LOG_WRITE_FAILED, path=str(log.path), error=str(error))
             for append in appends:
-                self._backlog_bytes -= append.size
+                self._backlog.add(-append.waiting_bytes)
                 append.done.set_exception(LogFull(f"the log cannot be written ({error})", retry_after_s=RETRY_AFTER_S))
             return
         for append in appends:
@@ -283,7 +316,7 @@ class Engine:
     def _refuse_waiting(self) -> None:
         while not self._appends.empty():
             append = self._appends.get()
-            if append is not None:
+            if append is not None and append.done.set_running_or_notify_cancel():
                 append.done.set_exception(LogFull("the process is stopping", retry_after_s=RETRY_AFTER_S))
 
 
@@ -311,6 +344,7 @@ class _Stages:
             log.db, primary_is_kind=settings.primary_is_kind, full_text_chars_max=settings.error_length_max
         )
         self._ticked_ms = self._trimmed_ms = now_ms()
+        self._is_behind = False
 
     def fold(self) -> int:
         """Fold what came in. Returns the bytes read."""
@@ -348,7 +382,6 @@ class _Stages:
             if number:
                 count(log.db, f"{name}|{topic.name}", number)
         log.commit(FOLD, topic, partition, end)
-        self._ticked_ms = now_ms
         return sum(len(record.value or b"") for record in records)
 
     def _outputs(self, intake: Intake, topic: Topic, partition: int) -> list[Entry]:
@@ -405,14 +438,14 @@ class _Stages:
         return number
 
     def keep_time(self) -> None:
-        """Send ticks when nothing else moved the clock, and forget what is past its time."""
+        """Send ticks, so that windows end also while old failures come in, and forget what is past its time."""
         now_ms = self._now_ms()
         if now_ms - self._ticked_ms >= TICK_MS:
             self._ticked_ms = now_ms
             self._tick(now_ms)
-        if now_ms - self._trimmed_ms >= TRIM_EVERY_MS:
+        if now_ms - self._trimmed_ms >= (TRIM_MORE_MS if self._is_behind else TRIM_EVERY_MS):
             self._trimmed_ms = now_ms
-            self._trim(now_ms)
+            self._is_behind = self._trim(now_ms)
 
     def _tick(self, now_ms: int) -> None:
         log = self._log
@@ -424,38 +457,51 @@ class _Stages:
                 entries.append(Entry(topics.FOLDED, partition, str(partition), to_bytes(tick)))
             log.append(entries, at_ms=now_ms)
 
-    def _trim(self, now_ms: int) -> None:
+    def _trim(self, now_ms: int) -> bool:
+        """Forget what is past its time, in bounded steps. Returns whether there may be more."""
         log, settings = self._log, self._settings
+        before_ms = now_ms - settings.documents_keep_ms
+        windows = {Span.MINUTE: now_ms - topics.DAY_MS, Span.HOUR: now_ms - Span.HOUR.keep_s * 1000}
         with log.transaction():
-            for topic, readers in READERS.items():
-                keep_ms = PASSING_KEEP_MS if topic in PASSING else topic.retention_ms
-                if topic in (topics.CI, topics.BENCHMARK):
-                    keep_ms = settings.input_keep_ms
-                if keep_ms is not None:
-                    log.trim(topic, before_ms=now_ms - keep_ms, readers=readers, rows_max=TRIM_ROWS_MAX)
-            windows = {Span.MINUTE: now_ms - topics.DAY_MS, Span.HOUR: now_ms - Span.HOUR.keep_s * 1000}
-            before_ms = now_ms - settings.documents_keep_ms
-            forget(log.db, before_ms=before_ms, windows_before_ms=windows, rows_max=TRIM_ROWS_MAX)
-            log.db.execute(
-                "DELETE FROM ids WHERE id IN (SELECT id FROM ids WHERE at_ms < ? LIMIT ?)", (before_ms, TRIM_ROWS_MAX)
-            )
+            gone = [
+                log.trim(topic, before_ms=now_ms - self._keep_ms(topic), readers=readers, rows_max=TRIM_ROWS_MAX)
+                for topic, readers in READERS.items()
+            ]
+            gone.append(forget(log.db, before_ms=before_ms, windows_before_ms=windows, rows_max=TRIM_ROWS_MAX))
+            gone.append(log.forget_ids(before_ms=before_ms, rows_max=TRIM_ROWS_MAX))
+            fingerprints = forget_groups(log.db, before_ms=before_ms, rows_max=TRIM_GROUPS_MAX)
+            for partition, pipeline in enumerate(self._pipelines):
+                pipeline.forget(f for f in fingerprints if partition_of(f, settings.partitions) == partition)
+            self._rows.flush()
+            if any(gone) or fingerprints:
+                count(log.db, REVISION, 1)
+        return max(gone) >= TRIM_ROWS_MAX or len(fingerprints) >= TRIM_GROUPS_MAX
+
+    def _keep_ms(self, topic: Topic) -> int:
+        if topic in PASSING:
+            return PASSING_KEEP_MS
+        if topic in INPUTS or topic.retention_ms is None:
+            return self._settings.input_keep_ms
+        return topic.retention_ms
 
 
-def _envelopes(failures: Sequence[Failure]) -> list[tuple[Topic, str, Envelope]]:
-    """The failures as records: by topic and key, at most ENVELOPE_FAILURES_MAX and about ENVELOPE_BYTES_MAX each."""
-    groups: dict[tuple[Topic, str], list[Failure]] = {}
+def _envelopes(failures: Sequence[Failure]) -> list[tuple[Topic, str, bytes, int]]:
+    """The failures as records: topic, key, value and how many are in it.
+
+    At most ENVELOPE_FAILURES_MAX and ENVELOPE_BYTES_MAX each; one failure alone may be larger.
+    """
+    groups: dict[tuple[Topic, str], list[bytes]] = {}
     for failure in failures:
-        groups.setdefault((topics.INPUTS[failure.origin], failure.topic_key), []).append(failure)
+        groups.setdefault((topics.INPUTS[failure.origin], failure.topic_key), []).append(to_bytes(failure))
     out = []
     for (topic, key), group in groups.items():
-        piece: list[Failure] = []
+        piece: list[bytes] = []
         size = 0
-        for failure in group:
-            more = 600 + len(failure.message) + len(failure.traceback)
-            if piece and (len(piece) >= ENVELOPE_FAILURES_MAX or size + more > ENVELOPE_BYTES_MAX):
-                out.append((topic, key, Envelope(failures=tuple(piece))))
+        for data in group:
+            if piece and (len(piece) >= ENVELOPE_FAILURES_MAX or size + len(data) > ENVELOPE_BYTES_MAX):
+                out.append((topic, key, envelope_of(piece), len(piece)))
                 piece, size = [], 0
-            piece.append(failure)
-            size += more
-        out.append((topic, key, Envelope(failures=tuple(piece))))
+            piece.append(data)
+            size += len(data)
+        out.append((topic, key, envelope_of(piece), len(piece)))
     return out

@@ -22,6 +22,8 @@ LABELS_MAX = 64
 LABEL_KEY_CHARS_MAX = 128
 ENVELOPE_FAILURES_MAX = 100
 ENVELOPE_BYTES_MAX = 256 * 1024
+FRAME_BYTES = 600
+"""About what a failure takes without its texts: names of fields, numbers, ids."""
 TIME_MS_MAX = 253_402_300_799_999
 """The last millisecond of the year 9999; a larger time is a mistake of unit, not a time."""
 
@@ -187,6 +189,20 @@ def identity(failure: Failure) -> str:
 def identified(failure: Failure) -> Failure:
     """The failure with its `id` filled in; one that has an id keeps it."""
     return failure if failure.id else msgspec.structs.replace(failure, id=identity(failure))
+
+
+def weight_bytes(failure: Failure) -> int:
+    """About how many bytes the failure takes beside message and traceback: labels, names and what holds them."""
+    place = failure.benchmark or failure.ci
+    names = (getattr(place, name) for name in place.__struct_fields__) if place is not None else ()
+    size = sum(utf8_bytes(name) for name in names if isinstance(name, str))
+    size += sum(utf8_bytes(key) + utf8_bytes(text) for key, text in failure.labels.items())
+    return size + FRAME_BYTES
+
+
+def utf8_bytes(text: str) -> int:
+    """The length of a text on the wire."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def head_and_tail(text: str, bytes_max: int) -> str:

@@ -155,11 +155,15 @@ def status_kind(http_status: int | None) -> str:
     return _STATUS_KINDS.get(http_status, UNKNOWN)
 
 
+STATUS_MIN, STATUS_MAX = 100, 599
+"""The HTTP statuses there are (RFC 9110, 15)."""
+
+
 def status_from_text(message: str) -> int | None:
     """The HTTP status that a message carries in one of the earlier runner's three spellings. Linear."""
     for pattern in _STATUS_IN_TEXT:
         found = pattern.search(message)
-        if found:
+        if found and STATUS_MIN <= int(found[1]) <= STATUS_MAX:
             return int(found[1])
     return None
 

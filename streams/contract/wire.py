@@ -6,7 +6,7 @@ JSON on the wire; msgpack for `FoldBatch`, which only our own roles read.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -62,6 +62,11 @@ class Refused:
 def to_bytes(record: Record) -> bytes:
     """The record as bytes: msgpack for `FoldBatch`, JSON with keys in a fixed order for the rest."""
     return _to_msgpack.encode(record) if isinstance(record, FoldBatch) else _to_json.encode(record)
+
+
+def envelope_of(failures: Iterable[bytes]) -> bytes:
+    """The envelope of failures that are bytes already: each is written once."""
+    return b'{"failures":[' + b",".join(failures) + b'],"version":%d}' % VERSION
 
 
 def from_bytes(kind: type[R], data: bytes) -> R:

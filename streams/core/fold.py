@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from streams.contract.failure import Failure
+from streams.contract.failure import Failure, utf8_bytes, weight_bytes
 from streams.contract.fingerprint import Fingerprint
 from streams.contract.fold import (
     FOLD_BYTES_MAX,
@@ -23,9 +23,6 @@ from streams.contract.rollup import Span
 from streams.contract.verdict import Verdict
 from streams.core.ladder import stronger
 from streams.core.window import window_start_ms
-
-_MEMBER_BYTES = 600
-"""About what a member takes beside its texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +64,15 @@ def _pieces(group: Sequence[Told]) -> list[list[Told]]:
     texts: set[str] = set()
     size = 0
     for one in group:
-        new = {one.failure.message, one.failure.traceback} - texts
-        more = _MEMBER_BYTES + sum(len(text) for text in new)
+        own = {one.failure.message, one.failure.traceback}
+        weight = weight_bytes(one.failure)
+        more = weight + sum(utf8_bytes(text) for text in own - texts)
         if pieces[-1] and size + more > FOLD_BYTES_MAX:
             pieces.append([])
             texts, size = set(), 0
-            more = _MEMBER_BYTES + len(one.failure.message) + len(one.failure.traceback)
+            more = weight + sum(utf8_bytes(text) for text in own)
         pieces[-1].append(one)
-        texts |= new
+        texts |= own
         size += more
     return pieces
 

@@ -5,17 +5,18 @@ Decode or reject; drop repeats; clamp the time; clean and redact; fingerprint; j
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from streams.contract.errors import MalformedRecord
-from streams.contract.failure import Failure, bounded, identified
+from streams.contract.failure import Failure, bounded, identified, utf8_bytes, weight_bytes
 from streams.contract.fold import BATCH_BYTES_MAX, BATCH_FOLDS_MAX, Cursor, Fold, FoldBatch
 from streams.contract.taxonomy import Taxonomy, status_from_text, status_kind
 from streams.contract.verdict import EVIDENCE_CHARS_MAX, REASON_CHARS_MAX, Verdict, VerdictSource
-from streams.contract.wire import Refused, failures_from_bytes, from_bytes
+from streams.contract.wire import Refused, failures_from_bytes, from_bytes, to_bytes
 from streams.core.clean import printable
 from streams.core.fingerprint import Fingerprinter
 from streams.core.fold import Told, folds_of
@@ -33,7 +34,7 @@ RULE_TEXT_CHARS_MAX = 16 * 1024
 EARLIER_TEXT_CHARS_MAX = 10_000
 """The earlier CI system cut an error text here before it hashed it (`MAX_ERROR_LENGTH`)."""
 JUDGED_MAX = 20_000
-"""Texts whose verdict is remembered; the oldest half goes when there are more."""
+"""Texts whose verdict is remembered, about 1 KB each; the oldest half goes when there are more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class FoldStage:
         self._rules = rules
         self._taxonomy = taxonomy
         self._partitions = partitions
-        self._judged: dict[tuple[object, ...], Verdict] = {}
+        self._judged: dict[bytes, Verdict] = {}
 
     def on_failures(
         self,
@@ -111,11 +112,15 @@ class FoldStage:
                 if isinstance(item, Refused):
                     out.rejected.append(Rejection(record.offset, item.data, item.error))
                     continue
-                failure = identified(bounded(item))
+                failure = bounded(identified(item))
                 if not is_new(failure.id):
                     out.repeats += 1
                     continue
-                told.append(self.told(failure, received_at_ms=record.at_ms))
+                try:
+                    told.append(self.told(failure, received_at_ms=record.at_ms))
+                except Exception as error:  # noqa: BLE001  # a fault of ours in one text must not stop all others
+                    reason = f"our own fault, {type(error).__name__}: {error}"
+                    out.rejected.append(Rejection(record.offset, to_bytes(failure), MalformedRecord(reason)))
         out.accepted = len(told)
         folds: dict[int, list[Fold]] = {}
         for fold in folds_of(told, fold_id=place.name):
@@ -171,15 +176,7 @@ class FoldStage:
 
     def judged(self, failure: Failure) -> Verdict:
         """The verdict of the failure's own text and status: a rule's where one matches, else the status's."""
-        key = (
-            failure.origin,
-            failure.message,
-            failure.traceback,
-            failure.exception_type,
-            failure.http_status,
-            failure.provider_error_code,
-            failure.exit_code,
-        )
+        key = _digest(failure)
         verdict = self._judged.get(key)
         if verdict is None:
             if len(self._judged) >= JUDGED_MAX:
@@ -268,12 +265,27 @@ class FoldStage:
         return out
 
 
+def _digest(failure: Failure) -> bytes:
+    """16 bytes for all that a verdict of the failure's own text depends on: texts of strangers, so SHA-256."""
+    parts = (
+        failure.origin,
+        failure.http_status,
+        failure.exit_code,
+        failure.exception_type,
+        failure.provider_error_code,
+        len(failure.message),
+        failure.message,
+        failure.traceback,
+    )
+    return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "replace")).digest()[:16]
+
+
 def _chunks(folds: Iterable[Fold]) -> Iterable[list[Fold]]:
     """Pieces of at most BATCH_FOLDS_MAX folds and about BATCH_BYTES_MAX; at least one, perhaps empty."""
     piece: list[Fold] = []
     size = 0
     for fold in folds:
-        more = sum(map(len, fold.texts)) + 600 * len(fold.members)
+        more = sum(map(utf8_bytes, fold.texts)) + sum(weight_bytes(member.failure) for member in fold.members)
         if piece and (len(piece) >= BATCH_FOLDS_MAX or size + more > BATCH_BYTES_MAX):
             yield piece
             piece, size = [], 0

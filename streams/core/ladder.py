@@ -25,7 +25,7 @@ _BY_EXIT_CODE = {
 """128 + signal, as shells report it (POSIX, 2.8.2 Exit Status for Commands)."""
 
 
-def strength(verdict: Verdict) -> tuple[bool, int, int, float, str, str, str]:
+def strength(verdict: Verdict) -> tuple[bool, int, int, float, str, str, str, bool, str]:
     """What `stronger` compares. An answer `unknown` is weaker than any kind, unless a person gave it.
 
     Among verdicts of one source that were decided at a time of their own the later wins; those that are functions of
@@ -34,12 +34,8 @@ def strength(verdict: Verdict) -> tuple[bool, int, int, float, str, str, str]:
     known = verdict.kind != UNKNOWN or verdict.source is VerdictSource.HUMAN
     decided = 0 if verdict.source.is_own_text else verdict.decided_at_ms
     rule = verdict.rule_id or verdict.model
-    return known, verdict.source.rank, decided, verdict.confidence, rule, verdict.kind, _reversed(verdict.evidence)
-
-
-def _reversed(text: str) -> str:
-    """A key that sorts the other way round, so that the smallest evidence wins a tie and any evidence beats none."""
-    return "".join(chr(0x10FFFF - ord(c)) for c in text[:80])
+    told = (verdict.kind, verdict.reason, verdict.transient, verdict.evidence)
+    return known, verdict.source.rank, decided, verdict.confidence, rule, *told
 
 
 def stronger(a: Verdict, b: Verdict) -> Verdict:

@@ -27,6 +27,8 @@ from streams.core.window import LATENESS_MS, WINDOWS, OpenWindows, is_over, wind
 OFFSET_BITS = 40
 LIFETIMES_MAX = 1_000
 """Dimensions of one fingerprint that get a lifetime row of their own; later ones share the row OTHER_WHERE."""
+PENDING_VERDICTS_MAX = 10_000
+"""Verdicts of one partition that may wait for their fingerprint; more are dropped and counted."""
 OTHER_PLACE = WHERE_SEPARATOR.join((OTHER_WHERE, "", ""))
 
 
@@ -49,6 +51,8 @@ class _Touched:
     windows: dict[str, Rollup] = field(default_factory=dict)
     lifetimes: dict[str, Rollup] = field(default_factory=dict)
     places: dict[str, PlacesRow] = field(default_factory=dict)
+    pending: int = 0
+    dropped_verdicts: int = 0
 
 
 class Pipeline:
@@ -77,7 +81,7 @@ class Pipeline:
         Raises: `CursorBroken` when a batch does not follow the last one of its source.
         """
         before = position = self.position
-        touched = _Touched()
+        touched = _Touched(pending=before.pending, dropped_verdicts=before.dropped_verdicts)
         version = 0
         for offset, batch in batches:
             if offset <= position.offset:
@@ -91,7 +95,9 @@ class Pipeline:
             for key in self._open.take_over(watermark):
                 self._tables.windows.delete(key)
                 touched.windows.pop(key, None)
-            position = PositionRow(offset, watermark, cursors, position.late + late)
+            position = PositionRow(
+                offset, watermark, cursors, position.late + late, touched.pending, touched.dropped_verdicts
+            )
         if position is before:
             return []
         self._tables.position.put("", position)
@@ -114,6 +120,7 @@ class Pipeline:
                 verdict=fold.verdict,
                 verdict_version=version,
             )
+            row = self._awaited(row, touched)
         else:
             row = replace(
                 row,
@@ -129,10 +136,46 @@ class Pipeline:
         return self._count_windows(fold, version, watermark_ms, touched)
 
     def _verdict(self, verdict: Verdict, version: int, touched: _Touched) -> None:
-        """A verdict from elsewhere. One for a fingerprint that never came here is not kept: nothing would show it."""
-        row = touched.fingerprints.get(verdict.fingerprint) or self._tables.fingerprints.get(verdict.fingerprint)
+        """A verdict from elsewhere. One that comes before its fingerprint waits for it."""
+        key = verdict.fingerprint
+        row = touched.fingerprints.get(key) or self._tables.fingerprints.get(key)
         if row is not None and row.origin is verdict.origin:
-            touched.fingerprints[verdict.fingerprint] = self._decided(row, verdict, version, touched)
+            touched.fingerprints[key] = self._decided(row, verdict, version, touched)
+        elif row is None:
+            waiting = self._tables.pending.get(key)
+            if waiting is None and touched.pending >= PENDING_VERDICTS_MAX:
+                touched.dropped_verdicts += 1
+                return
+            touched.pending += waiting is None
+            self._tables.pending.put(key, verdict if waiting is None else stronger(waiting, verdict))
+
+    def _awaited(self, row: FingerprintRow, touched: _Touched) -> FingerprintRow:
+        """A row that was just made, with the verdict that waited for it."""
+        key = row.fingerprint.value
+        waiting = self._tables.pending.get(key)
+        if waiting is None:
+            return row
+        self._tables.pending.delete(key)
+        touched.pending -= 1
+        best = stronger(row.verdict, waiting) if waiting.origin is row.origin else row.verdict
+        return replace(row, verdict=best)
+
+    def forget(self, fingerprints: Iterable[str]) -> None:
+        """Delete the rows of fingerprints not seen for long. A person's verdict waits for them to come back."""
+        position = self.position
+        waiting = position.pending
+        for key in fingerprints:
+            row = self._tables.fingerprints.get(key)
+            if row is None:
+                continue
+            if row.verdict.source is VerdictSource.HUMAN and waiting < PENDING_VERDICTS_MAX:
+                waiting += self._tables.pending.get(key) is None
+                self._tables.pending.put(key, row.verdict)
+            for place in (self._tables.places.get(key) or PlacesRow()).names:
+                self._tables.lifetimes.delete(f"{key}|{place}")
+            self._tables.places.delete(key)
+            self._tables.fingerprints.delete(key)
+        self._tables.position.put("", replace(position, pending=waiting))
 
     def _decided(self, row: FingerprintRow, verdict: Verdict, version: int, touched: _Touched) -> FingerprintRow:
         best = stronger(row.verdict, verdict)

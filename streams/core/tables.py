@@ -53,6 +53,10 @@ class PositionRow(Struct, frozen=True, omit_defaults=True):
     """By source (`topic/partition`): the cursor of the last applied batch."""
     late: int = 0
     """Failures that came after their window's row was gone; they count in the lifetime rows alone."""
+    pending: int = 0
+    """Verdicts that wait for a failure of their fingerprint."""
+    dropped_verdicts: int = 0
+    """Verdicts that came while as many waited as may."""
 
 
 class TypedTable(Generic[S]):
@@ -89,5 +93,6 @@ class Tables:
         self.fingerprints = TypedTable(table, f"f|{partition}|", FingerprintRow)
         self.lifetimes = TypedTable(table, f"l|{partition}|", Rollup)
         self.places = TypedTable(table, f"p|{partition}|", PlacesRow)
+        self.pending = TypedTable(table, f"v|{partition}|", Verdict)
         self.windows = TypedTable(table, f"w|{partition}|", Rollup)
         self.position = TypedTable(table, f"m|{partition}|", PositionRow)

@@ -210,14 +210,30 @@ def count(connection: sqlite3.Connection, name: str, more: int) -> None:
 
 
 def forget(connection: sqlite3.Connection, *, before_ms: int, windows_before_ms: dict[Span, int], rows_max: int) -> int:
-    """Delete documents of failures before a time, windows that ended before theirs, and groups last seen before.
+    """Delete documents of failures before a time, and windows that ended before theirs; at most `rows_max` of each.
 
-    At most `rows_max` documents a call. Returns how many documents went; the caller commits.
+    Returns how many rows went; the caller commits.
     """
     gone = connection.execute(
         "DELETE FROM documents WHERE rowid IN (SELECT rowid FROM documents WHERE at_ms < ? LIMIT ?)",
         (before_ms, rows_max),
     ).rowcount
     for span, before in windows_before_ms.items():
-        connection.execute("DELETE FROM windows WHERE span = ? AND start_ms < ?", (span.value, before))
+        gone += connection.execute(
+            "DELETE FROM windows WHERE (span, start_ms, fingerprint) IN"
+            " (SELECT span, start_ms, fingerprint FROM windows WHERE span = ? AND start_ms < ? LIMIT ?)",
+            (span.value, before, rows_max),
+        ).rowcount
     return gone
+
+
+def forget_groups(connection: sqlite3.Connection, *, before_ms: int, rows_max: int) -> list[str]:
+    """Delete groups last seen before a time, with their counts and the history of their verdicts.
+
+    Returns their fingerprints, at most `rows_max`; the caller commits.
+    """
+    found = connection.execute("SELECT fingerprint FROM groups WHERE last_ms < ? LIMIT ?", (before_ms, rows_max))
+    rows = found.fetchall()
+    for table in ("groups", "rollups", "verdicts"):
+        connection.executemany(f"DELETE FROM {table} WHERE fingerprint = ?", rows)  # noqa: S608  # one of three names
+    return [fingerprint for (fingerprint,) in rows]

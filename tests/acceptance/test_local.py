@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from suites.server import Server, raw
 
 from agents.local.engine import Engine, EngineSettings
-from streams.contract.errors import LogFull
+from streams.contract.errors import ConfigurationError, LogFull, MalformedRecord
 from streams.contract.failure import Ci, Failure, Origin, identified
 from streams.contract.taxonomy import default_taxonomy
 from streams.core.known_failures.book import default_rules
@@ -130,13 +131,7 @@ def test_it_stops_cleanly_while_a_page_listens(server: Server, number: signal.Si
 
 
 def test_the_log_behind_its_bound_takes_nothing_and_loses_nothing(tmp_path: Path) -> None:
-    engine = Engine(
-        EngineSettings(directory=tmp_path, backlog_bytes_max=1000),
-        rules=default_rules(),
-        taxonomy=default_taxonomy(),
-        now_ms=lambda: time.time_ns() // 1_000_000,
-        monotonic_s=time.monotonic,
-    )
+    engine = engine_in(tmp_path, backlog_bytes_max=1000)
     engine.start()
     taken = 0
 
@@ -158,3 +153,76 @@ def test_the_log_behind_its_bound_takes_nothing_and_loses_nothing(tmp_path: Path
         time.sleep(0.1)
     engine.stop()
     assert raw(tmp_path, "SELECT count(*) FROM documents") == [(taken,)]
+
+
+def engine_in(directory: Path, **settings: int) -> Engine:
+    return Engine(
+        EngineSettings(directory=directory, **settings),
+        rules=default_rules(),
+        taxonomy=default_taxonomy(),
+        now_ms=lambda: time.time_ns() // 1_000_000,
+        monotonic_s=time.monotonic,
+    )
+
+
+def failure(number: int, message: str = "x") -> Failure:
+    return identified(Failure(origin=Origin.CI, message=message, occurred_at_ms=1, ordinal=number, ci=Ci(run_id="1")))
+
+
+def test_what_is_refused_at_the_door_does_not_fill_the_log(tmp_path: Path) -> None:
+    engine = engine_in(tmp_path, backlog_bytes_max=1000)
+    engine.start()
+
+    async def go() -> None:
+        for _ in range(5):
+            await engine.reject(b"x" * 900, MalformedRecord("no"), place="POST /v1/events")
+        await engine.publish([failure(1)])
+
+    asyncio.run(go())
+    engine.stop()
+    assert raw(tmp_path, "SELECT count(*) FROM log WHERE topic = 'failures.rejected.v1'") == [(5,)]
+
+
+def test_a_caller_that_goes_away_stops_nobody_else(tmp_path: Path) -> None:
+    engine = engine_in(tmp_path)
+    engine.start()
+
+    async def go() -> None:
+        for number in range(200):
+            task = asyncio.create_task(engine.publish([failure(number)]))
+            await asyncio.sleep(0)
+            task.cancel()
+        await engine.publish([failure(1000)])
+
+    asyncio.run(go())
+    engine.stop()
+    assert engine.failed is None
+
+
+@pytest.mark.parametrize("trouble", ["the file is a directory", "other partitions"])
+def test_a_start_that_cannot_be_is_told_and_does_not_hang(tmp_path: Path, trouble: str) -> None:
+    if trouble == "the file is a directory":
+        (tmp_path / "faultline.sqlite3").mkdir()
+    else:
+        first = engine_in(tmp_path)
+        first.start()
+        first.stop()
+    with pytest.raises(ConfigurationError):
+        engine_in(tmp_path, partitions=3).start()
+
+
+def test_an_envelope_is_within_its_bytes_whatever_is_in_it(tmp_path: Path) -> None:
+    engine = engine_in(tmp_path)
+    engine.start()
+    labels = {f"label{i}": "\x01" * 1000 for i in range(60)}
+    asyncio.run(engine.publish([replace(failure(i), labels=labels) for i in range(20)]))
+    engine.stop()
+    assert raw(tmp_path, "SELECT max(length(value)) < 1048576 FROM log WHERE topic = 'failures.ci.v1'") == [(1,)]
+    second = engine_in(tmp_path)
+    second.start()
+    for _ in range(100):
+        if raw(tmp_path, "SELECT count(*) FROM documents") == [(20,)]:
+            break
+        time.sleep(0.1)
+    second.stop()
+    assert raw(tmp_path, "SELECT count(*) FROM documents") == [(20,)]

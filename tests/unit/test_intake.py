@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from suites.records import AT_MS, benchmark_failure, ci_failure, failures, verdict
 
 from streams.contract import topics
 from streams.contract.errors import MalformedRecord, UnknownVersion
 from streams.contract.failure import Envelope, Failure, Truncation
-from streams.contract.fold import BATCH_FOLDS_MAX, Cursor, Fold
+from streams.contract.fold import BATCH_FOLDS_MAX, Cursor, Fold, FoldBatch
 from streams.contract.taxonomy import default_taxonomy
 from streams.contract.verdict import VerdictSource
-from streams.contract.wire import to_bytes
+from streams.contract.wire import from_bytes, to_bytes
 from streams.core.fingerprint import Fingerprinter
 from streams.core.fold import texts_of
 from streams.core.intake import FoldStage, Intake, RawRecord, Stretch
@@ -230,3 +231,33 @@ def test_what_is_said_are_lines_of_the_text_and_plain_texts_are_left_alone() -> 
         "E           subprocess.TimeoutExpired: Command '['sleep']' timed out after 0.3 seconds",
         "subprocess.py:1253: TimeoutExpired",
     ]
+
+
+@given(failures, st.sampled_from(["Error code: 000", "status code: 007", "HTTP status 999", "error code: 404"]))
+def test_what_is_folded_can_be_read_back(failure: Failure, status: str) -> None:
+    text = f"{failure.message} {status} {failure.message}"
+    intake = taken(to_bytes(replace(failure, message=text)))
+    for _, folded in intake.batches:
+        assert from_bytes(FoldBatch, to_bytes(folded)) == folded
+    assert intake.accepted == 1
+
+
+def test_a_fault_of_ours_in_one_text_rejects_that_one_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(text: str) -> str:
+        if "poison" in text:
+            raise IndexError("list index out of range")
+        return text
+
+    monkeypatch.setattr("streams.core.intake.said", broken)
+    poison = ci_failure("poison")
+    intake = taken(to_bytes(ci_failure("good")), to_bytes(poison))
+    assert intake.accepted == 1
+    (rejection,) = intake.rejected
+    assert "our own fault, IndexError" in rejection.error.reason
+    assert from_bytes(Failure, rejection.data).id == poison.id
+
+
+def test_long_names_that_differ_at_their_end_are_different_failures() -> None:
+    names = ["t" * 2000 + str(i) for i in range(3)]
+    made = [json.loads(to_bytes(ci_failure("x", test_name=name))) | {"id": ""} for name in names]
+    assert taken(*(json.dumps(one).encode() for one in made)).accepted == 3

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from suites.records import AT_MS, benchmark_failure, ci_failure, failures, told, verdict
+from msgspec.structs import replace
+from suites.records import AT_MS, benchmark_failure, ci_failure, failures, told, verdict, verdicts
 
 from streams.contract import topics
 from streams.contract.classified import Classified, Unseen, VerdictChanged
@@ -21,6 +22,7 @@ from streams.contract.fold import BATCH_FOLDS_MAX, Cursor, Fold, FoldBatch
 from streams.contract.rollup import WHERE_MAX, Rollup, Span
 from streams.contract.verdict import Verdict, VerdictSource
 from streams.core.fold import fold_of, folds_of
+from streams.core.ladder import strength
 from streams.core.pipeline import LIFETIMES_MAX, Emission, Pipeline
 
 TOPIC = topics.CI.name
@@ -42,8 +44,6 @@ def last_rollups(emissions: Sequence[Emission]) -> dict[str, Rollup]:
 
 
 def _timeless(rollup: Rollup) -> Rollup:
-    from msgspec.structs import replace
-
     if rollup.verdict is not None:
         rollup = replace(rollup, verdict=replace(rollup.verdict, supersedes="", decided_at_ms=0))
     return replace(rollup, row_version=0)
@@ -186,10 +186,55 @@ def test_a_weaker_verdict_that_comes_late_is_passed_over() -> None:
     assert only(pipeline.on_batches([(2, batch(start=2, verdicts=[late]))]), VerdictChanged) == []
 
 
-def test_a_verdict_for_a_fingerprint_that_never_came_is_not_kept() -> None:
+def test_a_verdict_that_comes_before_its_fingerprint_waits_for_it() -> None:
+    found = folds([ci_failure("it broke")])
+    key = found[0].fingerprint.value
+    pipeline = Pipeline({}, partition=0)
+    word = verdict(key, "flaky_test", source=VerdictSource.HUMAN)
+    assert pipeline.on_batches([(0, batch(start=0, verdicts=[word]))]) == []
+    assert pipeline.position.pending == 1
+    out = pipeline.on_batches([(1, batch(*found, start=1))])
+    assert [classified.verdict.kind for classified in only(out, Classified)] == ["flaky_test"]
+    assert pipeline.position.pending == 0
+
+
+def test_verdicts_that_wait_are_bounded_and_the_rest_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.core.pipeline.PENDING_VERDICTS_MAX", 2)
+    pipeline = Pipeline({}, partition=0)
+    pipeline.on_batches([(0, batch(start=0, verdicts=[verdict(f"fp1.{i}", "timeout") for i in range(5)]))])
+    assert (pipeline.position.pending, pipeline.position.dropped_verdicts) == (2, 3)
+
+
+@given(st.permutations(range(6)), st.lists(verdicts, min_size=3, max_size=3))
+def test_the_verdict_does_not_depend_on_what_came_first(order: list[int], said: list[Verdict]) -> None:
+    failures = [ci_failure("it broke", ordinal=i, at_ms=AT_MS + i, exit_code=code) for i, code in enumerate((1, 2, 1))]
+    key = folds(failures[:1])[0].fingerprint.value
+    records: list[FoldBatch] = [batch(*folds([failure]), start=0) for failure in failures]
+    records += [batch(start=0, verdicts=[replace(one, fingerprint=key)]) for one in said if not one.source.is_own_text]
+    results = set()
+    for wanted in (range(len(records)), [i for i in order if i < len(records)]):
+        pipeline = Pipeline({}, partition=0)
+        out: list[Emission] = []
+        for offset, i in enumerate(wanted):
+            record = replace(records[i], cursor=Cursor(offset, offset + 1))
+            out += pipeline.on_batches([(offset, record)])
+        last = [r for r in only(out, Rollup) if r.span is Span.LIFETIME and r.where is None and r.fingerprint == key][
+            -1
+        ]
+        results.add(strength(last.verdict))
+    assert len(results) == 1
+
+
+def test_what_was_not_seen_for_long_is_forgotten_but_a_persons_word_waits() -> None:
     table: dict[str, bytes] = {}
-    Pipeline(table, partition=0).on_batches([(0, batch(start=0, verdicts=[verdict("fp1.none", "timeout")]))])
-    assert [key for key in table if not key.startswith("m|")] == []
+    pipeline = Pipeline(table, partition=0)
+    found = folds([ci_failure("old"), ci_failure("older")])
+    word = verdict(found[0].fingerprint.value, "flaky_test", source=VerdictSource.HUMAN)
+    pipeline.on_batches([(0, batch(*found, start=0, verdicts=[word]))])
+    pipeline.forget(fold.fingerprint.value for fold in found)
+    assert {key.split("|")[0] for key in table} == {"m", "v", "w"}
+    out = pipeline.on_batches([(1, batch(*folds([ci_failure("old", ordinal=1)]), start=1))])
+    assert [classified.verdict.kind for classified in only(out, Classified)] == ["flaky_test"]
 
 
 def test_a_fingerprint_is_asked_about_once() -> None:
