@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -28,6 +29,7 @@ from streams.contract.taxonomy import Taxonomy
 from streams.contract.telemetry import LogEvent
 from streams.core.known_failures.book import default_rules
 from streams.dashboard.app import dashboard_routes
+from streams.dashboard.guard import Guard
 from streams.dashboard.live import Live
 from streams.dashboard.pages import Hint
 from streams.gateway.app import gateway_routes
@@ -55,6 +57,7 @@ def run(settings: Settings, *, demo: Path | None) -> int:
     Returns the exit status: 0 after a signal, FAILED when the stages ended by themselves.
     Raises: `ConfigurationError` for a data directory, port, taxonomy or demo folder that cannot be used.
     """
+    _configure_log(settings.log_format)
     taxonomy = settings.load_taxonomy()
     if settings.anthropic_api_key is not None:
         log_event.warning(
@@ -90,7 +93,9 @@ async def _serve(
 ) -> None:
     queries = SqliteQueries(path)
     live = Live(queries, now_ms=now_ms)
-    app = Starlette(routes=_routes(settings, taxonomy, engine, queries, live, path))
+    port = listener.getsockname()[1]
+    url = f"http://[{settings.host}]:{port}" if ":" in settings.host else f"http://{settings.host}:{port}"
+    app = Starlette(routes=_routes(settings, taxonomy, engine, queries, live, path=path, url=url))
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -115,7 +120,6 @@ async def _serve(
     engine.on_failed = stop_from_thread
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     await asyncio.wait({serving, asyncio.create_task(server.is_up.wait())}, return_when=asyncio.FIRST_COMPLETED)
-    url = f"http://{settings.host}:{listener.getsockname()[1]}"
     log_event.info(LogEvent.STARTED, url=url, data=str(settings.data), version=version("faultline"))
     print(f"\n  faultline shows failures on {url}  (data in {settings.data}, Ctrl-C stops)\n", flush=True)
     process = None
@@ -131,7 +135,14 @@ async def _serve(
 
 
 def _routes(
-    settings: Settings, taxonomy: Taxonomy, engine: Engine, queries: SqliteQueries, live: Live, path: Path
+    settings: Settings,
+    taxonomy: Taxonomy,
+    engine: Engine,
+    queries: SqliteQueries,
+    live: Live,
+    *,
+    path: Path,
+    url: str,
 ) -> list[BaseRoute]:
     def metrics(_: Request) -> Response:
         return Response(
@@ -152,16 +163,15 @@ def _routes(
             now_ms=now_ms,
             taxonomy=taxonomy,
             live=live,
-            hints=_hints(settings),
+            hints=_hints(url),
             allowed_hosts=settings.allowed_hosts,
         ),
-        Route("/metrics", metrics),
+        Route("/metrics", metrics, middleware=[Middleware(Guard, allowed_hosts=settings.allowed_hosts)]),
     ]
 
 
-def _hints(settings: Settings) -> list[Hint]:
+def _hints(url: str) -> list[Hint]:
     """What an empty page offers to copy. The command sends to the default address, so another one is named."""
-    url = f"http://{settings.host}:{settings.port}"
     to = "" if url == Settings().url else f" --url {url}"
     return [
         Hint("Send a test report", f"faultline publish junit report.xml{to}"),
@@ -187,6 +197,24 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _configure_log(log_format: str) -> None:
+    """Log lines on standard error, for people or one JSON object each; texts in them are escaped."""
+    last = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"])
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            last,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def _listening(host: str, port: int) -> socket.socket:
