@@ -15,17 +15,14 @@ from suites.records import AT_MS, benchmark_failure, ci_failure, told, verdict
 from streams.contract import topics
 from streams.contract.classified import Classified, VerdictChanged
 from streams.contract.documents import CLASSIFICATIONS, ERRORS, iso, rollup_document
-from streams.contract.errors import MalformedRecord
 from streams.contract.failure import Failure
 from streams.contract.fold import Cursor, FoldBatch
 from streams.contract.rollup import Rollup, Span
 from streams.contract.verdict import Verdict
-from streams.contract.wire import rejected_headers
 from streams.core.fold import folds_of
 from streams.core.pipeline import Pipeline
-from streams.local import Entry, Log
-from streams.sinks.base import REJECTED_BYTES_SHOWN, GroupFilter, Queries, RejectedRow, Sink
-from streams.sinks.sqlite import SCHEMA, SqliteSink, count, forget
+from streams.sinks.base import GroupFilter, Queries, Sink
+from streams.sinks.sqlite import SCHEMA, SqliteSink, forget, forget_groups
 from streams.sinks.sqlite_queries import HOUR_MS, MINUTE_MS, SqliteQueries
 
 Records = list[Classified | VerdictChanged | Rollup]
@@ -254,83 +251,17 @@ def replace_received(failure: Failure, at_ms: int) -> Failure:
 
 def test_what_is_past_its_time_is_forgotten_in_bounded_steps(store: Store) -> None:
     store.feed(*(ci_failure("x", ordinal=i) for i in range(5)))
-    windows = {Span.MINUTE: AT_MS + 1, Span.HOUR: 0}
-    assert forget(store.db, before_ms=AT_MS + 1, windows_before_ms=windows, rows_max=3) == 3
-    assert forget(store.db, before_ms=AT_MS + 1, windows_before_ms=windows, rows_max=3) == 2
+    nothing = {Span.MINUTE: 0, Span.HOUR: 0}
+    assert forget(store.db, before_ms=AT_MS + 1, windows_before_ms=nothing, rows_max=3) == 3
+    assert forget(store.db, before_ms=AT_MS + 1, windows_before_ms=nothing, rows_max=3) == 2
+    assert forget(store.db, before_ms=0, windows_before_ms={Span.MINUTE: AT_MS + 1, Span.HOUR: 0}, rows_max=3) == 1
     assert [row[0] for row in store.db.execute("SELECT DISTINCT span FROM windows")] == ["hour"]
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[Log]:
-    made = Log(tmp_path)
-    yield made
-    made.close()
-
-
-def reject(
-    log: Log, value: bytes | None, *, place: str = "$.origin", at_ms: int = AT_MS, gateway: bool = False
-) -> None:
-    """As the engine writes what the gateway, or the fold stage, could not read."""
-    headers = rejected_headers(
-        MalformedRecord("no failure", place=place),
-        topic="$[1].origin" if gateway else topics.CI.name,
-        partition=0,
-        offset=0,
-        stage="gateway" if gateway else "fold",
-        failed_at_ms=at_ms,
-        app_version="1",
-    )
-    with log.transaction():
-        log.append([Entry(topics.REJECTED, 0, "", value, headers)], at_ms=at_ms)
-        count(log.db, f"rejected|{'gateway' if gateway else topics.CI.name}", 1)
-
-
-def rejected(log: Log, *, limit: int = 10, offset: int = 0) -> tuple[RejectedRow, ...]:
-    queries = SqliteQueries(log.path)
-    try:
-        return queries.rejected(limit=limit, offset=offset).rows
-    finally:
-        queries.close()
-
-
-def test_what_was_rejected_is_listed_with_its_reason_newest_first(log: Log) -> None:
-    reject(log, b"hello", place="")
-    reject(log, b'{"origin":"x"}', at_ms=AT_MS + 1, gateway=True)
-    newest, oldest = rejected(log)
-    assert newest == RejectedRow(AT_MS + 1, "gateway", "no failure", "$.origin", 14, '{"origin":"x"}')
-    assert (oldest.topic, oldest.reason, oldest.place, oldest.text) == (topics.CI.name, "no failure", "", "hello")
-
-
-def test_rejected_records_are_paged_and_bounded(log: Log) -> None:
-    for number in range(5):
-        reject(log, str(number).encode())
-    assert [row.text for row in rejected(log, limit=2, offset=1)] == ["3", "2"]
-    assert rejected(log, limit=2, offset=9) == ()
-    assert len(rejected(log, limit=0)) == 1
-
-
-REJECTED_TEXTS = {
-    "nothing": (None, "", 0),
-    "bytes that are no text": (b"\x00\xffa", "\x00\\xffa", 3),
-    "a long one is cut": (b"x" * 9_000, "x" * REJECTED_BYTES_SHOWN, 9_000),
-    "no character is cut in two": (b"x" * 1_999 + "é".encode(), "x" * 1_999, 2_001),
-    "a credential is taken out": (b"password=hunter2hunter2", None, 23),
-}
-
-
-@pytest.mark.parametrize(("value", "text", "size"), REJECTED_TEXTS.values(), ids=REJECTED_TEXTS)
-def test_a_rejected_record_shows_its_beginning_as_text(log: Log, value: bytes, text: str | None, size: int) -> None:
-    reject(log, value)
-    (row,) = rejected(log)
-    assert row.size_bytes == size
-    assert row.text == text if text is not None else "hunter2" not in row.text
-
-
-def test_a_rejection_is_news_to_the_page(log: Log) -> None:
-    queries = SqliteQueries(log.path)
-    before = queries.totals()
-    reject(log, b"x")
-    after = queries.totals()
-    queries.close()
-    assert (after.rejected, before.rejected) == (1, 0)
-    assert after.revision > before.revision
+def test_groups_not_seen_for_long_go_with_their_counts_and_history(store: Store) -> None:
+    key = store.feed(ci_failure("old", at_ms=AT_MS - 9))[-1].fingerprint  # type: ignore[union-attr]  # the last are rollups
+    store.feed(ci_failure("young"))
+    assert forget_groups(store.db, before_ms=AT_MS, rows_max=10) == [key]
+    for table in ("groups", "rollups", "verdicts"):
+        assert store.db.execute(f"SELECT count(*) FROM {table} WHERE fingerprint = ?", (key,)).fetchone() == (0,)
+    assert store.queries.totals().groups == 1
