@@ -8,6 +8,7 @@
 | `body` | the bytes of a request within their limits: size, inflated size, time |
 | `pieces` | a body of events -> the pieces that should each be one failure, with their places |
 | `admission` | pieces -> failures with their identity, or refusals by name |
+| `notes` | what is said of a failure that does not count quite as it was sent |
 | `reports` | a JUnit report or a job log, with its context -> failures |
 | `verdicts` | what a person says of a fingerprint -> a verdict |
 | `answers` | what the caller is told |

@@ -17,6 +17,7 @@ a list of five bare `429`s is five failures.
 
 **Repairs.** What is not JSON only because of half characters (lone surrogates), bytes that are not UTF-8, raw control
 characters in a text, or `NaN`, is repaired and accepted with a note that says so.
+What else does not count as it was sent, `notes` says.
 """
 
 from __future__ import annotations
@@ -32,15 +33,15 @@ from msgspec.structs import replace
 from streams.contract.errors import MalformedRecord, UnknownVersion
 from streams.contract.failure import FIELD_CHARS_MAX, Failure, bounded, identity
 from streams.contract.wire import VERSION, from_bytes, malformed
+from streams.gateway.answers import with_allowed
+from streams.gateway.notes import Notes, says_nothing
 from streams.gateway.pieces import Piece, byte_of, unknown_version
 
 NOTE_SURROGATES = "half of a surrogate pair replaced by U+FFFD"
 NOTE_UTF8 = "bytes that are not UTF-8 replaced by U+FFFD"
 NOTE_CONTROL = "raw control characters in a text escaped"
 NOTE_NAN = "NaN or Infinity read as null"
-NOTE_SECONDS = "occurred_at_ms lies before 1973; it is in milliseconds: was it given in seconds?"
-SECONDS_SUSPECTED_MS = 100_000_000_000
-"""A present time in seconds, read as milliseconds, lies before this one (March 1973)."""
+NOTHING_SAID = "nothing says what failed: give a message, an exception_type or a traceback"
 
 _TIME = "occurred_at_ms"
 _NO_TIME = re.compile(r"missing required field `occurred_at_ms`|got `null` - at `\$\.occurred_at_ms`")
@@ -80,12 +81,13 @@ def admitted(
 ) -> Iterator[Item]:
     """What became of each piece, in order. `now_ms`: the time of arrival; `request_key`: what names this request."""
     seen: dict[str, dict[object, int]] = {}
+    notes = Notes()
     for number, piece in enumerate(pieces):
         if isinstance(piece, tuple):
             yield _refused(*piece)
             continue
         try:
-            sent = _sent(piece, now_ms)
+            sent = _sent(piece, now_ms, notes)
         except MalformedRecord as error:
             yield _refused(piece, error)
             continue
@@ -94,7 +96,7 @@ def admitted(
 
 
 def _refused(piece: Piece, error: MalformedRecord) -> Item:
-    told, byte = byte_of(error)
+    told, byte = byte_of(with_allowed(error))
     place = (piece.place + told.place.removeprefix("$")) if told.place else piece.place
     known = byte is not None and piece.offset is not None
     renamed = UnknownVersion if isinstance(error, UnknownVersion) else MalformedRecord
@@ -103,25 +105,28 @@ def _refused(piece: Piece, error: MalformedRecord) -> Item:
     )
 
 
-def _sent(piece: Piece, now_ms: int) -> _Sent:
+def _sent(piece: Piece, now_ms: int, notes: Notes) -> _Sent:
     """Raises: MalformedRecord with the place within the piece."""
+    data = piece.data
+    repairs: list[str] = []
     try:
-        sent = _decoded(piece.data, piece, now_ms)
+        sent = _decoded(data, piece, now_ms)
     except UnknownVersion:
         raise
     except MalformedRecord as first:
-        data, notes = repaired(piece.data)
-        if not notes:
+        data, repairs = repaired(piece.data)
+        if not repairs:
             raise
         try:
             sent = _decoded(data, piece, now_ms)
         except MalformedRecord as second:
             # What is still wrong stands in the repaired text; its path is right, its bytes are not.
             raise (second if second.place else first) from second
-        sent.notes += notes
-    if sent.is_timed and sent.failure.occurred_at_ms < SECONDS_SUSPECTED_MS:
-        sent.notes.append(NOTE_SECONDS)
+    if says_nothing(sent.failure):
+        raise MalformedRecord(NOTHING_SAID, place="$.message")
     sent.failure = bounded(sent.failure)
+    at_ms = sent.failure.occurred_at_ms if sent.is_timed else None
+    sent.notes = [*repairs, *notes.of(sent.failure, data, at_ms=at_ms, now_ms=now_ms)]
     return sent
 
 

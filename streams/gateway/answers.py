@@ -9,6 +9,14 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from streams.contract.errors import MalformedRecord
+from streams.contract.failure import Origin, Source
+
+REASON_CHARS_MAX = 300
+"""How much is told of a reason that repeats what was given."""
+_VALUES = {"origin": Origin, "source": Source}
+"""Fields that take one of a few values."""
+
 Json = dict[str, Any]
 
 
@@ -54,6 +62,14 @@ def answer(status: int, body: Json, *, headers: Mapping[str, str] | None = None)
         headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} | dict(headers or {}),
         media_type="application/json",
     )
+
+
+def with_allowed(error: MalformedRecord) -> MalformedRecord:
+    """The error; where a value is none of the few that its field takes, with those."""
+    values = _VALUES.get(error.place.rpartition(".")[2])
+    if values is None or not error.reason.startswith("Invalid enum value"):
+        return error
+    return MalformedRecord(f"{error.reason[:REASON_CHARS_MAX]}; allowed: {', '.join(values)}", place=error.place)
 
 
 def status_of(*, accepted: int, refused: int) -> int:

@@ -4,7 +4,7 @@ Answers of the three ways in: `{"accepted": n, "refused": m, "items": [...]}` wi
 207 when some, 400 when none. An item is `{"index", "id"}`, or `{"index", "error", "place"}` with the line or byte of
 the fault. A request refused as a whole is answered `{"error"}`: 403 host or origin, 408 too slow, 413 over a limit
 (named), 415 type or encoding, 429 the log is full, 503 the log is away or too many requests; the last two say when to
-try again.
+try again. An address that leads nowhere is 404 and names those that do, another method 405.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from streams.contract.errors import LogFull, MalformedRecord, SinkUnavailable, UnreadableInput
 from streams.contract.failure import Ci, Failure
@@ -39,6 +40,9 @@ BUSY_RETRY_S = 1.0
 INLINE_BYTES_MAX = 64 * 1024
 """A body up to this size is read in the event loop; a larger one in a thread, so that the loop stays live."""
 KEY_CHARS_MAX = 200
+PATH_CHARS_MAX = 100
+"""How much of a wrong path an answer repeats."""
+NOTE_NOTHING_FOUND = "nothing in the log says why a job failed"
 _RAW_TYPES = frozenset({"", "application/octet-stream", "application/x-www-form-urlencoded"})
 """What clients say of a body that they know nothing of; `curl --data-binary` says the last."""
 _XML_TYPES = frozenset({"application/xml", "text/xml"}) | _RAW_TYPES
@@ -79,9 +83,26 @@ def gateway_routes(
             Route(f"/v1/{name}", gateway.guarded(way), methods=["POST"], name=name, middleware=guard)
             for name, way in posts.items()
         ),
+        Route("/v1/{path:path}", _Elsewhere(tuple(f"/v1/{name}" for name in posts)), middleware=guard),
         Route("/healthz", gateway.healthz, name="healthz", middleware=guard),
         Route("/readyz", gateway.readyz, name="readyz", middleware=guard),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Elsewhere:
+    """The ASGI endpoint of requests that no route takes."""
+
+    known: tuple[str, ...]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if path in self.known:
+            refusal = Refusal(405, f"{path} takes POST only", headers={"Allow": "POST"})
+        else:
+            refusal = Refusal(404, f"{path[:PATH_CHARS_MAX]} leads nowhere; there are {', '.join(self.known)}")
+        await drain(Request(scope, receive))
+        await refusal.answer()(scope, receive, send)
 
 
 @dataclass(slots=True)
@@ -180,7 +201,7 @@ class _Gateway:
                 await report.publish(joblog.read_log(lines_of(file), context, occurred_at_ms=now_ms))
             except UnreadableInput as error:
                 return await self._unreadable(file, error)
-        return report.answer({})
+        return report.answer({} if report.count else {"notes": [NOTE_NOTHING_FOUND]})
 
     async def verdicts(self, request: Request) -> Response:
         _content_type(request, frozenset({"", "application/json"}), "-H 'Content-Type: application/json'")
@@ -233,7 +254,7 @@ class _Report:
         self._is_run_given = is_run_given
         self._now_ms = now_ms
         self._items: list[Json] = []
-        self._count = 0
+        self.count = 0
 
     async def publish(self, found: Iterator[Failure]) -> None:
         """All failures, in as few calls as their size allows.
@@ -244,19 +265,19 @@ class _Report:
             try:
                 await self._gateway.publisher.publish(batch)
             except (LogFull, SinkUnavailable) as error:
-                if not self._count:
+                if not self.count:
                     raise
                 status = 429 if isinstance(error, LogFull) else 503
-                more: Json = {"accepted": self._count} | self._run()
+                more: Json = {"accepted": self.count} | self._run()
                 told = f"{error}; send the report again with its run id, and nothing is counted twice"
                 raise later(told, status=status, after_s=error.retry_after_s, more=more) from error
-            self._count += len(batch)
+            self.count += len(batch)
             for failure in batch[: max(0, self._gateway.limits.answer_items_max - len(self._items))]:
                 self._items.append(_place_of(len(self._items), failure))
 
     def answer(self, more: Json) -> Response:
-        told: Json = {"accepted": self._count, "refused": 0, "items": self._items}
-        if left_out := self._count - len(self._items):
+        told: Json = {"accepted": self.count, "refused": 0, "items": self._items}
+        if left_out := self.count - len(self._items):
             told["items_left_out"] = left_out
         return answer(200, told | self._run() | {name: value for name, value in more.items() if value or value == 0})
 

@@ -11,6 +11,8 @@ from streams.contract.failure import Origin
 from streams.contract.taxonomy import Taxonomy
 from streams.contract.verdict import REASON_CHARS_MAX, Verdict, VerdictSource
 from streams.contract.wire import malformed
+from streams.gateway.admission import NOTE_SURROGATES, NOTE_UTF8, repaired
+from streams.gateway.answers import with_allowed
 
 NAME_CHARS_MAX = 100
 _FINGERPRINT = re.compile(r"fp\d{1,4}\.[a-z2-7]{26}")
@@ -37,7 +39,7 @@ def verdict_of(body: bytes, *, taxonomy: Taxonomy, now_ms: int) -> Verdict:
     try:
         said = _said.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise malformed(error, body) from error
+        raise _not_utf8(body) or with_allowed(malformed(error, body)) from error
     if not _FINGERPRINT.fullmatch(said.fingerprint):
         raise MalformedRecord("a fingerprint is `fp1.` and 26 letters of base32", place="$.fingerprint")
     if len(said.by) > NAME_CHARS_MAX:
@@ -60,6 +62,22 @@ def verdict_of(body: bytes, *, taxonomy: Taxonomy, now_ms: int) -> Verdict:
         transient=taxonomy.transient(origin, said.kind),
         taxonomy_version=taxonomy.version,
     )
+
+
+def _not_utf8(body: bytes) -> MalformedRecord | None:
+    """The error of a body whose text is in another encoding than UTF-8; None where that is not what is wrong.
+
+    A terminal of another encoding gives a program bytes that it can only pass on as they are, or as half characters.
+    """
+    data, notes = repaired(body)
+    if not {NOTE_UTF8, NOTE_SURROGATES} & set(notes):
+        return None
+    try:
+        fields = msgspec.json.decode(data, type=dict[str, object])
+    except (msgspec.MsgspecError, RecursionError):
+        fields = {}
+    place = next((f"$.{name}" for name, text in fields.items() if isinstance(text, str) and "\ufffd" in text), "")
+    return MalformedRecord("this text is not UTF-8 (was it typed or saved in another encoding?)", place=place)
 
 
 def _origin(kind: str, taxonomy: Taxonomy) -> Origin:

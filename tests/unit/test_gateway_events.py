@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from suites.gateway import FAILURE, NOW_MS, caller
 
 from streams.contract.failure import LABELS_MAX, MESSAGE_BYTES_MAX, TRACEBACK_BYTES_MAX
 from streams.contract.wire import from_bytes, to_bytes
-from streams.gateway import admission
+from streams.core.window import clamped
+from streams.gateway import admission, notes
 from streams.gateway.pieces import Piece, pieces_of
 
 GOOD = json.dumps(FAILURE).encode()
@@ -68,7 +70,14 @@ BAD = {
     "a number": (b"17", "Expected `object`, got `int`", "$"),
     "cut off": (GOOD[:-5], "truncated", "$"),
     "no message": (b'{"origin":"ci","occurred_at_ms":1,"ci":{}}', "missing required field `message`", "$"),
-    "an origin that is not known": (with_fields(origin="mars"), "Invalid enum value 'mars'", "$.origin"),
+    "an origin that is not known": (
+        with_fields(origin="mars"),
+        "Invalid enum value 'mars'; allowed: ci, benchmark",
+        "$.origin",
+    ),
+    "a source that is not known": (with_fields(ci={"source": "x"}), "allowed: pytest, junit", "$.ci.source"),
+    "no word of what failed": (with_fields(message=""), "nothing says what failed: give a message", "$.message"),
+    "blanks and what no page may show": (with_fields(message=" \n\x00\u202e"), "nothing says what failed", "$.message"),
     "both origins": (with_fields(benchmark={}, occurred_at_ms=1), "no `benchmark`", "$"),
     "a repo that is a number": (
         with_fields(ci={"repo": 3}, occurred_at_ms=1),
@@ -186,12 +195,12 @@ def test_what_is_almost_json_is_mended_with_a_note(
     gateway = caller()
     status, told = gateway.post("/v1/events", head + body + tail)
     assert status == 200
-    assert told["items"][0]["notes"] == [note]
+    assert told["items"][0]["notes"][0] == note
     assert gateway.publisher.failures[0].message == message
 
 
 @pytest.mark.parametrize(
-    "text", ["\U0001f600", "\\ud800", 'a "NaN" b', "NaN", "\\\\", "\u202eabc", "a\x00b\x9b", "日本"]
+    "text", ["\U0001f600", "\\ud800", 'a "NaN" b', "NaN", "\\\\", "soft\u00adly", "a\r\n\tb", "日本"]
 )
 def test_text_that_is_json_is_taken_as_it_is(text: str) -> None:
     gateway = caller()
@@ -200,20 +209,95 @@ def test_text_that_is_json_is_taken_as_it_is(text: str) -> None:
     assert "notes" not in told["items"][0]
 
 
+WEEK_MS = 7 * 86_400_000
+IN_1970 = "the time 1970-01-01T00:00:00Z lies over 7 days back; counted as 2027-01-08T08:00:00Z"
+SECONDS = "the time 1970-01-21T20:00:00Z lies over 7 days back; counted as 2027-01-08T08:00:00Z"
+IN_2999 = "the time 2999-01-01T00:00:00Z lies in the future; counted as 2027-01-15T08:05:00Z"
 TIMES = {
-    "1970": (0, admission.NOTE_SECONDS),
-    "seconds instead of milliseconds": (NOW_MS // 1000, admission.NOTE_SECONDS),
-    "2999": (32_472_144_000_000, None),
+    "1970": (0, [notes.NOTE_SECONDS, IN_1970]),
+    "seconds instead of milliseconds": (NOW_MS // 1000, [notes.NOTE_SECONDS, SECONDS]),
+    "2999": (32_472_144_000_000, [IN_2999]),
     "now": (NOW_MS, None),
+    "a clock that is ahead by minutes": (NOW_MS + 300_000, None),
+    "a week ago": (NOW_MS - WEEK_MS, None),
 }
 
 
-@pytest.mark.parametrize(("at_ms", "note"), TIMES.values(), ids=TIMES)
-def test_a_time_far_away_is_kept_as_it_was_given(at_ms: int, note: str | None) -> None:
+@pytest.mark.parametrize(("at_ms", "said"), TIMES.values(), ids=TIMES)
+def test_a_time_far_away_is_kept_as_it_was_given_and_the_answer_says_how_it_counts(
+    at_ms: int, said: list[str] | None
+) -> None:
     gateway = caller()
     _, told = gateway.post("/v1/events", with_fields(occurred_at_ms=at_ms))
     assert gateway.publisher.failures[0].occurred_at_ms == at_ms
-    assert told["items"][0].get("notes") == ([note] if note else None)
+    assert told["items"][0].get("notes") == said
+
+
+@pytest.mark.parametrize("at_ms", [0, NOW_MS // 1000, NOW_MS - WEEK_MS - 1, NOW_MS, NOW_MS + 300_001, 10**14])
+def test_the_answer_says_the_very_time_that_counts(at_ms: int) -> None:
+    counted_ms = clamped(at_ms, NOW_MS)
+    said = " ".join(notes.time_notes(at_ms, NOW_MS))
+    moment = f"{datetime.fromtimestamp(counted_ms / 1000, tz=UTC):%Y-%m-%dT%H:%M:%SZ}"
+    assert (moment in said) is (counted_ms != at_ms)
+
+
+UNKNOWN = {
+    "a misspelt one": ({"mesage": "x"}, "`mesage` (did you mean `message`?)"),
+    "one of another room": ({"repo": "a/b"}, "`repo` (did you mean `ci.repo`?)"),
+    "a misspelt one of the place": ({"ci": {"run_ids": "7"}}, "`ci.run_ids` (did you mean `ci.run_id`?)"),
+    "one of the whole inside the place": ({"ci": {"exit_code": 1}}, "`ci.exit_code` (did you mean `exit_code`?)"),
+    "in the writing of another language": ({"httpStatus": 429}, "`httpStatus` (did you mean `http_status`?)"),
+    "one of no likeness": ({"zzzz": {"message": 1}}, "`zzzz`"),
+    "one that hides": ({"ci": {"\u202ezzzz": 1}}, "`ci.zzzz`"),
+    "five": (dict.fromkeys("vwxyz"), "`v`, `w`, `x`, `y`, `z`"),
+    "more than are named": (dict.fromkeys("tuvwxyz"), "`t`, `u`, `v`, `w`, `x` and 2 more"),
+}
+
+
+@pytest.mark.parametrize(("fields", "named"), UNKNOWN.values(), ids=UNKNOWN)
+def test_a_field_that_is_not_known_is_named_with_the_nearest_that_is(fields: dict[str, Any], named: str) -> None:
+    status, told = caller().post("/v1/events", with_fields(**fields))
+    assert status == 200
+    assert told["items"][0]["notes"] == [f"not known here and left out: {named}"]
+
+
+def test_labels_may_have_any_name_and_absent_rooms_are_not_looked_into() -> None:
+    _, told = caller().post("/v1/events", with_fields(labels={"mesage": "x"}, benchmark=None))
+    assert "notes" not in told["items"][0]
+
+
+def test_the_names_that_are_compared_are_bounded() -> None:
+    events = [FAILURE | {f"mesage{number}": 1} for number in range(notes.NEAREST_MAX + 50)]
+    _, told = caller().post("/v1/events", events)
+    said = [item["notes"][0] for item in told["items"]]
+    assert len(said) == len(events)
+    assert sum("did you mean" in note for note in said) == notes.NEAREST_MAX
+
+
+LEFT_OUT = {
+    "a NUL": ({"message": "a\x00b"}, "message: 1"),
+    "direction marks": ({"message": "\u202eabc\u2066", "traceback": "x\x9b"}, "message, traceback: 3"),
+    "colours of a terminal": ({"message": "\x1b[31mred\x1b[0m"}, "message: 9"),
+    "a label": ({"labels": {"k\x00": "v\x00"}}, "labels: 2"),
+    "the name of a job": ({"ci": {"job_name": "a\x07"}}, "ci.job_name: 1"),
+}
+
+
+@pytest.mark.parametrize(("fields", "said"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_the_answer_counts_the_characters_that_are_left_out(fields: dict[str, Any], said: str) -> None:
+    gateway = caller()
+    _, told = gateway.post("/v1/events", with_fields(**fields))
+    (note,) = told["items"][0]["notes"]
+    assert note.startswith(f"left out of {said} characters that are not text")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"exception_type": "E"}, {"traceback": "x"}, {"http_status": 429}, {"exit_code": 0}, {"provider_error_code": "e"}],
+    ids=str,
+)
+def test_a_failure_without_a_message_is_taken_when_something_else_says_what_failed(fields: dict[str, Any]) -> None:
+    assert caller().post("/v1/events", with_fields(message="", **fields))[0] == 200
 
 
 def test_a_failure_without_a_time_happened_on_arrival() -> None:

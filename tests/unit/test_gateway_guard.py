@@ -70,3 +70,22 @@ def test_health_is_told_and_readiness_says_what_is_missing() -> None:
 def test_other_methods_are_not_served() -> None:
     client = caller().client
     assert {client.request(method, "/v1/events").status_code for method in ("GET", "PUT", "DELETE", "OPTIONS")} == {405}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("path", ["/v1/", "/v1/event", "/v1/events/", "/v1/events/7", "/v1/%ff"])
+def test_an_address_that_leads_nowhere_names_those_that_do(method: str, path: str) -> None:
+    answer = caller().client.request(method, path)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/json")
+    assert "/v1/events, /v1/junit, /v1/logs, /v1/verdicts" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_another_method_is_told_which_one_to_use(method: str) -> None:
+    answer = caller().client.request(method, "/v1/events")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json() == {"error": "/v1/events takes POST only"}
+
+
+def test_an_address_that_leads_nowhere_is_guarded_too() -> None:
+    assert caller().client.get("/v1/x", headers={"host": "evil.example"}).status_code == 403

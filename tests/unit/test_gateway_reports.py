@@ -84,7 +84,9 @@ def caller_of_log() -> Caller:
 
 
 def test_a_log_that_tells_of_no_failure_gives_none() -> None:
-    assert caller().post("/v1/logs", b"all is well\n", "text/plain")[1]["accepted"] == 0
+    _, told = caller().post("/v1/logs", b"all is well\n", "text/plain")
+    assert (told["accepted"], told["notes"]) == (0, ["nothing in the log says why a job failed"])
+    assert "notes" not in caller().post("/v1/logs", LOG, "text/plain")[1]
 
 
 @pytest.mark.parametrize(("path", "body"), [("/v1/junit", REPORT), ("/v1/logs", LOG)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from suites.gateway import NOW_MS, caller
 
@@ -36,6 +38,8 @@ WRONG = {
     "a fingerprint cut off": ({"fingerprint": FINGERPRINT[:-1]}, "$.fingerprint", "26 letters"),
     "a fingerprint with more": ({"fingerprint": FINGERPRINT + "\n"}, "$.fingerprint", "26 letters"),
     "a field that is not known": ({"confidence": 1}, "", "unknown field `confidence`"),
+    "an origin that is not known": ({"origin": "x"}, "$.origin", "Invalid enum value 'x'; allowed: ci, benchmark"),
+    "a name of another encoding": ({"by": "J\udcf6rg"}, "$.by", "this text is not UTF-8"),
     "a name without end": ({"by": "x" * 101}, "$.by", "at most 100"),
     "a reason without end": ({"reason": "x" * 601}, "$.reason", "at most 600"),
     "a reason that is a number": ({"reason": 3}, "$.reason", "Expected `str`"),
@@ -54,3 +58,10 @@ def test_what_is_no_verdict_is_refused_with_its_place(fields: dict[str, object],
 @pytest.mark.parametrize("body", [b"", b"null", b"{", b"[]", b"\xff"])
 def test_a_body_that_is_no_object_is_refused(body: bytes) -> None:
     assert caller().post("/v1/verdicts", body)[0] == 400
+
+
+def test_a_name_in_raw_bytes_of_another_encoding_is_refused_with_its_place() -> None:
+    body = json.dumps(SAID | {"by": "J@rg"}).encode().replace(b"@", b"\xf6")
+    status, told = caller().post("/v1/verdicts", body)
+    assert (status, told["place"]) == (400, "$.by")
+    assert "not UTF-8" in told["error"]
