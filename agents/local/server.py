@@ -108,6 +108,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
+        log_event.info(LogEvent.STOPPING)
         live.stop()
         server.should_exit = True
 

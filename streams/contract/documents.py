@@ -21,8 +21,6 @@ ERRORS: Final = "errors_cloud"
 """Benchmark failures, one document each; `_id` is the failure's id."""
 CLASSIFICATIONS: Final = "error_classifications"
 """CI failures, one document each; `_id` is the failure's id."""
-ERROR_ROLLUPS: Final = "error_rollups"
-"""Counts by fingerprint and dimension over the lifetime; `_id` is the record's key."""
 COLLECTIONS: Final = {Origin.BENCHMARK: ERRORS, Origin.CI: CLASSIFICATIONS}
 
 SNIPPET_CHARS_MAX = 500

@@ -51,7 +51,6 @@ class LogEvent(enum.StrEnum):
     STARTED = "server.started"
     """url, data, version"""
     STOPPING = "server.stopping"
-    """signal"""
     STOPPED = "server.stopped"
     ENGINE_FAILED = "engine.failed"
     """error: the process ends, and goes on from its last commits when it is started again"""

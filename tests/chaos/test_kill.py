@@ -63,8 +63,11 @@ def run(data: Path, *, kills: int, start_ms: int) -> tuple[Client, int]:
 
     def send() -> None:
         try:
-            for batch in batches(load(failures=FAILURES, fingerprints=FINGERPRINTS, seed=SEED, start_ms=start_ms)):
-                client.send(batch)
+            found = load(failures=FAILURES, fingerprints=FINGERPRINTS, seed=SEED, start_ms=start_ms)
+            for number, batch in enumerate(batches(found)):
+                client.send(batch, with_refused=number % 7 == 3)
+                if number % 10 == 5:
+                    client.send(batch)  # as a spool or a second reporter does: the same failures again
         except Exception as error:  # noqa: BLE001  # handed to the test, which raises it
             errors.append(error)
         finally:

@@ -75,9 +75,13 @@ class Client:
     ledger: dict[str, Told] = field(default_factory=dict)
     retries: int = 0
 
-    def send(self, batch: list[Told]) -> None:
-        """Returns once the batch is acknowledged. Raises: TimeoutError past the deadline."""
+    def send(self, batch: list[Told], *, with_refused: bool = False) -> None:
+        """Returns once the batch is acknowledged; `with_refused` adds a line that is no failure.
+
+        Raises: TimeoutError past the deadline.
+        """
         data = "".join(json.dumps(told.body) + "\n" for told in batch).encode()
+        data += b'{"origin": "nowhere"}\n' if with_refused else b""
         until = time.monotonic() + self.deadline_s
         while time.monotonic() < until:
             try:
@@ -91,6 +95,10 @@ class Client:
                     items = json.loads(body)["items"]
                     for item in items:
                         self.ledger[item["id"]] = batch[item["index"]]
+                    return
+                if answer.status == 207:
+                    items = [item for item in json.loads(body)["items"] if "id" in item]
+                    self.ledger |= {item["id"]: batch[item["index"]] for item in items}
                     return
                 if answer.status not in (429, 503):
                     raise AssertionError(f"{answer.status}: {body[:500]!r}")
