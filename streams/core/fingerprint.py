@@ -18,6 +18,7 @@ from itertools import zip_longest
 from streams.contract.fingerprint import Fingerprint, Part
 from streams.core.frames.parse import parse
 from streams.core.frames.stack import Frame, Trace
+from streams.core.template.exits import says_only_failed
 from streams.core.template.lines import TEXT_CHARS_MAX, cleaned
 from streams.core.template.mask import Measured, Token, explain_template, frame_lines, measured
 from streams.core.template.shapes import Shapes
@@ -35,12 +36,6 @@ BARE_CHARS_MAX = 512
 
 ENTRIES_MAX = 100_000
 """Default number of remembered answers of each kind; one costs about 200 bytes for a text, 2 KB for a failure."""
-
-EXIT_CODES_OF_SHELLS_MIN = 124
-"""From here on a shell, `timeout` or a container runtime says how a command ended; 128 + n is signal n."""
-
-EXIT_CODES_THAT_SAY_FAILED = frozenset({-1, 255})
-"""Codes outside of 0 to 123 that programs return for any failure: -1, and what is left of it in one byte."""
 
 FRAME = "frame"
 FOREIGN_FRAME = "foreign_frame"
@@ -286,7 +281,7 @@ def _read(
         sites = [Part(FRAME, line[:PART_CHARS_MAX], AS_PRINTED) for line in lines]
     template = Part("template", found.template, TEMPLATE)
     bare = _is_bare(found.template)
-    if says_only_failed(exit_code) and (sites or not bare):
+    if exit_code is not None and says_only_failed(exit_code) and (sites or not bare):
         # A log that reports the code and one that does not hold the same problem.
         given = [Part(p.name, p.value, DROPPED) if p.name == "exit_code" else p for p in given]
     kind = keyed(given)
@@ -302,13 +297,6 @@ def _read(
         parts=(*given, *said, template, *[Part(p.name, p.value, BARE if bare else p.rule) for p in sites]),
     )
     return _Read(text=text, found=found, trace=trace, fingerprint=result)
-
-
-def says_only_failed(exit_code: int | None) -> bool:
-    """Whether an exit code is one that tools give for any failure: no signal, and none that a shell gives."""
-    return exit_code is not None and (
-        0 <= exit_code < EXIT_CODES_OF_SHELLS_MIN or exit_code in EXIT_CODES_THAT_SAY_FAILED
-    )
 
 
 def keyed(parts: Sequence[Part]) -> list[Part]:

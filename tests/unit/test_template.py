@@ -175,6 +175,43 @@ def test_known_wrong_answers(text: str, desired: str) -> None:
     assert template_of(text) == desired
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        "##[error]Process completed with exit code 1.",
+        "2031-02-17T08:15:30.1234567Z ##[error]Process completed with exit code 101.",
+        "##[error]Bash exited with code '1'.",
+        "ERROR: Job failed: exit code 2",
+        "error Command failed with exit code 255.",
+        "exit status 1",
+    ],
+)
+@pytest.mark.parametrize("problem", ["no space on the disk", "E1001", "oom1", "first line\nsecond line"])
+def test_the_line_that_reports_a_generic_exit_code_goes(problem: str, end: str) -> None:
+    assert template_of(f"{problem}\n{end}") == template_of(problem)
+    assert "step-end" not in [t.rule for t in explain_template(end)]
+    assert [t.kept for t in explain_template(f"boom\n{end}") if t.rule == "step-end"] == [False]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "##[error]Process completed with exit code 137.",
+        "ERROR: Job failed: exit code 143",
+        "exit status 127",
+        "mypy: exit status 1",
+        "exit status 1 of the linker",
+    ],
+)
+def test_the_line_that_reports_more_than_a_failed_step_stays(end: str) -> None:
+    assert template_of(f"no space on the disk\n{end}") == f"no space on the disk\n{end}"
+
+
+def test_a_step_end_stays_where_it_is_all_there_is() -> None:
+    assert template_of("exit status 1") == "exit status 1"
+    assert template_of("exit status 1\nexit status 2") == "exit status 1\nexit status 2"
+
+
 def test_a_time_at_the_start_of_a_line_goes() -> None:
     assert template_of("2031-02-17 08:15:30,250 - ERROR - no disk") == template_of("ERROR - no disk")
 
@@ -232,7 +269,9 @@ a 1 0x1f . , : ; / - _ = ' ( ) [ ] { } < > @ # % + | & ? ! * ~ code status exit 
 <num> <ts> <path:a.b> <id> :: 12:30:45 2031-02-17 10.0.0.1 http:// File at #1 E0308 TS2345: utf8 C: Jan May HTTP/1.1
 oom1 E1001 (C2065) db-x3_ 404 true é " k=v [Errno T
 """
-_BITS = st.sampled_from([*_WORDS.split(), "\\", " ", "  ", "\n", "\t", "\u00a0", "\u3000", "\x01", "\x02", "\u202e"])
+_BITS = st.sampled_from(
+    [*_WORDS.split(), "\nexit status 1\n", "\\", " ", "  ", "\n", "\t", "\u00a0", "\u3000", "\x01", "\x02", "\u202e"]
+)
 _NAMES = st.from_regex(r"([A-Za-z]{1,3}[0-9]{0,4}[-_ .,=:/(]?){1,4}", fullmatch=True)
 _TEXTS = st.lists(_BITS, max_size=24).map("".join) | st.text(max_size=60) | _NAMES
 

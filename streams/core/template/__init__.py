@@ -6,6 +6,7 @@
 `context.py`  what neighbours decide: exit codes, HTTP statuses and error numbers stay, names of users go
 `closing.py`  what closes up in a line: dates of several words, amounts, lists, the time at its start
 `bare.py`     a message that is nothing but placeholders: the letters and codes that it keeps
+`exits.py`    exit codes that only say `failed`, and the lines that report them
 `lines.py`    bounds and cleaning of the text: colours, progress, caps, frame lines of a stack trace
 `shapes.py`   answers remembered for every text of the same digit shape
 `mask.py`     the whole way: `template_of`, `explain_template`, and `measured`, which also says which digits were kept

@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from streams.core.template.bare import bare_of, is_silent, only_codes, spoken
+from streams.core.template.bare import BARE_TEXT_CHARS_MAX, bare_of, is_silent, only_codes, spoken
 from streams.core.template.closing import closed, dated
 from streams.core.template.context import KEPT, MARK, MARKS, UNSHOWN, kept_numbers, mark_of
+from streams.core.template.exits import is_step_end
 from streams.core.template.lines import (
     LINE_CHARS_MAX,
     LINE_WORDS_MAX,
@@ -154,19 +155,30 @@ def measured(text: str, *, framed: bool = False) -> Measured:
     found = _measured(text)
     if framed or found.frames or not is_silent(found.template):
         return found
-    return _spoken(text) or found
+    return _spoken(text, found) or found
 
 
-def _spoken(text: str) -> Measured | None:
+def _spoken(text: str, found: Measured) -> Measured | None:
     """What a text of placeholders alone still says; None when it says nothing, or would not stay what it is."""
-    bare = bare_of(text)
+    bare = bare_of(_without_step_ends(text))
     if bare is None:
         return None
     again = _measured(bare.template).template
     if is_silent(again):
         twice = bare_of(bare.template)
         again = twice.template if twice else again
-    return Measured(*bare) if again == bare.template else None
+    if again != bare.template:
+        return None
+    exact = bare.kept is None or found.kept is None
+    return Measured(bare.template, None if exact else tuple(sorted({*found.kept, *bare.kept})))
+
+
+def _without_step_ends(text: str) -> str:
+    """The text with blanks in place of lines that only say that the step failed; places stay what they are."""
+    if "exit" not in text or len(text) > BARE_TEXT_CHARS_MAX:
+        return text
+    lines = text.split("\n")
+    return "\n".join([" " * len(line) if is_step_end(_measured_line(line).template) else line for line in lines])
 
 
 def _measured(text: str) -> Measured:
@@ -200,10 +212,20 @@ def _measured(text: str) -> Measured:
         if chars > TEMPLATE_CHARS_MAX:
             break
     templates.pop("", None)
+    if len(templates) > 1:
+        _drop_step_ends(templates)
     joined = "\n".join(templates)
     if len(joined) > TEMPLATE_CHARS_MAX:
         joined = _cut(joined)
     return Measured(joined, None if many or len(kept) > KEPT_WORDS_MAX else tuple(kept), frames)
+
+
+def _drop_step_ends(templates: dict[str, None]) -> None:
+    """Leave out lines that only say that the step failed, unless there is nothing else."""
+    ends = [line for line in templates if is_step_end(line)]
+    if len(ends) < len(templates):
+        for line in ends:
+            del templates[line]
 
 
 def _cut(template: str) -> str:
@@ -272,9 +294,10 @@ def explain_template(text: str, *, framed: bool = False) -> tuple[Token, ...]:
     """The pieces of a text in order, each with the rule that kept or masked it and that rule's reason."""
     text = cleaned(text)
     plain = _measured(text)
-    if not framed and not plain.frames and is_silent(plain.template) and _spoken(text):
-        with_codes = only_codes(text)
-        spoken_pieces = [p for word in printable(text).split() for p in spoken(word, with_codes=with_codes)]
+    if not framed and not plain.frames and is_silent(plain.template) and _spoken(text, plain):
+        rest = _without_step_ends(text)
+        with_codes = only_codes(rest)
+        spoken_pieces = [p for word in printable(rest).split() for p in spoken(word, with_codes=with_codes)]
         return tuple([_token(p.out, p.raw, p.rule, kept=p.raw == p.out) for p in spoken_pieces])
     tokens: list[Token] = []
     seen: set[str] = set()
@@ -288,6 +311,9 @@ def explain_template(text: str, *, framed: bool = False) -> tuple[Token, ...]:
             continue
         after_frame = False
         template = _measured_line(line).template
+        if is_step_end(template) and template not in plain.template.split("\n"):
+            tokens.append(_token("", line, "step-end", kept=False))
+            continue
         if template in seen:
             tokens.append(_token("", line, "repeated-line", kept=False))
             continue

@@ -163,5 +163,6 @@ REASONS: dict[str, str] = {m.name: m.reason for m in MASKS} | {
     "list": "the length of a list is no part of the problem",
     "frame": "frames of a stack trace belong to the finer level",
     "repeated-line": "a line that was there already",
+    "step-end": "a runner says so of every step that failed",
     "line-cap": "words past the limit of a line",
 }
