@@ -29,6 +29,7 @@ _STATUS_LOWER: Final = re.compile(
     r"response code|got status|status|error|code)[\"']?\s{0,3}[:=]?\s{0,3}[\"'(\[]{0,2}([45]\d\d)\b(?![.\d])"
     r"|\(([45]\d\d)\)"
 )
+_THREE_DIGITS: Final = re.compile(r"\d\d\d")
 _STATUS_FIRST: Final = re.compile(r"^\W{0,3}([45]\d\d)\b(?:\s|:)")
 
 
@@ -77,6 +78,31 @@ class RuleHit:
     """The line of the text that matched, verbatim but cut at 500 characters; empty when a field of its own matched."""
 
 
+class _Table:
+    """The rules of one origin, filed under the phrases without which they cannot match."""
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        self._rules = rules
+        self._always = tuple(number for number, rule in enumerate(rules) if not _keys(rule))
+        self._by_phrase: dict[str, list[int]] = {}
+        for number, rule in enumerate(rules):
+            for phrase in _keys(rule):
+                self._by_phrase.setdefault(phrase, []).append(number)
+        self._phrases = Phrases(self._by_phrase)
+
+    def candidates(self, lowered: str) -> list[tuple[Rule, set[str]]]:
+        """The rules that may match, in order, and for each the keys of any rule that stand in the text."""
+        found = self._phrases.found_in(lowered)
+        numbers = {number for phrase in found for number in self._by_phrase[phrase]}
+        numbers.update(self._always)
+        return [(self._rules[number], found) for number in sorted(numbers)]
+
+
+def _keys(rule: Rule) -> tuple[str, ...]:
+    """Phrases of which at least one stands in every text that the rule matches; none where it names none."""
+    return rule.any_of or rule.all_of[:1] or rule.and_any
+
+
 class RuleBook:
     """The rules of each origin, in order. Immutable; `classify` is pure."""
 
@@ -88,10 +114,7 @@ class RuleBook:
             if rule.id in seen:
                 raise ValueError(f"two rules have the id {rule.id!r}")
             seen.add(rule.id)
-        self._phrases = {
-            origin: Phrases(p for rule in rows for p in (*rule.any_of, *rule.all_of, *rule.and_any, *rule.unless))
-            for origin, rows in self._rules.items()
-        }
+        self._tables = {origin: _Table(rows) for origin, rows in self._rules.items()}
 
     def rules(self, origin: Origin | None = None) -> tuple[Rule, ...]:
         """The rules of one origin, or all, in order."""
@@ -115,9 +138,8 @@ class RuleBook:
         lowered = f"{text}\n{exception_type}\n{provider_error_code}".lower()
         if http_status is None and origin is Origin.BENCHMARK:
             http_status = _status_of(text)
-        phrases = self._phrases.get(origin)
-        found = phrases.found_in(lowered) if phrases else set()
-        for rule in self._rules.get(origin, ()):
+        table = self._tables.get(origin)
+        for rule, found in table.candidates(lowered) if table else ():
             at = _place(rule, lowered, found, http_status, exit_code)
             if at is not None:
                 return RuleHit(
@@ -134,7 +156,7 @@ class RuleBook:
 def _place(rule: Rule, lowered: str, found: set[str], http_status: int | None, exit_code: int | None) -> int | None:
     """Where the rule matches (an index into the lower-case text, -1 for no place), None where it does not.
 
-    `found`: the phrases of all rules that stand in the text.
+    `found`: the phrases of all rules' `any_of` that stand in the text. The others are looked for when it comes to them.
     """
     if rule.statuses and http_status not in rule.statuses:
         return None
@@ -147,9 +169,9 @@ def _place(rule: Rule, lowered: str, found: set[str], http_status: int | None, e
         if found.isdisjoint(rule.any_of):
             return None
         at = lowered.find(next(phrase for phrase in rule.any_of if phrase in found))
-    if rule.and_any and found.isdisjoint(rule.and_any):
+    if rule.and_any and not _holds_any(lowered, rule.and_any):
         return None
-    if not found.issuperset(rule.all_of) or not found.isdisjoint(rule.unless):
+    if _holds_any(lowered, rule.unless) or not all(phrase in lowered for phrase in rule.all_of):
         return None
     if rule.pattern is not None:
         match = rule.pattern.search(lowered)
@@ -159,6 +181,10 @@ def _place(rule: Rule, lowered: str, found: set[str], http_status: int | None, e
     if at < 0 and rule.all_of:
         at = lowered.find(rule.all_of[0])
     return at
+
+
+def _holds_any(text: str, phrases: tuple[str, ...]) -> bool:
+    return any(map(text.__contains__, phrases))
 
 
 def _line_at(text: str, lowered: str, at: int) -> str:
@@ -173,6 +199,8 @@ def _line_at(text: str, lowered: str, at: int) -> str:
 def _status_of(text: str) -> int | None:
     """The HTTP status that a provider's text states, in the earlier runner's spellings or in a common one."""
     head = text[:STATUS_SEARCH_CHARS_MAX]
+    if not _THREE_DIGITS.search(head):
+        return None
     status = status_from_text(head)
     if status is None:
         found = _STATUS_FIRST.search(head) or _STATUS_LOWER.search(head.lower())
