@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 
 def median_s(command: list[str], rounds: int = 9) -> float:
@@ -23,7 +24,7 @@ def median_s(command: list[str], rounds: int = 9) -> float:
 
 def main() -> None:
     bare = median_s([sys.executable, "-c", "pass"])
-    ours = median_s([sys.executable, "-m", "agents.cli", "--help"])
+    ours = median_s([str(Path(sys.executable).with_name("faultline")), "--help"])
     print(json.dumps({"help_s": round(ours, 3), "bare_interpreter_s": round(bare, 3), "ratio": round(ours / bare, 1)}))
 
 
