@@ -29,6 +29,7 @@ NOTE_NAMELESS = "a field whose name is no text was left out"
 
 _DAY_MS = 86_400_000
 _KNOWN = {"": Failure.__struct_fields__, "ci": Ci.__struct_fields__, "benchmark": Benchmark.__struct_fields__}
+_KNOWN_SETS = {room: frozenset(names) for room, names in _KNOWN.items()}
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -80,12 +81,14 @@ def nearest(room: str, name: str, rooms: tuple[str, ...]) -> str:
 
 
 def _unknown(data: bytes) -> Iterator[tuple[str, str]]:
-    """Room and name of each field that a failure does not have."""
-    for name, value in _fields.decode(data).items():
-        if name not in _KNOWN[""]:
-            yield "", name
-        elif name in _KNOWN and bytes(value)[:1] == b"{":
-            yield from ((name, inner) for inner in _fields.decode(value) if inner not in _KNOWN[name])
+    """Room and name of each field that a failure does not have, those of the whole first."""
+    fields = _fields.decode(data)
+    if not _KNOWN_SETS[""].issuperset(fields):
+        yield from (("", name) for name in fields if name not in _KNOWN_SETS[""])
+    for room in ("ci", "benchmark"):
+        place = fields.get(room, b"null")
+        if bytes(place).startswith(b"{") and not _KNOWN_SETS[room].issuperset(inner := _fields.decode(place)):
+            yield from ((room, name) for name in inner if name not in _KNOWN_SETS[room])
 
 
 def _path(room: str, name: str) -> str:
@@ -109,17 +112,35 @@ def _utc(at_ms: int) -> str:
 
 def characters_left_out(failure: Failure) -> str:
     """How many characters will not be kept because no page could show them, and of which fields; empty for none."""
+    if all(map(_is_clean, _joined(failure))):
+        return ""
     number = 0
     fields: dict[str, None] = {}
     for field, text in _texts(failure):
         # the end of a line may be written in two characters, and nothing is lost with the first
-        if not text.isprintable() and (gone := len(text.replace("\r\n", "\n")) - len(printable(text))):
+        if not _is_clean(text) and (gone := len(text.replace("\r\n", "\n")) - len(printable(text))):
             number += gone
             fields[field] = None
     if not number:
         return ""
     named = ", ".join(fields)
     return f"left out of {named}: {number} characters that are not text (control, terminal or direction marks)"
+
+
+def _is_clean(text: str) -> bool:
+    """Whether nothing can be left out of the text. Most are clean, and this is far faster than `printable`."""
+    return text.isprintable() or text.replace("\n", "").replace("\t", "").isprintable()
+
+
+def _joined(failure: Failure) -> Iterator[str]:
+    """All that `_texts` gives, in few pieces."""
+    yield failure.message
+    yield failure.traceback
+    names = [failure.exception_type, failure.provider_error_code, *failure.labels, *failure.labels.values()]
+    place = failure.benchmark or failure.ci
+    if place is not None:
+        names += [text for text in msgspec.structs.astuple(place) if isinstance(text, str)]
+    yield "".join(names)
 
 
 def _texts(failure: Failure) -> Iterator[tuple[str, str]]:
@@ -139,4 +160,6 @@ def says_nothing(failure: Failure) -> bool:
     """Whether nothing in the failure says what failed: no text, and no status or code that could stand for one."""
     codes = (failure.http_status, failure.exit_code, failure.provider_error_code or None)
     texts = (failure.message, failure.exception_type, failure.traceback)
-    return all(code is None for code in codes) and not any(printable(text).strip() for text in texts)
+    if failure.message[:1].isalnum() or any(code is not None for code in codes):
+        return False
+    return not any(printable(text).strip() for text in texts)
