@@ -314,8 +314,12 @@ class Engine:
             append.done.set_result(None)
 
     def _refuse_waiting(self) -> None:
-        while not self._appends.empty():
-            append = self._appends.get()
+        """Answer those that nobody will write. May be called by two threads at once."""
+        while True:
+            try:
+                append = self._appends.get_nowait()
+            except queue.Empty:
+                return
             if append is not None and append.done.set_running_or_notify_cancel():
                 append.done.set_exception(LogFull("the process is stopping", retry_after_s=RETRY_AFTER_S))
 
