@@ -21,8 +21,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from agents.local.engine import Engine, EngineSettings
+from agents.local.engine import Engine
 from agents.local.metrics import exposition
+from agents.local.stages import EngineSettings
 from streams.contract import topics
 from streams.contract.errors import ConfigurationError
 from streams.contract.taxonomy import Taxonomy

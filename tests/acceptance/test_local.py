@@ -18,7 +18,8 @@ import pytest
 from msgspec.structs import replace
 from suites.server import Server, raw
 
-from agents.local.engine import Engine, EngineSettings
+from agents.local.engine import Engine
+from agents.local.stages import EngineSettings
 from streams.contract.errors import ConfigurationError, LogFull, MalformedRecord
 from streams.contract.failure import Ci, Failure, Origin, identified
 from streams.contract.taxonomy import default_taxonomy

@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import msgspec
 from suites.load import BATCH_FAILURES, WORDS, batches, load
 
-from agents.local.engine import Engine, EngineSettings
+from agents.local.engine import Engine
+from agents.local.stages import EngineSettings
 from streams.contract.failure import Failure, identified
 from streams.contract.taxonomy import default_taxonomy
 from streams.core.known_failures.book import default_rules
