@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import compile_path
+from starlette.types import Receive, Scope, Send
 
 from streams.contract.errors import SinkUnavailable
-from streams.dashboard.asked import NEW_FOR_MS, BadParameter
+from streams.dashboard.asked import GIVEN_CHARS_MAX, NEW_FOR_MS, BadParameter
 from streams.dashboard.live import totals_json
 from streams.dashboard.view import View
 from streams.dashboard.words import plain
@@ -162,6 +164,23 @@ class Api:
         """What the store holds, and how fresh it is."""
         self._view.asked(request, strict=True)
         return Json(totals_json(self._view.queries.totals(), now_ms=self._view.now_ms()))
+
+
+class Elsewhere:
+    """The ASGI endpoint of requests under `/api` that no route takes. `known`: the paths of those that there are."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = tuple(known)
+        self._routes = [compile_path(path)[0] for path in self._known]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if any(route.match(path) for route in self._routes):
+            told, status, headers = {"error": "method_not_allowed", "allowed": "GET"}, 405, {"allow": "GET, HEAD"}
+        else:
+            told, status, headers = {"error": "unknown_path", "allowed": ", ".join(self._known)}, 404, {}
+        reason = f"{scope['method']} {path[:GIVEN_CHARS_MAX]} is not answered here; allowed: {told['allowed']}"
+        await Json({**told, "reason": reason}, status, headers=headers)(scope, receive, send)
 
 
 def _answering(endpoint: Callable[[Request], Response]) -> Callable[[Request], Response]:

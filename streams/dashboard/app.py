@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from streams.contract.taxonomy import Taxonomy
-from streams.dashboard.api import Api
+from streams.dashboard.api import Api, Elsewhere
 from streams.dashboard.guard import Guard
 from streams.dashboard.kinds import Kinds
 from streams.dashboard.live import Live
@@ -42,9 +42,11 @@ def dashboard_routes(
     """
     view = View(queries, now_ms=now_ms, kinds=Kinds.of(taxonomy))
     guarded = [Middleware(Guard, allowed_hosts=tuple(allowed_hosts))]
-    endpoints = [*Pages(view, hints=tuple(hints)).endpoints(), *Api(view).endpoints(), ("/favicon.ico", _favicon)]
+    api = Api(view).endpoints()
+    endpoints = [*Pages(view, hints=tuple(hints)).endpoints(), *api, ("/favicon.ico", _favicon)]
     return [
         *(Route(path, endpoint, middleware=guarded) for path, endpoint in endpoints),
+        Route("/api/{path:path}", Elsewhere(path for path, _ in api), middleware=guarded),
         Route("/events", live, methods=["GET"], middleware=guarded),
         Mount("/static", StaticFiles(directory=STATIC), middleware=guarded),
     ]

@@ -71,14 +71,15 @@ def cut(text: str, chars_max: int = TITLE_CHARS_MAX) -> str:
 
 
 def ago(at_ms: int, now_ms: int) -> str:
-    """How long ago, in the largest unit that fits; the page's script says it the same way."""
+    """How long ago, in the largest unit that fits; the page's script says it the same way.
+
+    A time after now is now: it comes from a clock that is ahead, and nothing was seen in the future.
+    """
     gone_s = int((now_ms - at_ms) / 1000)
-    if -5 < gone_s < 5:
-        return "just now"
-    size_s = abs(gone_s)
-    span = next((f"{size_s // unit_s} {unit}" for below, unit, unit_s in _STEPS if size_s < below), "")
-    span = span or f"{size_s // 86_400} d"
-    return f"{span} ago" if gone_s > 0 else f"in {span}"
+    if gone_s < 5:
+        return "just now" if gone_s > -5 else "now"
+    span = next((f"{gone_s // unit_s} {unit}" for below, unit, unit_s in _STEPS if gone_s < below), "")
+    return f"{span or f'{gone_s // 86_400} d'} ago"
 
 
 def utc(at_ms: int) -> str:

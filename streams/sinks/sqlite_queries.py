@@ -48,6 +48,9 @@ HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
 SPARK_HOURS = 24
 WHERE_SHOWN = 5
+TITLE_CHARS_MAX = 300
+RULE_CHARS_MIN = 3
+"""So many of one character at both ends make a line a banner; `--- FAIL: TestPay` is none."""
 ALIKE_READ_MAX = 1_000
 """Groups that are looked at for near duplicates of one; about 40 ms."""
 BUSY_S = 5.0
@@ -244,7 +247,7 @@ def _row(rollup: Rollup, spark: tuple[int, ...]) -> GroupRow:
         fingerprint=rollup.fingerprint,
         origin=rollup.origin.value,
         template=parts.template,
-        title=_title(rollup.samples[0].text if rollup.samples else "", parts.template),
+        title=_title(rollup.samples[0].text if rollup.samples else "", parts.template, verdict.evidence),
         kind=verdict.kind,
         family=verdict.family,
         source=verdict.source.value,
@@ -278,9 +281,25 @@ def _text(head: bytes) -> str:
     return redact(_utf8("backslashreplace").decode(head, final=is_whole))
 
 
-def _title(sample: str, template: str) -> str:
-    lines = (line.strip() for line in (sample or template).splitlines())
-    return next((line for line in lines if line), "(no message)")[:300]
+def _title(sample: str, template: str, evidence: str) -> str:
+    """One line for people: the first of the sample, or of the template; the evidence where that line is a banner."""
+    first = _first_line(sample or template)
+    if evidence and _is_banner(first) and evidence in sample:
+        first = _first_line(evidence) or first
+    return (first or "(no message)")[:TITLE_CHARS_MAX]
+
+
+def _first_line(text: str) -> str:
+    lines = (line.strip() for line in text.splitlines())
+    return next((line for line in lines if line), "")
+
+
+def _is_banner(line: str) -> bool:
+    """Whether a line only opens a report: a rule of `=`, `-` or `_`, words in it or not, or a traceback's head."""
+    if line.startswith(("Traceback (most recent call last):", 'File "')):
+        return True
+    rule = line[:1] * RULE_CHARS_MIN
+    return line[:1] in ("=", "-", "_") and line.startswith(rule) and line.endswith(rule)
 
 
 def _largest(counts: dict[str, int]) -> Iterable[tuple[str, int]]:

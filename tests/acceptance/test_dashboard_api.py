@@ -161,6 +161,21 @@ def test_nothing_here_can_be_changed(method, path):
     assert client().request(method, path).status_code == 405
 
 
+@pytest.mark.parametrize("path", ["/api/", "/api/group", "/api/groups/", "/api/groups/fp1.a/b", "/api/%00"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_address_that_leads_nowhere_names_those_that_do(method, path):
+    answer = client().request(method, path)
+    assert (answer.status_code, answer.json()["error"]) == (404, "unknown_path")
+    assert "/api/groups, /api/groups/{fingerprint}, /api/kinds" in answer.json()["allowed"]
+
+
+@pytest.mark.parametrize("path", ["/api/groups", "/api/groups/fp1.a", "/api/rejected"])
+def test_another_method_is_told_which_one_to_use(path):
+    answer = client().post(path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert answer.json()["reason"] == f"POST {path} is not answered here; allowed: GET"
+
+
 def test_every_field_is_documented():
     one = group(1)
     speaking = client(one, rejects=(reject(),))
@@ -176,7 +191,7 @@ def test_every_field_is_documented():
             for inner in value:
                 yield from names(inner)
 
-    paths = ("groups", f"groups/{fingerprint}", "kinds", "totals", "rejected", "groups?limit=x")
+    paths = ("nothing", "groups", f"groups/{fingerprint}", "kinds", "totals", "rejected", "groups?limit=x")
     for path in (f"/api/{name}" for name in paths):
         told = speaking.get(path).json()
         told.pop("documents", None)  # in the stores' own names

@@ -18,6 +18,7 @@ from suites.fake_queries import NOW_MS, FakeQueries, group, reject
 from streams.contract.failure import Origin
 from streams.contract.fold import Sample
 from streams.contract.taxonomy import default_taxonomy
+from streams.contract.verdict import VerdictSource
 from streams.dashboard.pages import Hint, commands
 from streams.dashboard.words import explainable
 from streams.sinks.base import GroupDetail
@@ -210,6 +211,45 @@ def test_a_groups_page_explains_it():
     assert "<mark>&lt;host&gt;</mark> after <mark>&lt;dur&gt;</mark>" in page
 
 
+def test_nothing_was_seen_in_the_future():
+    one = group(times_ms=(NOW_MS + 240_000,))
+    client = browser(one)
+    for address in ("/", f"/groups/{one.detail.row.fingerprint}"):
+        page = parsed(client, address)
+        assert "in 4 min" not in page.text
+        assert {time["title"] for time in page.all("time")} <= {"2030-12-20 12:26:40 UTC", "2030-12-20 12:25:40 UTC"}
+    last = next(time for time in parsed(client).all("time") if time["data-ago"] == str(NOW_MS + 240_000))
+    assert last["datetime"] == "2030-12-20T12:26:40Z"
+
+
+def test_a_verdict_that_nobody_gave_is_called_so():
+    one = group()
+    nobody = {"source": VerdictSource.STATUS, "confidence": 0.0, "kind": "unknown", "rule_id": ""}
+    verdict = msgspec.structs.replace(one.detail.verdict, **nobody)
+    row = replace(one.detail.row, source="status", confidence=0.0, kind="unknown")
+    one.detail = replace(one.detail, row=row, verdict=verdict, history=(verdict,))
+    client = browser(one)
+    for address in ("/", f"/groups/{one.detail.row.fingerprint}"):
+        text = parsed(client, address).text
+        assert "nobody yet" in text
+        assert "0\u00a0%" not in text
+        assert "status" not in text
+    one.detail = replace(one.detail, row=replace(row, confidence=0.6))
+    assert "60\u00a0%" in parsed(client).text
+
+
+def test_a_place_that_was_not_given_is_called_so():
+    one = group(where=(("", 3),))
+    client = browser(one)
+    for address in ("/", f"/groups/{one.detail.row.fingerprint}"):
+        assert "place not given" in parsed(client, address).text
+
+
+def test_the_foot_says_what_becomes_of_characters_that_hide():
+    assert "are left out of failures as they come in" in parsed(browser()).text
+    assert "What came is shown as it was" in parsed(browser(), "/rejected").text
+
+
 def test_the_count_of_rejected_records_leads_to_them():
     client = browser(*TWO, rejects=(reject(1), reject(2, topic="failures.ci.v1", place="", text="\x00hello")))
     assert "/rejected" in [link["href"] for link in parsed(client).all("a")]
@@ -397,9 +437,12 @@ def test_text_from_outside_stays_text(stranger, name, payload):
 @pytest.mark.parametrize("payload", PAYLOADS)
 @pytest.mark.parametrize("field", ["reason", "place", "text", "topic"])
 def test_what_was_rejected_stays_text(field, payload):
-    pages = [parsed(browser(rejects=[reject(**{field: text})]), "/rejected").elements for text in (payload, "harmless")]
-    known = [[tag for tag, _ in elements if tag not in ("mark", "span")] for elements in pages]
-    assert known[0] == known[1]
+    found = []
+    for text in (payload, "harmless"):
+        told: dict[str, Any] = {field: text}
+        page = parsed(browser(rejects=[reject(**told)]), "/rejected")
+        found.append([tag for tag, _ in page.elements if tag not in ("mark", "span")])
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("payload", [payload.replace("\ud800", "") for payload in PAYLOADS])

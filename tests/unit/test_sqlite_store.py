@@ -23,7 +23,7 @@ from streams.core.fold import folds_of
 from streams.core.pipeline import Pipeline
 from streams.sinks.base import GroupFilter, Queries, Sink
 from streams.sinks.sqlite import SCHEMA, SqliteSink, forget, forget_groups
-from streams.sinks.sqlite_queries import HOUR_MS, MINUTE_MS, SqliteQueries
+from streams.sinks.sqlite_queries import HOUR_MS, MINUTE_MS, SqliteQueries, _title
 
 Records = list[Classified | VerdictChanged | Rollup]
 
@@ -265,3 +265,37 @@ def test_groups_not_seen_for_long_go_with_their_counts_and_history(store: Store)
     for table in ("groups", "rollups", "verdicts"):
         assert store.db.execute(f"SELECT count(*) FROM {table} WHERE fingerprint = ?", (key,)).fetchone() == (0,)
     assert store.queries.totals().groups == 1
+
+
+SAID = "AssertionError: 2 != 3"
+TITLES = {
+    "the first line": ("\n  disk full \nsecond", "second", "disk full"),
+    "a banner of equal signs": (f"===== FAILURES =====\n{SAID}", SAID, SAID),
+    "a banner of one test": (f"_____ test_pay _____\n\nE   {SAID}", SAID, SAID),
+    "a rule": (f"----------\n{SAID}", SAID, SAID),
+    "the head of a traceback": (f'Traceback (most recent call last):\n  File "a.py", line 1\n{SAID}', SAID, SAID),
+    "a frame": (f'  File "a.py", line 1, in pay\n    x()\n{SAID}', SAID, SAID),
+    "evidence of several lines": (f"=====\n{SAID}\nat pay", f"\n{SAID}\nat pay", SAID),
+    "evidence that the sample does not hold": (f"=== FAILURES ===\n{SAID}", "KeyError", "=== FAILURES ==="),
+    "no evidence": (f"=== FAILURES ===\n{SAID}", "", "=== FAILURES ==="),
+    "evidence that is blank": ("=====\n \n", " ", "====="),
+    "what begins like a rule and says something": (f"--- FAIL: TestPay\n{SAID}", SAID, "--- FAIL: TestPay"),
+    "two signs are no rule": (f"== a ==\n{SAID}", SAID, "== a =="),
+    "a name with underscores": (f"__init__ failed\n{SAID}", SAID, "__init__ failed"),
+    "nothing": ("", "", "the template"),
+    "a long one": ("x" * 400, "", "x" * 300),
+}
+
+
+@pytest.mark.parametrize(("sample", "evidence", "title"), TITLES.values(), ids=TITLES)
+@pytest.mark.parametrize("ends", ["", "\n", "\nmore below\n"])
+def test_a_title_is_the_line_that_tells_most(sample: str, evidence: str, title: str, ends: str) -> None:
+    assert _title(sample and sample + ends, "the template", evidence) == title
+
+
+def test_a_group_has_its_evidence_as_title_where_its_sample_begins_with_a_banner(store: Store) -> None:
+    records = store.feed(ci_failure("===== FAILURES =====\ndisk full"))
+    key = records[-1].fingerprint  # type: ignore[union-attr]  # the last are rollups
+    store.feed(verdicts=[verdict(key, "timeout", evidence="disk full")])
+    (row,) = store.queries.groups(GroupFilter(), limit=1, offset=0, now_ms=AT_MS).rows
+    assert row.title == "disk full"

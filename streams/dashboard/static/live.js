@@ -151,11 +151,10 @@
 
   function ago(atMs) {
     const gone = Math.trunc((Date.now() + serverAheadMs - atMs) / 1000);
-    if (gone > -5 && gone < 5) return "just now";
-    const size = Math.abs(gone);
-    const span = size < 60 ? `${size} s` : size < 3600 ? `${Math.floor(size / 60)} min`
-      : size < 86400 ? `${Math.floor(size / 3600)} h` : `${Math.floor(size / 86400)} d`;
-    return gone > 0 ? `${span} ago` : `in ${span}`;
+    if (gone < 5) return gone > -5 ? "just now" : "now"; // a time after now comes from a clock that is ahead
+    const span = gone < 60 ? `${gone} s` : gone < 3600 ? `${Math.floor(gone / 60)} min`
+      : gone < 86400 ? `${Math.floor(gone / 3600)} h` : `${Math.floor(gone / 86400)} d`;
+    return `${span} ago`;
   }
 
   function tellTimes() {
