@@ -17,11 +17,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import filterfalse, islice
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from streams.core.credentials.formats import FORMATS, Format
-from streams.core.credentials.names import KEYS, NO_VALUES, PASSWORDS, SERVICES
+from streams.core.credentials.names import KEYS, NO_VALUES, PASSWORD_PARTS, PASSWORDS, SERVICES
 
 ROUNDS_MAX: Final = 4
 """A replacement can uncover another one; a text settles in two rounds, the bound is for the text that does not."""
@@ -46,7 +47,9 @@ _AFTER_PASSWORD: Final = re.compile(
     r"[\w.-]{0,24}[\"'`\\\]]{0,4}\s{0,2}(?P<op>=>|:{1,3}=|\?=|[=:])\s{0,2}"
     r"(?:\\?[\"'`](?P<quoted>[^\"'`\\\n<>]{4,})|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\$]{4,}))"
 )
-_ASSIGNED: Final = re.compile(r"(?:=>|:{1,3}=|\?=|\|\||[=:>,])[\s\"'`=\\]{0,5}(?P<bare>[\w.~+/@=-]{10,})")
+_ASSIGNED: Final = re.compile(
+    r"[=:>,?|](?:(?<==)>|(?<=:):{0,2}=|(?<=\?)=|(?<=\|)\||(?<=[=:>,]))[\s\"'`=\\]{0,5}(?P<bare>[\w.~+/@=-]{10,})"
+)
 """An assignment of something long. Whether it looks random is judged before anybody asks what stands in front of it."""
 _NAME_CHARS_BACK: Final = 64
 _AFTER_KEY: Final = re.compile(r"[\w.-]{0,24}[\"'`\\\]]{0,4}\s{0,2}")
@@ -99,19 +102,15 @@ def mask_opaque(text: str) -> str:
     return _LONG_RUN.sub(lambda found: "<opaque>" if _is_random(found[0], turns=4) else found[0], text)
 
 
-class _NotAWord(dict[int, str]):
-    """A table for `str.translate`: lower-case letters and digits of ASCII stay, all else becomes a space."""
-
-    def __missing__(self, code: int) -> str:
-        char = chr(code) if code < 128 and chr(code).isalnum() else " "
-        self[code] = char
-        return char
-
-
 class _Span(NamedTuple):
     start: int
     end: int
     rule: str
+
+
+def _words(lowered: str) -> list[str]:
+    """The runs of letters and digits of ASCII."""
+    return lowered.encode("ascii", "replace").translate(_TO_WORDS).decode("ascii").split()
 
 
 def _sign(literal: str) -> str:
@@ -119,7 +118,7 @@ def _sign(literal: str) -> str:
 
     Empty where the literal does not tell.
     """
-    for word in literal.translate(_TO_WORDS).split():
+    for word in _words(literal):
         if not literal.endswith(word) and len(word) > 1:
             return word
         if len(word) >= _START_CHARS:
@@ -135,11 +134,21 @@ def _by_sign() -> dict[str, tuple[Format, ...]]:
     return {sign: tuple(rows.values()) for sign, rows in table.items()}
 
 
-_TO_WORDS: Final = _NotAWord()
+def _by_mark(pairs: Iterable[tuple[str, Format]]) -> tuple[tuple[str, tuple[tuple[str, Format], ...]], ...]:
+    """Literals and formats by a character of the literal that is no letter where it has one: found fastest."""
+    table: dict[str, list[tuple[str, Format]]] = {}
+    for literal, row in pairs:
+        mark = min(literal, key=str.isalpha)
+        table.setdefault(mark, []).append((literal, row))
+    return tuple((mark, tuple(rows)) for mark, rows in table.items())
+
+
+_TO_WORDS: Final = bytes(code if code < 128 and chr(code).isalnum() else 32 for code in range(256))
+_START: Final = itemgetter(slice(0, _START_CHARS))
 _BY_SIGN: Final = _by_sign()
 _WHOLE_WORDS: Final = frozenset(sign for sign in _BY_SIGN if sign and not sign.endswith("*"))
 _WORD_STARTS: Final = frozenset(sign[:-1] for sign in _BY_SIGN if sign.endswith("*"))
-_BY_LITERAL: Final = tuple((literal, row) for row in _BY_SIGN[""] for literal in row.literals if not _sign(literal))
+_BY_LITERAL: Final = _by_mark((literal, row) for row in _BY_SIGN[""] for literal in row.literals if not _sign(literal))
 _BY_LENGTH: Final = tuple(row for row in FORMATS if not row.literals)
 
 
@@ -152,20 +161,22 @@ def _lower(text: str) -> str:
 def _spans(text: str) -> list[_Span]:
     """Where the credentials of a text are: apart from each other and in order."""
     lowered = _lower(text)
-    words = set(lowered.translate(_TO_WORDS).split())
-    rows = [row for literal, row in _BY_LITERAL if literal in lowered]
+    words = set(_words(lowered))
+    rows = [row for mark, pairs in _BY_LITERAL if mark in lowered for literal, row in pairs if literal in lowered]
     if not _WHOLE_WORDS.isdisjoint(words):
         rows += [row for word in _WHOLE_WORDS & words for row in _BY_SIGN[word]]
-    starts = {word[:_START_CHARS] for word in words}
+    starts = set(map(_START, words))
     if not _WORD_STARTS.isdisjoint(starts):
         rows += [row for start in _WORD_STARTS & starts for row in _BY_SIGN[start + "*"]]
     spans = [span for row in dict.fromkeys(rows) for span in _of_format(row, text, lowered)]
-    if max(map(len, words), default=0) >= LONG_WORD_CHARS.start:
-        spans += _of_long_words(text, lowered)
-    for name in PASSWORDS:
-        if name in lowered:
-            spans += _of_password(name, text, lowered)
-    if sum(len(word) for word in words if not word.isalpha() and _may_be_opaque(word)) >= OPAQUE_CHARS_MIN:
+    longest = max(map(len, words), default=0)
+    if longest >= LONG_WORD_CHARS.start:
+        spans += _of_long_words(text, lowered, longest)
+    if any(map(lowered.__contains__, PASSWORD_PARTS)):
+        for name in PASSWORDS:
+            if name in lowered:
+                spans += _of_password(name, text, lowered)
+    if sum(len(word) for word in filterfalse(str.isalpha, words) if _may_be_opaque(word)) >= OPAQUE_CHARS_MIN:
         spans += _of_assignments(text, lowered)
     return _apart(spans) if spans else spans
 
@@ -208,8 +219,12 @@ def _places(lowered: str, literal: str) -> Iterator[int]:
         at = lowered.find(literal, at + len(literal))
 
 
+def _is_possible(row: Format, text: str) -> bool:
+    return not row.needs or any(map(text.__contains__, row.needs))
+
+
 def _of_format(row: Format, text: str, lowered: str) -> Iterator[_Span]:
-    if row.needs not in text:
+    if not _is_possible(row, text):
         return
     pattern = _pattern(row)
     found: Iterable[re.Match[str]] = ()
@@ -222,11 +237,14 @@ def _of_format(row: Format, text: str, lowered: str) -> Iterator[_Span]:
         yield _span_of(match, row)
 
 
-def _of_long_words(text: str, lowered: str) -> Iterator[_Span]:
+def _of_long_words(text: str, lowered: str, longest: int) -> Iterator[_Span]:
     """Tokens without a literal: looked for around each long word, and nowhere else."""
+    rows = [row for row in _BY_LENGTH if row.word_chars <= longest and _is_possible(row, text)]
+    if not rows:
+        return
     for word in _LONG_WORD.finditer(lowered):
         start, end = max(0, word.start() - LONG_WORD_MARGIN_CHARS), word.end() + LONG_WORD_MARGIN_CHARS
-        for row in _BY_LENGTH:
+        for row in rows:
             for match in _pattern(row).finditer(text, start, end):
                 yield _span_of(match, row)
 

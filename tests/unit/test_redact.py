@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.core.credentials.formats import FORMATS
-from streams.core.credentials.names import KEYS, PASSWORDS, SERVICES
+from streams.core.credentials.names import KEYS, PASSWORD_PARTS, PASSWORDS, SERVICES
 from streams.core.redact import mask_opaque, redact, redacted
 
 CHANCE = random.Random(7)
@@ -257,3 +257,7 @@ def test_doing_it_again_changes_nothing(text: str) -> None:
 @given(st.sampled_from([token for _, token in TOKENS]), st.text(max_size=20), st.text(max_size=20))
 def test_a_token_does_not_survive_among_any_text(token: str, before: str, after: str) -> None:
     assert token not in redact(f"{before} {token} {after}")
+
+
+def test_each_name_of_a_password_holds_a_part_that_is_looked_for_first() -> None:
+    assert all(any(part in name for part in PASSWORD_PARTS) for name in PASSWORDS)

@@ -32,8 +32,10 @@ class Format:
     """Whether case is part of the format. Otherwise a copy in another case is taken as well."""
     anchored: bool = False
     """Whether every match begins with one of the literals."""
-    needs: str = ""
-    """A character that is in every match too, where the literals are common."""
+    needs: tuple[str, ...] = ()
+    """One of these, in exact case, is in every match too, or right in front of it, where the literals are common."""
+    word_chars: int = 0
+    """So many letters and digits follow each other in every match; asked for where there are no literals."""
 
 
 def _begins(rule: str, reason: str, literals: tuple[str, ...], pattern: str, *, exact: bool = False) -> Format:
@@ -109,7 +111,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         ("://",),
         r"://[^\s/:@\"'<>?#|]{0,128}:(?P<s>[^\s@/\"'<>|]{1,256})@(?=[\w\[.%-])",
         anchored=True,
-        needs="@",
+        needs=("@",),
     ),
     Format(
         "url-userinfo",
@@ -117,7 +119,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         ("://",),
         r"://(?P<s>(?=[A-Za-z_~.%-]{0,60}\d)[A-Za-z0-9_~.%-]{20,256})@(?=[\w\[.%-])",
         anchored=True,
-        needs="@",
+        needs=("@",),
     ),
     # Places where webhooks are posted to: who knows the address may write.
     Format(
@@ -186,6 +188,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         ("_session=", "sessionid=", "session_id=", "phpsessid=", "jsessionid=", "connect.sid="),
         r"(?:_session|sessionid|session_id|phpsessid|jsessionid|connect\.sid)=(?P<s>[^\s\"';,<>&]{8,})",
         anchored=True,
+        needs=("=",),
     ),
     Format(
         "command-user",
@@ -204,6 +207,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         r"(?:password|passwd|pass|token|secret|api-?key|auth-?token|auth|access-?key|key|otp)[ =][\"']?"
         r"(?P<s>(?![\[(<$*{-])[^\s\"'<>]{6,})",
         anchored=True,
+        needs=("-",),
     ),
     Format(
         "curl-header",
@@ -289,6 +293,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         (),
         r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{28,80}(?:AzFu|\+ASt|ACDb|AAaC|AzSe|APIM|\+ACR|AIoT|JQQJ99)[A-Za-z0-9+/]{4,44}={0,2}",
         exact_case=True,
+        needs=("AzFu", "+ASt", "ACDb", "AAaC", "AzSe", "APIM", "+ACR", "AIoT", "JQQJ99"),
     ),
     _prefixed("alibaba", "An Alibaba access key id.", "LTAI", least=16, body="[A-Za-z0-9]", exact=True),
     _begins("tencent", "A Tencent secret id.", ("akid",), r"AKID[A-Za-z0-9]{30,}", exact=True),
@@ -417,7 +422,12 @@ FORMATS: Final[tuple[Format, ...]] = (
         "slack", "A Slack token.", ("xox", "xapp-", "xwfp-"), r"(?:xox[a-z](?:\.xox[a-z])?-|xapp-|xwfp-)[\w.-]{6,}"
     ),
     Format(
-        "discord", "A Discord bot token.", (), r"(?<![\w-])[MNO][\w-]{23,28}\.[\w-]{6}\.[\w-]{27,}", exact_case=True
+        "discord",
+        "A Discord bot token.",
+        (),
+        r"(?<![\w-])[MNO][\w-]{23,28}\.[\w-]{6}\.[\w-]{27,}",
+        exact_case=True,
+        needs=(".",),
     ),
     Format(
         "telegram",
@@ -431,7 +441,14 @@ FORMATS: Final[tuple[Format, ...]] = (
     _prefixed("sendinblue", "A Brevo key.", "xkeysib-", "xsmtpsib-", least=40, body="[a-z0-9-]"),
     _prefixed("resend", "A Resend key.", "re_", least=30),
     _begins("mailgun", "A Mailgun key.", ("key-", "pubkey-"), r"(?:pub)?key-[0-9a-f]{32}"),
-    Format("mailgun-signing", "A Mailgun key.", (), r"(?<![A-Za-z0-9])[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}(?![\w-])"),
+    Format(
+        "mailgun-signing",
+        "A Mailgun key.",
+        (),
+        r"(?<![A-Za-z0-9])[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}(?![\w-])",
+        needs=("-",),
+        word_chars=32,
+    ),
     Format("mailchimp", "A Mailchimp key.", ("-us",), r"(?<![A-Za-z0-9])[0-9a-f]{32}-us\d{1,2}(?!\d)"),
     Format(
         "twilio",
@@ -439,6 +456,8 @@ FORMATS: Final[tuple[Format, ...]] = (
         (),
         r"(?<![A-Za-z0-9])(?:SK|AC)[0-9a-fA-F]{32}(?![A-Za-z0-9])",
         exact_case=True,
+        needs=("SK", "AC"),
+        word_chars=34,
     ),
     _prefixed(
         "stripe",
@@ -530,7 +549,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     # Watching and data.
     _prefixed("grafana", "A Grafana token.", "glc_", "glsa_", least=30, body=r"[\w+/=]"),
     _prefixed("new-relic", "A New Relic key.", "NRAK-", "NRII-", "NRJS-", "NRIQ-", "NRRA-", "NRSP-", least=16),
-    Format("new-relic-ingest", "A New Relic ingest key.", (), r"(?<![0-9A-Za-z])[0-9a-f]{36}NRAL"),
+    Format("new-relic-ingest", "A New Relic ingest key.", (), r"(?<![0-9A-Za-z])[0-9a-f]{36}NRAL", word_chars=40),
     _prefixed(
         "dynatrace",
         "A Dynatrace token.",
@@ -549,7 +568,14 @@ FORMATS: Final[tuple[Format, ...]] = (
     _prefixed("notion", "A Notion token.", "ntn_", "secret_", least=40, body="[A-Za-z0-9]"),
     _prefixed("typeform", "A Typeform token.", "tfp_", least=50, body=r"[\w.=-]"),
     _begins("airtable", "An Airtable token.", ("pat",), r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
-    Format("asana", "An Asana token.", (), r"(?<![\w/])[0-2]/\d{15,17}(?:/\d{15,17})?:[0-9a-f]{32}"),
+    Format(
+        "asana",
+        "An Asana token.",
+        (),
+        r"(?<![\w/])[0-2]/\d{15,17}(?:/\d{15,17})?:[0-9a-f]{32}",
+        needs=("/",),
+        word_chars=32,
+    ),
     _begins("mapbox", "A Mapbox token.", ("pk.", "sk.", "tk."), r"[pst]k\.[A-Za-z0-9]{50,}\.[\w-]{20,}"),
     _prefixed("adobe", "An Adobe client secret.", "p8e-", least=30, body="[A-Za-z0-9]"),
     _prefixed("maxmind", "A MaxMind key.", "mmk_", least=30),

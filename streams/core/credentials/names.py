@@ -24,6 +24,9 @@ PASSWORDS: Final[tuple[str, ...]] = (
 )
 """Nearly any value after these is a credential."""
 
+PASSWORD_PARTS: Final[tuple[str, ...]] = ("pass", "pwd", "secret")
+"""One of these is in each of them."""
+
 KEYS: Final[tuple[str, ...]] = (
     "token",
     "api_key",
