@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from suites.dashboard_server import Served, served
-from suites.fake_queries import FakeQueries, Group, group
+from suites.fake_queries import FakeQueries, Group, group, reject
 
 from streams.contract.fold import Sample
 
@@ -186,6 +186,23 @@ def test_no_page_is_wider_than_the_window(tab, running):
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 800})
             assert tab.overflow() <= 0, (path, width)
+
+
+def test_the_count_of_rejected_records_leads_to_them_and_they_fit_any_width(tab, running):
+    page = tab.page
+    long = "unbroken" * 60
+    running.queries.rejects = tuple(
+        reject(number, text=f"{payload} {long}", reason=f"{payload} {long}", place=long)
+        for number, payload in enumerate(HOSTILE)
+    )
+    running.queries.revision += 1
+    page.goto(running.url)
+    page.click("a[href='/rejected']")
+    tab.until(lambda: page.locator(".rejects li").count() == len(HOSTILE))
+    assert HOSTILE[0] in page.inner_text(".rejects li:first-child")
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        assert tab.overflow() <= 0, width
 
 
 def test_the_dark_scheme_is_dark_and_no_kind_is_lost_in_it(chromium, running):

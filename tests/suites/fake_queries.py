@@ -112,7 +112,7 @@ class FakeQueries:
     ) -> None:
         self._lock = threading.Lock()
         self.groups_by_fingerprint = {one.detail.row.fingerprint: one for one in groups or []}
-        self._rejected = max(rejected, len(rejects))
+        self._rejected = rejected
         self.rejects = rejects
         self.revision = 1
         self.asked = 0
@@ -161,7 +161,11 @@ class FakeQueries:
         with self._lock:
             times = [at for one in self.groups_by_fingerprint.values() for at in one.times_ms]
             return Totals(
-                len(times), len(self.groups_by_fingerprint), self._rejected, max(times, default=None), self.revision
+                len(times),
+                len(self.groups_by_fingerprint),
+                max(self._rejected, len(self.rejects)),
+                max(times, default=None),
+                self.revision,
             )
 
     def _answer(self) -> None:
