@@ -59,7 +59,7 @@ class GroupRow:
     origin: str
     template: str
     title: str
-    """One line for people: the exception and the first line of the newest sample, or of the template."""
+    """One line for people: the first of the newest sample or of the template; the evidence where that is a banner."""
     kind: str
     family: str
     source: str
