@@ -1,50 +1,51 @@
-"""The `faultline` command: the commands of `streams.cli`, and those that run the roles."""
+"""The `faultline` command: the commands of `streams.cli`, and those that run the roles.
+
+Nothing is imported up here: until `main` has seen to Ctrl-C, every import is time in which it prints a traceback.
+"""
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
-from typing import Annotated
+TYPE_CHECKING = False  # what `typing` says, without importing it
+if TYPE_CHECKING:
+    from pathlib import Path
 
-import typer
+    import typer
 
-from streams.cli import options
-from streams.cli.app import create_app, run
+    from streams.settings import Settings
 
 
 def main() -> None:
     """Entry point of the console script; ends the process with the command's exit status."""
-    sys.exit(run(create(), sys.argv[1:]))
+    from streams.cli import interrupt
+
+    interrupt.leaves_at_once()
+    import sys
+
+    from streams.cli.app import run
+
+    status = run(create(), sys.argv[1:])
+    interrupt.leaves_at_once()
+    sys.exit(status)
 
 
 def create() -> typer.Typer:
     """All commands."""
+    from streams.cli import running
+    from streams.cli.app import create_app
+
     app = create_app()
-    app.command("run", epilog="\b\nExamples:\n  faultline run --data ./data\n  faultline run --port 9000")(_run)
+    running.add_to(app, _serve)
     return app
 
 
-def _run(
-    *,
-    data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where everything is kept; made when missing.")
-    ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
-    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free one.")] = None,
-    demo: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Begin with failures that this folder's script makes.")
-    ] = None,
-    file: options.Config = None,
-) -> None:
-    """Run everything in this process: take failures in, classify and keep them, and show them on a page."""
-    from agents.local.server import run as run_all
-    from streams.settings import Settings
+def _serve(settings: Settings, demo: Path | None) -> int:
+    """Serve until told to stop.
 
-    given = {"FAULTLINE_DATA": data, "FAULTLINE_HOST": host or None, "FAULTLINE_PORT": port}
-    flags = {name: str(value) for name, value in given.items() if value is not None}
-    settings = Settings.read({**os.environ, **flags}, config=file)
-    raise typer.Exit(run_all(settings, demo=demo))
+    Until the server listens Ctrl-C still ends the process at once: what is kept survives that as it survives a kill.
+    """
+    from agents.local.server import run
+
+    return run(settings, demo=demo)
 
 
 if __name__ == "__main__":

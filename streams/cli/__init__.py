@@ -3,9 +3,12 @@
 | module | holds |
 |---|---|
 | `app` | the tree of commands, and the one place where errors become a line and an exit status |
+| `interrupt` | Ctrl-C: leave at once, end what was begun, or stop reading |
+| `bare` | a group of commands called without one: its help |
 | `options` | options that several commands have |
 | `screen` | text from outside, made fit for a terminal; tables |
 | `inputs` | what the arguments of a command name: files by pattern, standard input |
+| `pipe` | standard input, read until its end, a deadline or Ctrl-C |
 | `server` | a running server, asked over HTTP within a deadline |
 | `outgoing` | failures, cleaned before they leave the machine, in chunks the server takes |
 | `delivery` | sending or showing them, and the ledger with a line for each that was not sent |
@@ -13,6 +16,7 @@
 | `reading` | a text read as the stages would: fingerprint, parts, verdict |
 | `explain` | `explain`, `explain --why` |
 | `groups` | `groups`, `show`, `verdict`: questions to a running server |
+| `running` | `run`: its words; what it runs is handed in |
 | `about` | `config`, `topics`, `version` |
 
 Each command imports what it needs when it runs, so that `--help` is quick.

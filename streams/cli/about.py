@@ -8,16 +8,17 @@ import os
 import typer
 
 from streams.cli import options
+from streams.cli.bare import help_if_bare
 from streams.cli.screen import say, table
 
 config = typer.Typer(
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode=None,
     help="Check or print the settings that the environment gives.",
     epilog="\b\nExample:\n  faultline config check",
 )
 topics = typer.Typer(
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode=None,
     help="The topics: what each holds, who writes, who reads.",
     epilog="\b\nExample:\n  faultline topics list --json",
@@ -25,18 +26,18 @@ topics = typer.Typer(
 
 
 @config.callback()
-def _config() -> None:
-    """Nothing to do before a command of the group."""
+def _config(context: typer.Context) -> None:
+    help_if_bare(context)
 
 
 @topics.callback()
-def _topics() -> None:
-    """Nothing to do before a command of the group."""
+def _topics(context: typer.Context) -> None:
+    help_if_bare(context)
 
 
 @config.command(epilog="\b\nExample:\n  faultline config check && faultline run")
 def check(*, file: options.Config = None) -> None:
-    """Say whether the settings are right; every fault is told, each with its variable."""
+    """Say whether the settings are right. Every fault is told, each with its variable."""
     from streams.settings import Settings
 
     Settings.read(os.environ, config=file).load_taxonomy()
@@ -95,15 +96,20 @@ def add_to(app: typer.Typer) -> None:
     @app.command(epilog="\b\nExample:\n  faultline version")
     def version() -> None:
         """Print the version of the program, of fingerprints and of records."""
-        import platform
-        from importlib.metadata import PackageNotFoundError
-        from importlib.metadata import version as installed
+        say(versions())
 
-        from streams.contract.wire import VERSION as RECORDS
-        from streams.core.fingerprint import VERSION as FINGERPRINTS
 
-        try:
-            own = installed("faultline")
-        except PackageNotFoundError:
-            own = "(not installed)"
-        say(f"faultline {own}, fingerprints {FINGERPRINTS}, records v{RECORDS}, Python {platform.python_version()}")
+def versions() -> str:
+    """One line about the program, fingerprints and records."""
+    import platform
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    from streams.contract.wire import VERSION as RECORDS
+    from streams.core.fingerprint import VERSION as FINGERPRINTS
+
+    try:
+        own = installed("faultline")
+    except PackageNotFoundError:
+        own = "(not installed)"
+    return f"faultline {own}, fingerprints {FINGERPRINTS}, records v{RECORDS}, Python {platform.python_version()}"

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from streams.cli import interrupt
+from streams.cli.options import DEADLINE_S, url_name
 from streams.cli.outgoing import chunks, outgoing
 from streams.cli.screen import is_watched, line, say, tell
 from streams.cli.server import Refusal, Server, Unreachable
@@ -32,6 +34,8 @@ class Loss:
     where: str
     reason: str
     count: int = 1
+    is_said: bool = False
+    """Whether a person was told already, because what follows takes its time."""
 
 
 @dataclass(slots=True)
@@ -47,6 +51,9 @@ class Ledger:
         """Count it, and say it while there are not too many."""
         self.counts[loss.fate] += loss.count
         self.reasons.setdefault(loss.fate, Counter())[line(loss.reason, REASON_CHARS_MAX)] += loss.count
+        if loss.is_said:
+            self.losses.insert(0, loss)
+            return
         if len(self.losses) < COMPLAINTS_MAX:
             tell(f"{loss.fate}: {line(f'{loss.where}: {loss.reason}' if loss.where else loss.reason)}")
         elif len(self.losses) == COMPLAINTS_MAX:
@@ -60,10 +67,15 @@ class Ledger:
         return not self.counts
 
     def summary(self, sent: str) -> str:
-        """The ledger as one line; `sent` is the word for what was done."""
+        """The ledger as one line; `sent` is the word for what was done.
+
+        Reasons were said when it happened; they stand here again only where not all could be said.
+        """
         parts = [f"{self.sent} {sent}"]
         for fate in ("refused", "unreadable", "unsent"):
-            most = "; ".join(f"{n} x {reason}" for reason, n in self.reasons.get(fate, Counter()).most_common(3))
+            most = ""
+            if len(self.losses) > COMPLAINTS_MAX:
+                most = "; ".join(f"{n} x {reason}" for reason, n in self.reasons.get(fate, Counter()).most_common(3))
             parts.append(f"{self.counts[fate]} {fate}" + (f" ({most})" if most else ""))
         return ", ".join(parts)
 
@@ -79,7 +91,9 @@ class Delivery:
     """How to deliver, as the options say."""
 
     url: str
-    deadline_s: float
+    deadline_s: float | None
+    """As it was given; None: DEADLINE_S to send, and input is read to its end."""
+
     dry_run: bool
     as_json: bool
     strict: bool
@@ -99,11 +113,16 @@ class Delivery:
 
     def send(self, found: Iterable[Failure | Loss]) -> Ledger:
         """Send all that can be sent. Raises: `ConfigurationError` when the address is none."""
-        ledger, server = Ledger(), Server(self.url, deadline_s=self.deadline_s)
+        ledger, server = Ledger(), Server(self.url, deadline_s=self.deadline_s or DEADLINE_S)
         failures = self._kept(found, ledger)
         if is_watched() and not self.as_json:
             failures = _watched(failures)
-        self._send(failures, server, ledger)
+        interrupt.raises()
+        try:
+            self._send(failures, server, ledger)
+        except KeyboardInterrupt:
+            tell(f"Ctrl-C: {ledger.sent} sent, the rest not")
+            raise
         return ledger
 
     def _kept(self, found: Iterable[Failure | Loss], ledger: Ledger) -> Iterator[Failure]:
@@ -130,7 +149,27 @@ class Delivery:
                 if not (isinstance(answer, dict) and "items" in answer):
                     ledger.lose(Loss("refused", "", str(error), len(members)))
                     continue
-            _record(answer, members, ledger)
+            self._record(answer, members, ledger)
+
+    def _record(self, answer: Any, members: list[Failure], ledger: Ledger) -> None:
+        """What the server says became of each."""
+        if not isinstance(answer, dict) or not isinstance(answer.get("accepted"), int):
+            reason = f"the answer is not that of a faultline server; check {url_name(self.url)}"
+            ledger.lose(Loss("unsent", "", reason, len(members)))
+            return
+        items = answer.get("items")
+        items = items if isinstance(items, list) else []
+        refused = [item for item in items if isinstance(item, dict) and "error" in item]
+        ledger.sent += answer["accepted"]
+        for item in refused:
+            index = item.get("index")
+            where = ""
+            if isinstance(index, int) and 0 <= index < len(members):
+                where = "/".join(filter(None, members[index].where))
+            ledger.lose(Loss("refused", where, f"{item['error']} (at {item.get('place', '$')})"))
+        unnamed = len(members) - answer["accepted"] - len(refused)
+        if unnamed > 0:
+            ledger.lose(Loss("refused", "", "the server gives no reason", unnamed))
 
     def show(self, found: Iterable[Failure | Loss]) -> Ledger:
         """Print what would be sent, with fingerprints and verdicts."""
@@ -148,25 +187,6 @@ class Delivery:
         if self.as_json:
             say(json.dumps(ledger.data() | {"sent": 0, "dry_run": True, "failures": told}))
         return ledger
-
-
-def _record(answer: Any, members: list[Failure], ledger: Ledger) -> None:
-    """What the server says became of each."""
-    if not isinstance(answer, dict) or not isinstance(answer.get("accepted"), int):
-        ledger.lose(Loss("unsent", "", "the answer is not that of a faultline server; check --url", len(members)))
-        return
-    items = answer.get("items")
-    refused = [item for item in items if isinstance(item, dict) and "error" in item] if isinstance(items, list) else []
-    ledger.sent += answer["accepted"]
-    for item in refused:
-        index = item.get("index")
-        where = ""
-        if isinstance(index, int) and 0 <= index < len(members):
-            where = "/".join(filter(None, members[index].where))
-        ledger.lose(Loss("refused", where, f"{item['error']} (at {item.get('place', '$')})"))
-    unnamed = len(members) - answer["accepted"] - len(refused)
-    if unnamed > 0:
-        ledger.lose(Loss("refused", "", "the server gives no reason", unnamed))
 
 
 def _watched(failures: Iterable[Failure]) -> Iterator[Failure]:

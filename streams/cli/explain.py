@@ -48,7 +48,11 @@ def _explain(
     *,
     as_json: options.Json = False,
 ) -> None:
-    """Show the template with what was masked and why, the parts, the three ids, and which rule gave the verdict."""
+    """Say why a failure has its fingerprint and its verdict.
+
+    Shows the template with what was masked and why, the parts, the three ids, and which rule gave the verdict.
+    Put -- before a text that begins with -.
+    """
     origin = origin or ("benchmark" if status is not None else "ci")
     if origin not in {"ci", "benchmark"}:
         raise typer.BadParameter("--origin is ci or benchmark")

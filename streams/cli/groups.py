@@ -11,14 +11,25 @@ import typer
 from streams.cli import options
 from streams.cli.options import URL_DEFAULT
 from streams.cli.screen import line, say, shown, table, when
+from streams.contract.errors import FaultlineError
 
 DEADLINE_S = 15.0
 ROWS_DEFAULT = 50
 SAMPLE_LINES_MAX = 30
 WHERE_CHARS_MAX = 40
+CANDIDATES_MAX = 5
+"""Groups that are named where several begin alike."""
+LOOKED_AT_MAX = 200
+"""Groups that are looked at for that: one page of the server's."""
+BEGINNING_CHARS_MAX = 40
+"""A fingerprint is shorter."""
 Fingerprint = Annotated[
     str, typer.Argument(metavar="FINGERPRINT", help="As `groups` shows it; its beginning suffices.")
 ]
+
+
+class SeveralGroups(FaultlineError):
+    """More than one fingerprint begins so; the message has a line for each of the first."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,7 +53,7 @@ def _groups(
     url: options.Url = URL_DEFAULT,
     as_json: options.Json = False,
 ) -> None:
-    """List the groups of failures that are one problem, the one seen last first."""
+    """List the groups of failures that are one problem. The one seen last comes first."""
     query = {"kind": kind, "origin": origin, "family": family, "text": text, "limit": limit}
     value = _asked(url, "/api/groups", query)
     if as_json:
@@ -75,18 +86,17 @@ def _where(names: list[str]) -> str:
 
 
 def _show(fingerprint: Fingerprint, url: options.Url = URL_DEFAULT, *, as_json: options.Json = False) -> None:
-    """Show one group: its verdict, what went into its fingerprint, where it happens, samples."""
+    """Show one group: its verdict, its places, its samples. And what went into its fingerprint."""
     group = detail(url, fingerprint)
     if as_json:
         say(json.dumps(group))
         return
     verdict = group["verdict"]
-    by = verdict.get("rule_id") or verdict.get("model") or ""
     rows = [
         ("fingerprint", group["fingerprint"]),
         ("what", group["title"]),
         ("kind", f"{verdict['kind']} ({verdict['family']})"),
-        ("said by", f"{verdict['source']} {by}, confidence {verdict['confidence']:.2f}"),
+        ("said by", _said_by(verdict)),
         ("reason", verdict.get("reason", "")),
         ("evidence", verdict.get("evidence", "")),
         ("count", group["count"]),
@@ -105,6 +115,13 @@ def _show(fingerprint: Fingerprint, url: options.Url = URL_DEFAULT, *, as_json: 
         say("\n".join(f"  {one[:400]}" for one in lines[:SAMPLE_LINES_MAX]))
         if len(lines) > SAMPLE_LINES_MAX:
             say(f"  ... {len(lines) - SAMPLE_LINES_MAX} more lines; --json has them all")
+
+
+def _said_by(verdict: dict[str, Any]) -> str:
+    if verdict["kind"] == "unknown" and verdict["source"] == "status" and not verdict["confidence"]:
+        return "nobody yet"
+    by = [verdict["source"], verdict.get("rule_id") or verdict.get("model") or ""]
+    return f"{' '.join(filter(None, by))}, confidence {verdict['confidence']:.2f}"
 
 
 def _verdict(
@@ -135,8 +152,33 @@ def _verdict(
 
 
 def detail(url: str, fingerprint: str) -> dict[str, Any]:
-    """The group whose fingerprint begins so. Raises: `Unreachable`, `Refusal`."""
-    return _asked(url, f"/api/groups/{quote(fingerprint, safe='')}", {})
+    """The group whose fingerprint begins so. Raises: `Unreachable`, `Refusal`, `SeveralGroups`."""
+    from streams.cli.server import Refusal
+
+    beginning = fingerprint.strip()
+    if not beginning:
+        raise typer.BadParameter("the fingerprint is empty; `faultline groups` lists them, and a beginning suffices")
+    try:
+        return _asked(url, f"/api/groups/{quote(beginning, safe='')}", {})
+    except Refusal as error:
+        value = error.value
+        if isinstance(value, dict) and value.get("error") == "unknown_group":
+            raise _no_single(url, beginning) from error
+        raise
+
+
+def _no_single(url: str, beginning: str) -> FaultlineError:
+    """What to say when not exactly one fingerprint begins so."""
+    found: list[dict[str, Any]] = []
+    if len(beginning) <= BEGINNING_CHARS_MAX:
+        rows = _asked(url, "/api/groups", {"text": beginning, "limit": LOOKED_AT_MAX}).get("groups", [])
+        found = [row for row in rows if str(row["fingerprint"]).startswith(beginning)]
+    if not found:
+        return FaultlineError(f"no group's fingerprint begins with {beginning!r}; `faultline groups` lists them")
+    many = f"at least {len(found)}" if len(found) == LOOKED_AT_MAX else str(len(found))
+    head = f"{many} groups begin with {beginning!r}; write more of the one that is meant"
+    cells = [f"  {row['fingerprint']}  {row['kind']}  {line(str(row['title']), 60)}" for row in found[:CANDIDATES_MAX]]
+    return SeveralGroups("\n".join([head, *cells]))
 
 
 def _asked(url: str, path: str, query: dict[str, object]) -> dict[str, Any]:

@@ -9,16 +9,22 @@ import glob
 import io
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from streams.cli.interrupt import Stop
+from streams.cli.pipe import Pipe
 from streams.contract.errors import UnreadableInput
 
 FILES_MAX = 20_000
 HEAD_BYTES = 4096
+READ_BYTES = 64 * 1024
 LINE_BYTES_MAX = 256 * 1024
 """A longer line comes in pieces."""
+REPEATED_MAX = 4096
+"""Lines of which only one copy is made, while they are short: what a log repeats is then held once."""
+REPEATED_BYTES_MAX = 256
 _WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
 """How text of two bytes a character begins; its zero bytes do not make it a binary."""
 _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -32,19 +38,30 @@ class Input:
 
     name: str
     path: Path | None
+    stop: Stop = field(default_factory=Stop)
+    """Has the reason why reading ended before the end, where it did."""
+
+    pattern: str = "*"
+    """How the files have their names that are meant by such an input."""
 
     def open(self) -> BinaryIO:
         """The stream at its beginning; the caller closes it.
 
         Raises:
-            UnreadableInput: missing, a directory, empty, packed or binary; says which.
+            UnreadableInput: missing, a directory, empty, packed or binary; says which. Closed, for standard input.
         """
         if self.path is None:
-            return sys.stdin.buffer
+            if sys.stdin is None or sys.stdin.closed:
+                raise UnreadableInput(f"{self.name}: closed")
+            raw = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+            return io.BufferedReader(Pipe(raw, self.stop, name=self.name), READ_BYTES)
         try:
             if self.path.is_dir():
-                raise UnreadableInput(f"{self.name}: a directory; name its files, for example '{self.name}/**/*.xml'")
+                example = f"'{self.name}/**/{self.pattern}'"
+                raise UnreadableInput(f"{self.name}: a directory; name its files, for example {example}")
             stream = self.path.open("rb")
+            if not self.path.is_file():  # a pipe by name, such as a shell makes for <(command)
+                stream = io.BufferedReader(Pipe(stream, self.stop, name=self.name, owned=True), READ_BYTES)
         except FileNotFoundError:
             raise UnreadableInput(f"{self.name}: no such file") from None
         except OSError as error:
@@ -72,25 +89,37 @@ def _not_text(head: bytes) -> str:
 
 
 def lines(stream: BinaryIO) -> Iterator[str]:
-    """The lines of a text in UTF-8, or in what its byte order mark says; what is not text becomes U+FFFD."""
+    """The lines, without their ends, of a text in UTF-8, or in what its byte order mark says.
+
+    What is not text becomes U+FFFD.
+    """
     peek = getattr(stream, "peek", None)
     head = peek(2)[:2] if peek is not None else b""
     if head in _BYTE_ORDER_MARKS:
-        yield from io.TextIOWrapper(stream, encoding="utf-16", errors="replace")
+        for line in io.TextIOWrapper(stream, encoding="utf-16", errors="replace"):
+            yield line.rstrip("\n")
         return
+    repeated: dict[bytes, str] = {}
     while data := stream.readline(LINE_BYTES_MAX):
-        yield data.decode("utf-8", "replace")
+        text = repeated.get(data)
+        if text is None:
+            text = data.decode("utf-8", "replace").rstrip("\n")
+            if len(data) <= REPEATED_BYTES_MAX:
+                if len(repeated) >= REPEATED_MAX:
+                    repeated.clear()
+                repeated[data] = text
+        yield text
 
 
-def named(arguments: Iterable[str]) -> Iterator[Input | UnreadableInput]:
-    """The inputs that the arguments name, in their order, each file once.
+def named(arguments: Iterable[str], stop: Stop, *, pattern: str = "*") -> Iterator[Input | UnreadableInput]:
+    """The inputs that the arguments name, in their order, each file once. `stop` and `pattern` as `Input` has them.
 
     A name that exists is that file, even with a `*` in it; else it is a pattern, in which `**` stands for any folders.
     """
     seen: set[Path] = set()
     for argument in arguments:
         if argument == STDIN:
-            yield Input("standard input", None)
+            yield Input("standard input", None, stop, pattern)
             continue
         path = Path(argument).expanduser()
         if path.exists() or not glob.has_magic(argument):
@@ -111,4 +140,4 @@ def named(arguments: Iterable[str]) -> Iterator[Input | UnreadableInput]:
                 yield UnreadableInput(f"more than {FILES_MAX} files; the rest is left out, name fewer at a time")
                 return
             seen.add(real)
-            yield Input(str(one), one)
+            yield Input(str(one), one, stop, pattern)

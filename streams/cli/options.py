@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 URL_DEFAULT = "http://127.0.0.1:8765"
 URL_VARIABLE = "FAULTLINE_URL"
 DEADLINE_S = 60.0
-"""Of one publishing command."""
+"""Of sending, in one publishing command, where none is given."""
 
 Url = Annotated[
     str, typer.Option("--url", envvar=URL_VARIABLE, show_envvar=True, metavar="URL", help="The running server.")
@@ -21,7 +22,14 @@ Strict = Annotated[
     bool, typer.Option("--strict", help="Exit status 1 when anything was refused, unreadable or could not be sent.")
 ]
 Deadline = Annotated[
-    float, typer.Option("--deadline", min=0.1, max=3600.0, metavar="SECONDS", help="Time for everything to be sent.")
+    float | None,
+    typer.Option(
+        "--deadline",
+        min=0.1,
+        max=3600.0,
+        metavar="SECONDS",
+        help="Time to send (60 without it); when given, input that does not end is given up after as long.",
+    ),
 ]
 Repo = Annotated[str, typer.Option(metavar="OWNER/NAME", help="Repository; else from the CI's environment.")]
 Workflow = Annotated[str, typer.Option(metavar="NAME", help="Workflow or pipeline; else from the environment.")]
@@ -33,3 +41,8 @@ Commit = Annotated[str, typer.Option(metavar="SHA", help="Commit; else from the 
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Settings in TOML; the environment is stronger.")
 ]
+
+
+def url_name(url: str) -> str:
+    """Where an address was said, so that a complaint names the place to mend: the variable or the option."""
+    return URL_VARIABLE if os.environ.get(URL_VARIABLE) == url else "--url"

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from streams.cli import options
-from streams.cli.options import DEADLINE_S, URL_DEFAULT
+from streams.cli.bare import help_if_bare
+from streams.cli.options import URL_DEFAULT
 
 if TYPE_CHECKING:
     from streams.cli.delivery import Delivery, Loss
@@ -28,11 +29,16 @@ RECORDS_MAX = 1_000_000
 
 app = typer.Typer(
     name="publish",
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode=None,
-    help="Send failures: out of test reports, job logs, benchmark errors or records.",
+    help="Send failures out of reports, logs, errors or records.",
     epilog="\b\nExamples:\n  faultline publish junit 'results/**/*.xml'\n  make test 2>&1 | faultline publish log -",
 )
+
+
+@app.callback()
+def _publish(context: typer.Context) -> None:
+    help_if_bare(context)
 
 
 @app.command(
@@ -46,7 +52,7 @@ def junit(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
     strict: options.Strict = False,
-    deadline: options.Deadline = DEADLINE_S,
+    deadline: options.Deadline = None,
     repo: options.Repo = "",
     workflow: options.Workflow = "",
     run_id: options.RunId = "",
@@ -62,7 +68,7 @@ def junit(
     context = _context(
         repo=repo, workflow=workflow, run_id=run_id, job=job, attempt=attempt, branch=branch, commit=commit
     )
-    _deliver_inputs(delivery, reports, lambda one: _of_report(one, context))
+    _deliver_inputs(delivery, reports, lambda one: _of_report(one, context), pattern="*.xml")
 
 
 @app.command(
@@ -76,7 +82,7 @@ def log(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
     strict: options.Strict = False,
-    deadline: options.Deadline = DEADLINE_S,
+    deadline: options.Deadline = None,
     repo: options.Repo = "",
     workflow: options.Workflow = "",
     run_id: options.RunId = "",
@@ -92,7 +98,7 @@ def log(
     context = _context(
         repo=repo, workflow=workflow, run_id=run_id, job=job, attempt=attempt, branch=branch, commit=commit
     )
-    _deliver_inputs(delivery, logs, lambda one: _of_log(one, context))
+    _deliver_inputs(delivery, logs, lambda one: _of_log(one, context), pattern="*.log")
 
 
 @app.command(
@@ -117,9 +123,9 @@ def benchmark(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
     strict: options.Strict = False,
-    deadline: options.Deadline = DEADLINE_S,
+    deadline: options.Deadline = None,
 ) -> None:
-    """Send errors of LLM calls: one by flags, or rows; flags stand in for what a row does not say."""
+    """Send errors of LLM calls: one by flags, or rows. Flags stand in for what a row does not say."""
     from streams.cli.delivery import Delivery
 
     delivery = Delivery(url=url, deadline_s=deadline, dry_run=dry_run, as_json=as_json, strict=strict)
@@ -136,7 +142,7 @@ def benchmark(
     }
     given = {name: value for name, value in flags.items() if value not in ("", None)}
     if rows:
-        _deliver_inputs(delivery, rows, lambda one: _of_rows(one, given))
+        _deliver_inputs(delivery, rows, lambda one: _of_rows(one, given), pattern="*.ndjson")
         return
     if not {"message", "status", "exception_type", "code"} & given.keys():
         raise typer.BadParameter("say what failed with --message or --status, or name a file of rows")
@@ -157,24 +163,34 @@ def event(
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
     strict: options.Strict = False,
-    deadline: options.Deadline = DEADLINE_S,
+    deadline: options.Deadline = None,
 ) -> None:
     """Send failures that are records already."""
     from streams.cli.delivery import Delivery
 
     delivery = Delivery(url=url, deadline_s=deadline, dry_run=dry_run, as_json=as_json, strict=strict)
     key = _new_run_id()
-    _deliver_inputs(delivery, records, lambda one: _of_records(one, key))
+    _deliver_inputs(delivery, records, lambda one: _of_records(one, key), pattern="*.ndjson")
 
 
-def _deliver_inputs(delivery: Delivery, arguments: list[str], read: Any) -> None:
-    """Everything that the arguments name, read by `read`; an input that cannot be read is one loss."""
-    from streams.cli.delivery import unreadable
+def _deliver_inputs(
+    delivery: Delivery, arguments: list[str], read: Callable[[Input], Iterator[Failure | Loss]], *, pattern: str
+) -> None:
+    """Everything that the arguments name, read by `read`; an input that cannot be read is one loss.
+
+    One that does not end is left at Ctrl-C or at the deadline: what came so far is delivered, the rest is one loss.
+    """
+    from streams.cli.delivery import Loss, unreadable
     from streams.cli.inputs import named
+    from streams.cli.interrupt import READING_S_MAX, Stop
     from streams.contract.errors import FaultlineError
 
+    stop = Stop(delivery.deadline_s or READING_S_MAX)
+
     def found() -> Iterator[Failure | Loss]:
-        for one in named(arguments):
+        for one in named(arguments, stop, pattern=pattern):
+            if stop.reason:
+                return
             if isinstance(one, FaultlineError):
                 yield unreadable(str(one))
                 continue
@@ -184,6 +200,8 @@ def _deliver_inputs(delivery: Delivery, arguments: list[str], read: Any) -> None
                 yield unreadable(str(error).removeprefix(f"{one.name}: "), one.name)
             except OSError as error:
                 yield unreadable(error.strerror or str(error), one.name)
+            if one.stop.reason:
+                yield Loss("unreadable", one.name, f"in part: {one.stop.reason}", is_said=True)
 
     raise typer.Exit(delivery(found()))
 

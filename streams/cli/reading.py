@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from streams.cli.screen import line
 from streams.contract.failure import Failure
 from streams.contract.fingerprint import Fingerprint
@@ -63,4 +65,6 @@ class Reader:
         """One failure, its texts redacted."""
         told = self._stage.told(failure, received_at_ms=self._now_ms)
         secrets = redacted(failure.message).found
-        return Read(told.failure, told.fingerprint, told.verdict, told.earlier_hash, secrets)
+        # On its way a record has the fingerprint beside the verdict; on its own the verdict says whose it is.
+        verdict = replace(told.verdict, fingerprint=told.fingerprint.value)
+        return Read(told.failure, told.fingerprint, verdict, told.earlier_hash, secrets)

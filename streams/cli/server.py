@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import ssl
 import time
 import urllib.error
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
-from streams.cli.options import DEADLINE_S, URL_DEFAULT
+from streams.cli.options import DEADLINE_S, URL_DEFAULT, url_name
 from streams.contract.errors import ConfigurationError, FaultlineError
 
 ATTEMPT_S_MAX = 15.0
@@ -25,6 +26,7 @@ LOOPBACK_REFUSED_S_MAX = 3.0
 ANSWER_BYTES_MAX = 32 * 1024 * 1024
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _AGAIN = frozenset({429, 502, 503, 504})
+_ADDRESS = re.compile(r"(?i:https?)://[^\s/?#@]+(?:/[^\s?#]*)?")
 
 
 class Unreachable(FaultlineError):
@@ -72,24 +74,27 @@ class _StayHere(urllib.request.HTTPRedirectHandler):
 
 
 class Server:
-    """One server and one deadline for all that is asked of it. Blocks; not for threads to share."""
+    """One server and one deadline for all that is asked of it, from the first question on.
+
+    Blocks; not for threads to share.
+    """
 
     def __init__(self, url: str, *, deadline_s: float = DEADLINE_S, refused_s: float = LOOPBACK_REFUSED_S_MAX) -> None:
         """`refused_s`: how long this machine may refuse connections before that is an answer.
 
         Raises: `ConfigurationError` when the address is none.
         """
-        parts = urllib.parse.urlsplit(url.strip())
-        try:
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            host = None
-        if parts.scheme not in {"http", "https"} or not host or parts.username is not None:
-            raise ConfigurationError(f"--url {url!r} is no address; write one like {URL_DEFAULT}, without credentials")
+        self._named = url_name(url)
+        host = _host(url.strip())
+        if not host:
+            raise ConfigurationError(
+                f"{self._named} {url!r} is no address; write one like {URL_DEFAULT}, without credentials"
+            )
         self.url = url.strip().rstrip("/")
-        self._ends_s = time.monotonic() + deadline_s
         self._loopback = host in _LOOPBACK
-        self._refused_until_s = time.monotonic() + (refused_s if self._loopback else deadline_s)
+        self._deadline_s = deadline_s
+        self._refused_s = refused_s if self._loopback else deadline_s
+        self._begins_s: float | None = None
         # A proxy for the outside cannot know what listens on this machine.
         proxies = urllib.request.ProxyHandler({} if self._loopback else None)
         self._opener = urllib.request.build_opener(proxies, _StayHere())
@@ -97,7 +102,9 @@ class Server:
     @property
     def left_s(self) -> float:
         """Seconds of the deadline that are left."""
-        return self._ends_s - time.monotonic()
+        if self._begins_s is None:  # what is sent may have taken its time to come
+            self._begins_s = time.monotonic()
+        return self._begins_s + self._deadline_s - time.monotonic()
 
     def get(self, path: str, query: Mapping[str, object] | None = None) -> Answer:
         """Ask. Raises: `Unreachable`, `Refusal`."""
@@ -121,14 +128,16 @@ class Server:
                 with attempt:
                     return self._once(method, path, body, content_type)
         except _Later as error:
-            way_out = "start one with `make run` or name another with --url" if error.refused else "try again later"
+            way_out = "try again later"
+            if error.refused:
+                way_out = f"start one with `make run` or name another with {self._named}"
             raise Unreachable(f"{self.url}: {error}; {way_out}") from error
         raise AssertionError("stamina ends with an answer or an error")
 
     def _wait_for(self, error: Exception) -> bool | float:
         if not isinstance(error, _Later) or self.left_s <= 0:
             return False
-        if error.refused and time.monotonic() > self._refused_until_s:
+        if error.refused and self._deadline_s - self.left_s > self._refused_s:
             return False
         if error.after_s is None:
             return True
@@ -175,7 +184,7 @@ class Server:
     def _refused(self, error: urllib.error.HTTPError) -> FaultlineError:
         if 300 <= error.code < 400:
             return Refusal(
-                f"{self.url} sends on to {error.headers.get('Location', '?')[:200]}; give that with --url",
+                f"{self.url} sends on to {error.headers.get('Location', '?')[:200]}; give that with {self._named}",
                 status=error.code,
             )
         try:
@@ -187,6 +196,19 @@ class Server:
             told = f"HTTP {error.code}" + (f", {reason}" if reason else "")
             return _Later(told, after_s=_seconds(error.headers.get("Retry-After", "")))
         return Refusal(f"{self.url} answered {error.code}: {reason or error.reason}", status=error.code, body=body)
+
+
+def _host(url: str) -> str:
+    """The host of an address that can be asked; empty where it is none, or names credentials or a query."""
+    if not (_ADDRESS.fullmatch(url) and url.isascii() and url.isprintable()):
+        return ""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+        host.encode("idna")
+    except ValueError:
+        return ""
+    return host
 
 
 def _json(body: bytes) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import socket
 import sys
 
@@ -98,6 +99,7 @@ def test_a_dry_run_shows_fingerprints_and_sends_nothing(faultline, server, repor
     assert out.count("fp1.") == 2
     assert "\u202e" not in out
     told = json.loads(faultline("publish", "junit", report, "--dry-run", "--json")[1])
+    assert all(one["verdict"]["fingerprint"] == one["fingerprint"]["value"] for one in told["failures"])
     assert told["failures"][0]["verdict"]["kind"] == "assertion_failure"
 
 
@@ -157,8 +159,16 @@ def test_a_server_that_refuses_one_of_two_is_repeated_in_the_ledger(faultline, s
     status, out, err = faultline("publish", "junit", report, "--strict")
     assert status == 1
     assert out.startswith("1 sent")
-    assert "1 refused (1 x no such thing (at $.message))" in out
-    assert "refused: no such thing" in err
+    assert "1 refused, " in out
+    assert "refused: no such thing (at $.message)" in err
+
+
+def test_a_reason_is_said_once_and_again_only_where_not_all_could_be_said(faultline, server, tmp_path):
+    _, out, err = faultline("publish", "junit", tmp_path / "none.xml")
+    assert (out + err).count("no such file") == 1
+    _, out, err = faultline("publish", "junit", *(tmp_path / f"none{number}.xml" for number in range(30)))
+    assert err.count("no such file") == 20
+    assert "30 unreadable (30 x no such file)" in out
 
 
 def test_a_server_that_refuses_all_is_no_reason_to_break_the_job(faultline, server, report):
@@ -219,12 +229,10 @@ def test_no_server_is_said_in_a_line_with_the_way_out(faultline, report):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("publish", "junit"), "Missing argument"),
-        (("publish", "junit", "x.xml", "--no-such"), "--no-such"),
-        (("publish", "junit", "x.xml", "--url", "ftp://x"), "is no address"),
-        (("publish", "junit", "x.xml", "--url", "http://user:pw@x"), "without credentials"),
-        (("publish", "benchmark"), "--message or --status"),
         (("explain", "x", "--origin", "moon"), "ci or benchmark"),
+        (("explain", "-----BEGIN x"), "put -- before a text that begins with -"),
+        (("show", ""), "the fingerprint is empty"),
+        (("groups", "--url", "ftp://x"), "--url 'ftp://x' is no address"),
         (("nonsense",), "nonsense"),
     ],
 )
@@ -234,6 +242,83 @@ def test_wrong_usage_is_one_line_and_status_2(faultline, words, expected):
     assert err.count("\n") == 1
     assert err.startswith("faultline: ")
     assert expected in err
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("junit",), "Missing argument"),
+        (("junit", "x.xml", "--no-such"), "--no-such"),
+        (("junit", "x.xml", "--url", "ftp://x"), "--url 'ftp://x' is no address"),
+        (("junit", "x.xml", "--url", "http://user:pw@x"), "without credentials"),
+        (("benchmark",), "--message or --status"),
+        (("benchmark", "--message", "x", "--deadline", "0"), "--deadline"),
+        (("benchmark", "--status", "99"), "--status"),
+        (("nonsense",), "nonsense"),
+    ],
+)
+def test_wrong_usage_of_publish_is_one_line_and_breaks_the_job_only_when_strict(faultline, words, expected):
+    status, out, err = faultline("publish", *words)
+    assert (status, out) == (0, "")
+    assert err.count("\n") == 1
+    assert err.startswith("faultline: ")
+    assert expected in err
+    assert "; nothing was sent" in err
+    assert faultline("--debug", "publish", *words)[0] == 0
+    assert faultline("publish", *words, "--strict")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://x",
+        "x",
+        "http://",
+        "http://[::1",
+        "http://h:99999",
+        "http://a b",
+        "http://a..b",
+        "http://h/?q",
+        "http://h/ä",
+    ],
+)
+def test_an_address_that_is_none_is_said_with_the_variable_that_gave_it(faultline, monkeypatch, url):
+    monkeypatch.setenv("FAULTLINE_URL", url)
+    status, _, err = faultline("publish", "benchmark", "--message", "boom")
+    assert (status, err.count("\n")) == (0, 1)
+    assert err.startswith(f"faultline: FAULTLINE_URL {url!r} is no address")
+    assert faultline("publish", "benchmark", "--message", "boom", "--strict")[0] == 2
+
+
+def test_nobody_at_the_address_of_the_variable_names_the_variable(faultline, monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("FAULTLINE_URL", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        _, _, err = faultline("publish", "benchmark", "--message", "boom", "--deadline", "0.3")
+    assert "name another with FAULTLINE_URL" in err
+
+
+@pytest.mark.parametrize(("command", "pattern"), [("junit", "*.xml"), ("log", "*.log"), ("event", "*.ndjson")])
+def test_a_directory_is_answered_with_the_names_that_such_files_have(faultline, server, tmp_path, command, pattern):
+    assert f"'{tmp_path}/**/{pattern}'" in faultline("publish", command, tmp_path)[2]
+
+
+def test_a_pipe_that_does_not_end_is_left_at_the_deadline_and_what_came_is_sent(faultline, server, monkeypatch):
+    reader, writer = os.pipe()
+    os.write(writer, b"main.c:3:5: error: expected ';' before 'return'\n")
+    with os.fdopen(reader) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        status, out, err = faultline("publish", "log", "-", "--deadline", "0.3", "--strict")
+    os.close(writer)
+    assert (status, err.count("\n")) == (1, 1)
+    assert "standard input: reading stopped (it did not end within 0.3 s); what came so far counts" in err
+    assert out.startswith("1 sent")
+    assert "1 unreadable" in out
+
+
+def test_standard_input_that_is_closed_is_said(faultline, server, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert "standard input: closed" in faultline("publish", "log", "-")[2]
 
 
 def test_a_fault_of_our_own_does_not_break_the_job_but_is_said(faultline, server, report, monkeypatch):

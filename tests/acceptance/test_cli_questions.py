@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -129,7 +130,39 @@ def test_show_takes_the_beginning_of_a_fingerprint(faultline, server):
 def test_an_unknown_group_is_one_line_and_status_1(faultline, server):
     status, out, err = faultline("show", "fp1.zzz")
     assert (status, out, err.count("\n")) == (1, "", 1)
-    assert "no group has this fingerprint" in err
+    assert "no group's fingerprint begins with 'fp1.zzz'" in err
+
+
+def test_a_beginning_of_several_groups_names_the_first_of_them(faultline, server):
+    alike = [GROUP | {"fingerprint": f"fp1.m{letter}" + "k" * 24, "title": f"boom\n{letter}"} for letter in "abcdefg"]
+
+    def answer(asked):
+        if asked.path.startswith("/api/groups?"):
+            return 200, {}, {"groups": [GROUP, *alike], "total": 8}
+        return 404, {}, {"error": "unknown_group", "reason": "several begin so"}
+
+    server.answer = answer
+    for words in (("show", "fp1.m"), ("verdict", "fp1.m", "flaky_test")):
+        status, out, err = faultline(*words)
+        assert (status, out, err.count("\n")) == (1, "", 6)
+        assert "7 groups begin with 'fp1.m'" in err
+        assert alike[4]["fingerprint"] in err
+        assert FINGERPRINT not in err
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [
+        ({"source": "rule", "rule_id": "t-1"}, "said by      rule t-1, confidence 0.90\n"),
+        ({"source": "status"}, "said by      status, confidence 0.90\n"),
+        ({"source": "status", "kind": "unknown", "confidence": 0.0}, "said by      nobody yet\n"),
+        ({"source": "llm", "kind": "unknown", "confidence": 0.0}, "said by      llm, confidence 0.00\n"),
+    ],
+)
+def test_show_says_who_said_it(faultline, server, verdict, expected):
+    told = {"kind": "timeout", "family": "code_error", "confidence": 0.9} | verdict
+    server.answer = lambda asked: (200, {}, DETAIL | {"verdict": told})
+    assert expected in faultline("show", "fp1.kkk")[1]
 
 
 def test_a_verdict_is_sent_under_the_whole_fingerprint(faultline, server):
@@ -193,6 +226,46 @@ def test_the_help_of_every_command_has_an_example(words, capsys):
     out = capsys.readouterr().out
     assert "Example" in out
     assert f"  faultline {' '.join(words)}".rstrip() in out
+
+
+@pytest.mark.parametrize(("words", "expected"), [((), 0), (("publish",), 0), (("config",), 2), (("topics",), 2)])
+def test_a_group_of_commands_without_one_prints_its_help(faultline, words, expected):
+    status, out, err = faultline(*words)
+    assert status == expected
+    assert (out + err).splitlines() == faultline(*words, "--help")[1].splitlines()
+    assert faultline(*words, "--no-such")[0] == (0 if words == ("publish",) else 2)
+
+
+@pytest.mark.parametrize("words", [(), ("publish",), ("config",), ("topics",)])
+def test_no_sentence_in_a_list_of_commands_is_cut(words, capsys):
+    from agents.cli import create
+
+    assert run(create(), [*words, "--help"]) == 0
+    assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
+
+
+def test_the_version_is_an_option_too(faultline):
+    assert faultline("--version") == faultline("version")
+    assert faultline("--version")[1].startswith("faultline ")
+
+
+def test_a_terminal_without_unicode_gets_escapes(server, monkeypatch):
+    server.answer = lambda asked: (200, {}, {"groups": [GROUP | {"title": "caf\xe9 \u2713"}], "total": 1})
+    environ = os.environ | {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    command = [sys.executable, "-m", "agents.cli", "groups"]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"caf\xe9 \u2713" in done.stdout
+
+
+def test_the_entry_imports_nothing_before_it_has_seen_to_an_interrupt():
+    code = (
+        "import sys; before = set(sys.modules); import agents.cli; from streams.cli import interrupt\n"
+        "slow = {'typing', 'dataclasses', 'inspect', 'typer', 'json'} & (sys.modules.keys() - before)\n"
+        "sys.exit(str(slow) if slow else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_help_imports_nothing_that_is_slow():

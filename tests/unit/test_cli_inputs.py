@@ -7,6 +7,7 @@ import io
 import pytest
 
 from streams.cli.inputs import Input, lines, named
+from streams.cli.interrupt import Stop
 from streams.contract.errors import UnreadableInput
 
 
@@ -20,7 +21,7 @@ def folder(tmp_path):
 
 
 def names(folder, *patterns):
-    found = list(named(str(folder / pattern) for pattern in patterns))
+    found = list(named((str(folder / pattern) for pattern in patterns), Stop()))
     paths = [one.path for one in found if isinstance(one, Input) and one.path]
     assert len(paths) == len(found)
     return [str(path.relative_to(folder)) for path in paths]
@@ -41,7 +42,7 @@ def test_patterns_name_files_each_once_and_a_name_that_exists_is_that_file(folde
 
 
 def test_a_pattern_that_matches_nothing_is_said(folder):
-    (told,) = named([str(folder / "*.none")])
+    (told,) = named([str(folder / "*.none")], Stop())
     assert isinstance(told, UnreadableInput)
     assert "no file matches" in str(told)
 
@@ -72,9 +73,9 @@ def test_a_directory_and_a_missing_file_are_told_apart(tmp_path):
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        ("a\nbü\n".encode(), ["a\n", "bü\n"]),
-        ("a\nb".encode("utf-16"), ["a\n", "b"]),
-        (b"a\xffb\n", ["a\ufffdb\n"]),
+        ("a\nbü\n".encode(), ["a", "bü"]),
+        ("a\nb".encode("utf-16"), ["a", "b"]),
+        (b"a\xffb\n", ["a\ufffdb"]),
     ],
 )
 def test_lines_are_read_in_the_encoding_that_the_file_shows(data, expected):

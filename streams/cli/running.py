@@ -1,0 +1,42 @@
+"""`faultline run`: the words of the command. What it runs stands above this room, so it is handed in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli import options
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+
+def add_to(app: typer.Typer, serve: Callable[[Settings, Path | None], int]) -> None:
+    """Add `run`. `serve` takes the settings and the folder of `--demo`, and returns the exit status."""
+
+    @app.command("run", epilog="\b\nExamples:\n  faultline run --data ./data\n  faultline run --port 9000")
+    def run(
+        *,
+        data: Annotated[
+            Path | None, typer.Option(metavar="DIR", help="Where everything is kept; made when missing.")
+        ] = None,
+        host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
+        port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free one.")] = None,
+        demo: Annotated[
+            Path | None, typer.Option(metavar="FOLDER", help="Begin with failures that this folder's script makes.")
+        ] = None,
+        file: options.Config = None,
+    ) -> None:
+        """Run everything in one process: take failures in, keep, show.
+
+        They are classified on their way, and a page shows them.
+        """
+        from streams.settings import Settings
+
+        given = {"FAULTLINE_DATA": data, "FAULTLINE_HOST": host or None, "FAULTLINE_PORT": port}
+        flags = {name: str(value) for name, value in given.items() if value is not None}
+        raise typer.Exit(serve(Settings.read({**os.environ, **flags}, config=file), demo))
