@@ -42,7 +42,6 @@ LONG_WORD_MARGIN_CHARS: Final = 64
 """Such a token may reach so far beyond its longest word."""
 
 _START_CHARS: Final = 3
-_LONG_WORD: Final = re.compile(r"(?<![a-z0-9])[a-z0-9]{20,128}(?![a-z0-9])")
 _AFTER_PASSWORD: Final = re.compile(
     r"[\w.-]{0,24}[\"'`\\\]]{0,4}\s{0,2}(?P<op>=>|:{1,3}=|\?=|[=:])\s{0,2}"
     r"(?:\\?[\"'`](?P<quoted>[^\"'`\\\n<>]{4,})|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\$]{4,}))"
@@ -60,6 +59,7 @@ _CLASS: Final = str.maketrans(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", "a" * 26 + "A" * 26 + "0" * 10
 )
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_UUID_HYPHENS: Final = 4
 _LONG_RUN: Final = re.compile(rf"[A-Za-z0-9_+/=~-]{{{MASKED_CHARS_MIN},}}")
 
 
@@ -144,6 +144,8 @@ def _by_mark(pairs: Iterable[tuple[str, Format]]) -> tuple[tuple[str, tuple[tupl
 
 
 _TO_WORDS: Final = bytes(code if code < 128 and chr(code).isalnum() else 32 for code in range(256))
+_TO_RUNS: Final = bytes(32 if code == 32 else 97 for code in _TO_WORDS)
+_LONG_RUN_START: Final = b"a" * LONG_WORD_CHARS.start
 _START: Final = itemgetter(slice(0, _START_CHARS))
 _BY_SIGN: Final = _by_sign()
 _WHOLE_WORDS: Final = frozenset(sign for sign in _BY_SIGN if sign and not sign.endswith("*"))
@@ -165,13 +167,10 @@ def _spans(text: str) -> list[_Span]:
     rows = [row for mark, pairs in _BY_LITERAL if mark in lowered for literal, row in pairs if literal in lowered]
     if not _WHOLE_WORDS.isdisjoint(words):
         rows += [row for word in _WHOLE_WORDS & words for row in _BY_SIGN[word]]
-    starts = set(map(_START, words))
-    if not _WORD_STARTS.isdisjoint(starts):
-        rows += [row for start in _WORD_STARTS & starts for row in _BY_SIGN[start + "*"]]
+    starts = _WORD_STARTS.intersection(map(_START, words))
+    rows += [row for start in starts for row in _BY_SIGN[start + "*"]]
     spans = [span for row in dict.fromkeys(rows) for span in _of_format(row, text, lowered)]
-    longest = max(map(len, words), default=0)
-    if longest >= LONG_WORD_CHARS.start:
-        spans += _of_long_words(text, lowered, longest)
+    spans += _of_long_words(text, lowered)
     if any(map(lowered.__contains__, PASSWORD_PARTS)):
         for name in PASSWORDS:
             if name in lowered:
@@ -237,16 +236,27 @@ def _of_format(row: Format, text: str, lowered: str) -> Iterator[_Span]:
         yield _span_of(match, row)
 
 
-def _of_long_words(text: str, lowered: str, longest: int) -> Iterator[_Span]:
+def _of_long_words(text: str, lowered: str) -> Iterator[_Span]:
     """Tokens without a literal: looked for around each long word, and nowhere else."""
-    rows = [row for row in _BY_LENGTH if row.word_chars <= longest and _is_possible(row, text)]
-    if not rows:
-        return
-    for word in _LONG_WORD.finditer(lowered):
-        start, end = max(0, word.start() - LONG_WORD_MARGIN_CHARS), word.end() + LONG_WORD_MARGIN_CHARS
-        for row in rows:
-            for match in _pattern(row).finditer(text, start, end):
-                yield _span_of(match, row)
+    places = list(_long_words(lowered))
+    longest = max((len(place) for place in places), default=0)
+    rows = [row for row in _BY_LENGTH if row.word_chars <= longest and _is_possible(row, text)] if places else []
+    for place in places:
+        if rows and len(place) in LONG_WORD_CHARS:
+            start, end = max(0, place.start - LONG_WORD_MARGIN_CHARS), place.stop + LONG_WORD_MARGIN_CHARS
+            for row in rows:
+                for match in _pattern(row).finditer(text, start, end):
+                    yield _span_of(match, row)
+
+
+def _long_words(lowered: str) -> Iterator[range]:
+    """Where letters and digits of ASCII follow each other long enough, or longer than that."""
+    runs = lowered.encode("ascii", "replace").translate(_TO_RUNS) + b" "
+    start = runs.find(_LONG_RUN_START)
+    while start >= 0:
+        end = runs.find(b" ", start)
+        yield range(start, end)
+        start = runs.find(_LONG_RUN_START, end)
 
 
 def _span_of(match: re.Match[str], row: Format) -> _Span:
@@ -319,7 +329,7 @@ def _is_password(found: re.Match[str]) -> bool:
 
 
 def _may_be_key(value: str) -> bool:
-    return not _is_placeholder(value) and (_is_random(value) or _is_number(value) or _is_mixed(value))
+    return (_is_random(value) or _is_number(value) or _is_mixed(value)) and not _is_placeholder(value)
 
 
 def _is_placeholder(value: str) -> bool:
@@ -344,7 +354,7 @@ def _is_random(value: str, *, turns: int = 3) -> bool:
     """
     if len(value) < OPAQUE_CHARS_MIN or "//" in value:
         return False
-    if _UUID.search(value):
+    if value.count("-") >= _UUID_HYPHENS and _UUID.search(value):
         return True
     classes = value.translate(_SEPARATORS).translate(_CLASS)
     letters = classes.replace("A", "a")
