@@ -1,21 +1,42 @@
-"""The log of a CI job -> failures: one for each block that says why the job failed."""
+"""The log of a CI job -> failures: one for each failed test, and for each other block that says why the job failed.
+
+The message is the error itself; the block that it stands in is the traceback.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 import msgspec
 
-from streams.contract.failure import MESSAGE_BYTES_MAX, Ci, Failure, Origin, Source, bounded, head_and_tail, identified
+from streams.contract.failure import (
+    MESSAGE_BYTES_MAX,
+    TRACEBACK_BYTES_MAX,
+    Ci,
+    Failure,
+    Origin,
+    Source,
+    bounded,
+    head_and_tail,
+    identified,
+)
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
 from streams.core.extract.clean import clean, last_drawn
-from streams.core.extract.extract import BLOCKS_MAX, extract
+from streams.core.extract.error import error_of
+from streams.core.extract.extract import BLOCKS_MAX, TESTS_MAX, Findings, findings
 
 LOG_BYTES_MAX: Final = 64 * 1024 * 1024
 """A longer log keeps its beginning and its end: half each."""
+TEXT_LINES_MAX: Final = 4_000
+"""Of one block: half from its beginning, half from its end."""
+OUTPUT_LINES: Final = 1
+"""What a step of an image printed last stands before the word that it failed."""
+CODES_THAT_TELL: Final = frozenset({124, *range(129, 160)})
+"""Ended by `timeout`, or by a signal. Other exit codes say no more than that it failed, and vary with the runner."""
 _BY_TOOL: Final = {
     "buildkit": Source.BUILDKIT,
     "docker": Source.BUILDKIT,
@@ -58,17 +79,32 @@ class _Held:
         found = self.head[first - 1 : last]
         start = len(self.head) + self.skipped
         if last > start:
-            rest = list(self.tail)
-            found += rest[max(0, first - 1 - start) : last - start]
+            found += islice(self.tail, max(0, first - 1 - start), last - start)
         return found
 
 
-def text_of(lines: Iterable[str]) -> str:
-    """The lines of a block as its tool wrote them, at most MESSAGE_BYTES_MAX, without the indent that all share."""
+def text_of(lines: Iterable[str], bytes_max: int = MESSAGE_BYTES_MAX) -> str:
+    """The lines of a block as its tool wrote them, at most `bytes_max`, without the indent that all share."""
     cleaned = [clean(line) for line in lines]
     filled = [line for line in cleaned if line]
     indent = min((len(line) - len(line.lstrip()) for line in filled), default=0)
-    return head_and_tail("\n".join(line[indent:] for line in cleaned).strip("\n"), MESSAGE_BYTES_MAX)
+    return head_and_tail("\n".join(line[indent:] for line in cleaned).strip("\n"), bytes_max)
+
+
+class LogReading(Iterator[Failure]):
+    """The failures of one log, once: iterate over it, then look at the notes. Nothing is read before."""
+
+    def __init__(self, found: Iterator[Failure], notes: list[str]) -> None:
+        self._found = found
+        self._notes = notes
+
+    def __next__(self) -> Failure:
+        return next(self._found)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, in sentences; empty when everything was given. Complete once iterated."""
+        return tuple(self._notes)
 
 
 def read_log(
@@ -78,46 +114,116 @@ def read_log(
     occurred_at_ms: int,
     baseline: Baseline | None = None,
     limit: int = BLOCKS_MAX,
+    tests_max: int = TESTS_MAX,
     failed: bool | None = None,
-) -> Iterator[Failure]:
+) -> LogReading:
     """The failures that a job's log tells of, most likely cause first; nothing for a log that passed.
 
-    `context` says which job it was; source, step and lines are added. `lines` is read once, with or without line ends.
-    The place in the log is in `ci.log_lines`; the rule that found it and its weight are labels. At most `limit`.
+    `context` says which job it was; source, step, test and lines are added. `lines` is read once, with or without line
+    ends. The place in the log is in `ci.log_lines`; the rule that found it and its weight are labels. At most
+    `tests_max` failed tests and `limit` others; the reading's `notes` count what is beyond.
     `failed` is what the CI system says of the job, where the caller knows it.
     """
+    notes: list[str] = []
+    return LogReading(
+        _read(lines, context, notes, occurred_at_ms, baseline=baseline, limits=(limit, tests_max), failed=failed), notes
+    )
+
+
+def _read(
+    lines: Iterable[str],
+    context: Ci,
+    notes: list[str],
+    occurred_at_ms: int,
+    *,
+    baseline: Baseline | None,
+    limits: tuple[int, int],
+    failed: bool | None,
+) -> Iterator[Failure]:
     held = _Held((line.rstrip("\n") for line in lines), LOG_BYTES_MAX)
+    found = findings(held, baseline=baseline, limit=limits[0], tests_max=limits[1], failed=failed)
+    notes += _notes(found, held.skipped)
     ordinals: dict[tuple[str, str], int] = {}
-    for block in extract(held, baseline=baseline, limit=limit, failed=failed):
+    for block in found.blocks:
         yield _failure(block, held, context, occurred_at_ms, ordinals)
+
+
+def _notes(found: Findings, skipped: int) -> Iterator[str]:
+    if found.tests_left_out:
+        yield f"{found.tests_left_out} more failed tests in the log than are told of one by one"
+    if found.others_left_out:
+        yield f"{found.others_left_out} more places in the log that may say why it failed"
+    if skipped:
+        yield f"{skipped} lines in the middle of the log were not read"
 
 
 def _failure(
     block: Block, held: _Held, context: Ci, occurred_at_ms: int, ordinals: dict[tuple[str, str], int]
 ) -> Failure:
-    message = text_of(held.cut(block.first, block.last)) or block.reason
+    text = text_of(_bounded_lines(held, block), TRACEBACK_BYTES_MAX)
+    message = head_and_tail(_message(block, held), MESSAGE_BYTES_MAX) or text.strip() or block.reason
     step = context.step_name or block.step.removeprefix("Run ")
-    ordinal = ordinals[step, message] = ordinals.get((step, message), -1) + 1
+    test = block.test or context.test_name
+    key = step, f"test {test}" if test else message
+    ordinal = ordinals[key] = ordinals.get(key, -1) + 1
     evidence = next(iter(held.cut(block.evidence, block.evidence)), "")
     source = _BY_TOOL.get(block.tool) or (Source.GITHUB_JOB_LOG if context.provider == "github" else Source.FULL_LOG)
     if context.source is not Source.FULL_LOG:
         source = context.source
-    ci = msgspec.structs.replace(context, source=source, step_name=step, log_lines=(block.first, block.last))
+    test_class = context.test_class
+    if block.tool == "unittest":  # `test_adds (shop.tests.Cart.test_adds)`; before Python 3.11 without the last name
+        test, _, where = test.partition(" (")
+        test_class = where.removesuffix(")").removesuffix(f".{test}")
+    ci = msgspec.structs.replace(
+        context,
+        source=source,
+        step_name=step,
+        test_class=test_class,
+        test_name=test,
+        log_lines=(block.first, block.last),
+    )
+    labels = {
+        "rule": block.reason,
+        "score": f"{block.score:.2f}",
+        "evidence": clean(evidence)[:1000],
+        "evidence_line": str(block.evidence),
+    }
+    if block.exit_code is not None:
+        labels["exit_code"] = str(block.exit_code)
     return identified(
         bounded(
             Failure(
                 origin=Origin.CI,
                 occurred_at_ms=occurred_at_ms,
                 message=message,
-                exit_code=block.exit_code,
+                traceback="" if text.strip() == message else text,
+                exit_code=block.exit_code if block.exit_code in CODES_THAT_TELL or _says_no_more(block) else None,
                 ordinal=ordinal,
-                labels={
-                    "rule": block.reason,
-                    "score": f"{block.score:.2f}",
-                    "evidence": clean(evidence)[:1000],
-                    "evidence_line": str(block.evidence),
-                },
+                labels=labels,
                 ci=ci,
             )
         )
     )
+
+
+def _says_no_more(block: Block) -> bool:
+    """Whether the exit code is the best that the log says."""
+    return block.tool == "tail"
+
+
+def _bounded_lines(held: _Held, block: Block) -> list[str]:
+    if block.last - block.first < TEXT_LINES_MAX:
+        return held.cut(block.first, block.last)
+    half = TEXT_LINES_MAX // 2
+    missing = block.last - block.first + 1 - 2 * half
+    mark = f"... [{missing} lines left out] ..."
+    return [*held.cut(block.first, block.first + half - 1), mark, *held.cut(block.last - half + 1, block.last)]
+
+
+def _message(block: Block, held: _Held) -> str:
+    """The error itself, which tells what group a failure is of: no banner, and nothing of what only stands near it."""
+    told = error_of([clean(line) for line in held.cut(block.evidence, min(block.last, block.evidence + 30))])
+    if block.tool == "tail" or _BY_TOOL.get(block.tool) is Source.BUILDKIT:
+        filled = [text for line in held.cut(block.first, block.evidence - 1) if (text := clean(line).strip("- "))]
+        told = "\n".join([*filled[-OUTPUT_LINES:], told])
+    return told

@@ -18,6 +18,7 @@ import msgspec
 
 from streams.contract.errors import UnreadableInput
 from streams.contract.failure import Ci, Failure, Origin, Source, bounded, identified
+from streams.core.extract.error import error_in
 from streams.producers.xml_events import End, Scanner, Start, Text
 
 Outcome = Literal["failure", "error"]
@@ -33,6 +34,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PENDING_MAX: Final = 64
 """Results of one case that are held until the case ends; a case with more gives the earlier ones without its output."""
 _OUTPUT_LABEL_CHARS: Final = 1000
+_GENERIC = re.compile(
+    r"(?i)(?:(?:test |collection |collect )?(?:failure|failed|error|fail)[.!]?"
+    r"|(?:test case |test )?failed on (?:setup|teardown|call)\b.*|error during (?:setup|teardown)\b.*)?$"
+)
+"""A `message` attribute that says nothing of its own; or nothing at all."""
 _NOT_AN_EXCEPTION: Final = frozenset({"", "failure", "error", "failed", "fail", "test failure", "assertion failed"})
 
 
@@ -83,7 +89,13 @@ class TestFailure:
 
     @property
     def detail(self) -> str:
-        """Message, then text; the message is not repeated when the text begins with it."""
+        """Message, then text; the message is not repeated when the text begins with it.
+
+        A message that any failure could have (`Failed`, `collection failure`) says nothing: the error that the text
+        holds comes first.
+        """
+        if self.text and _GENERIC.match(self.message) and (error := error_in(self.text)):
+            return f"{error}\n{self.message}\n{self.text}" if self.message else f"{error}\n{self.text}"
         if not self.text or self.message.startswith(self.text):
             return self.message
         return self.text if self.text.startswith(self.message) else f"{self.message}\n{self.text}"

@@ -29,7 +29,8 @@ def read(lines: list[str], context: Ci = GITHUB, baseline: Baseline | None = Non
 def test_a_failure_says_what_the_tool_said_and_where() -> None:
     first = read(LOG)[0]
     assert first.ci is not None
-    assert first.message.startswith("a.c:3:5: error: no member named 'x'\n    3 |  s.x = 1;")
+    assert first.message == "a.c:3:5: error: no member named 'x'"
+    assert first.traceback.startswith("a.c:3:5: error: no member named 'x'\n    3 |  s.x = 1;")
     assert first.ci.log_lines is not None
     assert first.ci.log_lines[0] == 4
     assert (first.ci.step_name, first.ci.source) == ("make check", Source.GITHUB_JOB_LOG)

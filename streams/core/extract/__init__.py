@@ -4,6 +4,9 @@ extract.py    the way in
 reader.py     one pass over the lines: rules open blocks, blocks grow, repeats fold
 rank.py       the best of them, in order
 block.py      what comes out: first and last line, the line that says why, score, rule id
+sections.py   the failed tests of a log, as their runners set them apart; section.py is what such a runner is
+testers.py    the table of the runners; says.py tells which line of a section says why
+error.py      the error itself out of the lines from the one that says why
 clean.py      a line as its tool wrote it: no colours, no progress bars, no time stamps of the CI
 baseline.py   what passing runs of the job say: hashes of masked lines
 rule.py       what a rule is

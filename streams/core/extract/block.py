@@ -21,3 +21,5 @@ class Block:
     exit_code: int | None = None
     step: str = ""
     """The step or section of the job in which the block stands, where the log tells."""
+    test: str = ""
+    """The failed test that the block is about, as its runner names it, where a runner's section says so."""

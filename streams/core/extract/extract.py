@@ -5,15 +5,25 @@ A log that passed gives nothing: it says itself that it passed, or it is complet
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
 from streams.core.extract.rank import ranked
-from streams.core.extract.reader import Reader
+from streams.core.extract.reader import Candidate, Reader
+from streams.core.extract.sections import Section, Sections
 
 BLOCKS_MAX: Final = 20
+TESTS_MAX: Final = 100
+"""Failed tests of one log that become blocks of their own."""
+SECTION_SCORE: Final = 0.95
+"""How surely a runner's own section of a failed test is a cause."""
+_WORDS_ONLY: Final = ("generic.", "test.expected")
+"""Rules of no tool in particular: where a runner names the failed tests, such words only tell of them again."""
 
 
 def extract(
@@ -32,4 +42,75 @@ def extract(
     reader = Reader(baseline)
     for line in lines:
         reader.feed(line)
-    return ranked(reader, limit, failed=failed)
+    return ranked(reader, limit, failed=failed)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a log says, most likely cause first, and how much more it says."""
+
+    blocks: tuple[Block, ...]
+    tests_left_out: int = 0
+    """Failed tests beyond the limit."""
+    others_left_out: int = 0
+    """Other places that would have been a block of their own."""
+
+
+def findings(
+    lines: Iterable[str],
+    *,
+    baseline: Baseline | None = None,
+    limit: int = BLOCKS_MAX,
+    tests_max: int = TESTS_MAX,
+    failed: bool | None = None,
+) -> Findings:
+    """As `extract`, and each failed test that its runner reports in a section of its own is one block, exactly once.
+
+    At most `tests_max` failed tests and `limit` other blocks; what is beyond is counted.
+    """
+    reader, sections = Reader(baseline), Sections(baseline)
+    for line in lines:
+        reader.feed(line)
+        sections.feed(reader.at, line, reader.step)
+    sections.end(reader.at)
+    reader.close()
+    if failed is False or (failed is None and reader.failed is False):
+        return Findings(())
+    found = sections.found
+    if not found:
+        blocks, left_out = ranked(reader, limit, failed=failed)
+        return Findings(blocks, 0, left_out)
+    reader.candidates = _untold(reader.candidates, sections)
+    blocks, left_out = ranked(reader, limit, failed=failed, best=SECTION_SCORE)
+    tests = tuple(_of(section) for section in found[:tests_max])
+    ordered = sorted((*tests, *blocks), key=lambda block: (-block.score, block.first))
+    return Findings(tuple(ordered), len(found) - len(tests) + sections.beyond, left_out)
+
+
+def _untold(candidates: list[Candidate], sections: Sections) -> list[Candidate]:
+    """The candidates that the sections do not tell of: outside of them, and of no rule that finds what they tell."""
+    retold = {name for section in sections.found for name in section.runner.retells}
+    names = (*retold, *_WORDS_ONLY)
+    spans = sorted([*sections.areas, *((section.first, section.last) for section in sections.found)])
+    starts = [first for first, _ in spans]
+    ends = list(accumulate((last for _, last in spans), max))
+    kept = []
+    for candidate in candidates:
+        before = bisect_right(starts, candidate.evidence)
+        if candidate.rule.id.startswith(names) or (before and ends[before - 1] >= candidate.evidence):
+            continue
+        kept.append(candidate)
+    return kept
+
+
+def _of(section: Section) -> Block:
+    return Block(
+        first=section.first,
+        last=section.last,
+        evidence=section.evidence,
+        score=SECTION_SCORE,
+        reason=f"{section.runner.name}.section",
+        tool=section.runner.name,
+        step=section.step,
+        test=section.test,
+    )

@@ -10,6 +10,14 @@ RULES: Final = (
     rule("make.norule", "no rule to make", r"\*\*\* No rule to make target", 0.9),
     rule("make.missing", "missing separator", r"\*\*\* missing separator", 0.9),
     rule(
+        "make.failed",
+        "error ",
+        r"^(?:g?make|mingw32-make): \*\*\* \[.*\] Error \d+$",
+        0.16,
+        consequence=True,
+        certain=True,
+    ),
+    rule(
         "make.error",
         "error ",
         (

@@ -42,13 +42,16 @@ KNOWN: Final = 0.5
 """What a candidate weighs less whose lines passing runs print, too."""
 
 
-def ranked(reader: Reader, limit: int, *, failed: bool | None) -> tuple[Block, ...]:
-    """The blocks of a log that was read to its end; () if it passed. `failed` None: the log's own word counts."""
+def ranked(reader: Reader, limit: int, *, failed: bool | None, best: float = 0.0) -> tuple[tuple[Block, ...], int]:
+    """The blocks of a log that was read to its end, and how many found no room; none if it passed.
+
+    `failed` None: the log's own word counts. `best` is the weight of what the caller knows already.
+    """
     reader.close()
     if failed is None:
         failed = reader.failed
     if failed is False:
-        return ()
+        return (), 0
     reach: dict[str, int] = {}
     for candidate in reader.candidates:
         reach[candidate.rule.id] = candidate.evidence  # the last one's, as candidates stand in order
@@ -62,14 +65,24 @@ def ranked(reader: Reader, limit: int, *, failed: bool | None) -> tuple[Block, .
         (c for c in reader.candidates if c.score >= least and not c.dropped), key=lambda c: (-c.score, c.evidence)
     )
     if failed and not able:
-        return _tail(reader)
+        return (() if best else _tail(reader)), 0
     chosen: list[Candidate] = []
     room = _room(reader)
+    left_out = 0
     for candidate in able:
-        if len(chosen) >= limit or candidate.score < able[0].score - FAR_BELOW:
+        if candidate.score < max(best, able[0].score) - FAR_BELOW:
             break
-        room -= _place(candidate, chosen, room)
-    return tuple(_block(reader, c) for c in chosen)
+        if len(chosen) >= limit:
+            left_out += not any(_meet(candidate, other) for other in chosen)
+            continue
+        taken = _place(candidate, chosen, room)
+        left_out += taken is None
+        room -= taken or 0
+    return tuple(_block(reader, c) for c in chosen), left_out
+
+
+def _meet(one: Candidate, other: Candidate) -> bool:
+    return one.first <= other.last and other.first <= one.last
 
 
 def _room(reader: Reader) -> int:
@@ -106,6 +119,10 @@ def _consequence_after(reader: Reader, candidate: Candidate) -> Consequence | No
 def _tail(reader: Reader) -> tuple[Block, ...]:
     """The lines before the one that says it failed, or before the end."""
     found = reader.consequences[0] if reader.consequences else None
+    if found is not None and found.rule.certain:
+        # What it says of itself is that the command failed, so the line before it is the command's last word.
+        first = max(1, found.at - TAIL_LINES)
+        return (Block(first, found.at, max(1, found.at - 1), 0.3, found.rule.id, "make", found.code, found.step),)
     at, code = (found.at, found.code) if found else (reader.at, None)
     first = max(1, at - TAIL_LINES)
     return (Block(first, at, at, 0.2, "tail", "tail", code, reader.step),) if reader.at else ()
@@ -125,13 +142,13 @@ def _block(reader: Reader, candidate: Candidate) -> Block:
     )
 
 
-def _place(candidate: Candidate, chosen: list[Candidate], room: int) -> int:
-    """Puts a candidate among the chosen within `room` lines; returns how many lines it takes.
+def _place(candidate: Candidate, chosen: list[Candidate], room: int) -> int | None:
+    """Puts a candidate among the chosen within `room` lines; returns how many lines it takes, None without room.
 
     One that overlaps a chosen one widens it; one that is too long is cut around the line that says why.
     """
     for other in chosen:
-        if candidate.first <= other.last and other.first <= candidate.last:
+        if _meet(candidate, other):
             first, last = min(other.first, candidate.first), max(other.last, candidate.last)
             more = (last - first) - (other.last - other.first)
             if more <= room:
@@ -141,7 +158,7 @@ def _place(candidate: Candidate, chosen: list[Candidate], room: int) -> int:
     size = candidate.last - candidate.first + 1
     if size > room and chosen:
         if room < ROOM_MIN:
-            return 0
+            return None
         candidate.first = max(candidate.first, candidate.evidence - room // 2)
         candidate.last = min(candidate.last, candidate.first + room - 1)
         size = candidate.last - candidate.first + 1

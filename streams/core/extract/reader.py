@@ -102,6 +102,7 @@ class Reader:
     consequences: deque[Consequence] = field(default_factory=lambda: deque(maxlen=CONSEQUENCES_MAX))
     before: deque[str] = field(default_factory=lambda: deque(maxlen=BEFORE_LINES_MAX))
     fatal_at: int = 0
+    certain_at: int = 0
     ended_at: int = 0
     """The last line that says that a step failed."""
     run: list[int] | None = None
@@ -153,6 +154,8 @@ class Reader:
             return
         if rule.fatal:
             self.fatal_at = self.at
+        if rule.certain:
+            self.certain_at = self.at
         if rule.consequence:
             code = _CODE.search(text)
             found = Consequence(self.at, int(code.group(1)) if code else None, self.step, rule)
@@ -246,9 +249,11 @@ class Reader:
             or (rule.goes_on is not None and rule.goes_on.search(text) is not None)
             or (block.grown <= rule.after and bool(text))
         )
-        if block.grown > rule.lines_max and rule.until is not None:
+        endless = rule.told_last and (ended or not text or text[0].isspace())  # however deep a stack, its end says why
+        over = block.grown > rule.lines_max and not endless
+        if over and rule.until is not None:
             block.last = min(block.last, block.evidence + UNENDED_LINES)
-        if block.grown > rule.lines_max or (not belongs and block.foreign >= rule.slack):
+        if over or (not belongs and block.foreign >= rule.slack):
             self.close()
             return False
         if not belongs or not text:
@@ -282,4 +287,6 @@ class Reader:
         tool_passed = 0 < self.at - self.tool_passed_at <= END_LINES and self.tool_passed_at > self.fatal_at
         if self.complete_at and not self.passed_at and self.baseline is not None:
             return None  # not every runner marks its errors; what is new may still say why
-        return False if self.passed_at or self.complete_at or (self.tool_passed_at and tool_passed) else None
+        if self.passed_at or self.complete_at or (self.tool_passed_at and tool_passed):
+            return False
+        return True if 0 <= self.at - self.certain_at < END_LINES and self.certain_at else None

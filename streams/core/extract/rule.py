@@ -27,6 +27,8 @@ class Rule:
     """Only a job that fails prints this."""
     consequence: bool = False
     """Says that it failed, not why; what stands before it does."""
+    certain: bool = False
+    """Says so surely that the log's command failed that no other word of its end is needed."""
     before: int = 0
     """So many lines above belong to the block, up to the first blank one."""
     back: re.Pattern[str] | None = None
@@ -56,6 +58,7 @@ def rule(
     *,
     fatal: bool = False,
     consequence: bool = False,
+    certain: bool = False,
     before: int = 0,
     back: str = "",
     after: int = 0,
@@ -77,6 +80,7 @@ def rule(
         score=score,
         fatal=fatal,
         consequence=consequence,
+        certain=certain,
         before=before,
         back=compiled(back),
         after=after,

@@ -166,6 +166,7 @@ RULES: Final = (
     rule("r.warning", "status: ", r"^Status: \d+ (?:ERROR|WARNING)", 0.3),
     rule("dart.case", "[e]", r"\[E\]\s*$", 0.9, goes_on=r"^\s+\S|^$", lines_max=15),
     rule("shell.command", "command not found", r": (?:line \d+: )?(?:\S+: )?command not found", 0.86),
+    rule("shell.absent", "not found", r"^\S*sh: (?:(?:line )?\d+: )?[^\s:]+: not found$", 0.87),
     rule("shell.missing", "no such file", r"(?i): no such file or directory\b", 0.6, before=1),
     rule("shell.denied", "permission denied", r"(?i)\bpermission denied\b", 0.7, before=1, after=1),
     rule("shell.syntax", "syntax error", r"(?i)\bsyntax error\b", 0.86, before=2, after=3),

@@ -1,0 +1,189 @@
+"""The failed tests of a log, one by one, as their runner sets them apart: every one is a failure of its own.
+
+What a runner prints in sections needs no weighing, and no share of the log: it says itself where a test's word begins
+and ends. Linear time; what is held of a section is bounded, and so is the number of sections.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from streams.core.extract.baseline import Baseline
+from streams.core.extract.clean import clean
+from streams.core.extract.section import Line, Runner
+from streams.core.extract.testers import RUNNERS
+
+SECTIONS_MAX: Final = 2_000
+"""Sections held; further ones are counted."""
+HEAD_LINES: Final = 400
+TAIL_LINES: Final = 200
+"""What is held of an open section to find the line with the error: its beginning and its end."""
+RUNS_MAX: Final = 500
+"""Tests that run, and have not said yet how they ended, whose output is held."""
+RUN_LINES_MAX: Final = 60
+
+_LISTED = re.compile(r"^(?:FAILED|ERROR) (\S+\.py(?:::[^\s\[]+(?:\[.*?\](?= - |$))?)?)(?: - .*)?$")
+"""pytest's summary: the only word on a failed test when the run shows no sections."""
+_RULERS: Final = "-=_ "
+"""A line of these only ends a section's last line; it tells nothing."""
+_RUN = re.compile(r"^=== (?:RUN|NAME|CONT) +(\S+)")
+_PASS = re.compile(r"^\s*--- (?:PASS|SKIP): (\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The lines of one failed test, counted from 1, both included."""
+
+    runner: Runner
+    test: str
+    first: int
+    last: int
+    evidence: int
+    step: str
+
+
+@dataclass(slots=True)
+class _Open:
+    runner: Runner
+    test: str
+    first: int
+    last: int
+    step: str
+    head: list[Line] = field(default_factory=list)
+    tail: deque[Line] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
+
+    def add(self, at: int, text: str) -> None:
+        if text.strip(_RULERS):
+            self.last = at
+        (self.head if len(self.head) < HEAD_LINES else self.tail).append((at, text))
+
+    @property
+    def lines(self) -> list[Line]:
+        return [*self.head, *self.tail]
+
+
+class Sections:
+    """The state of one pass: feed every line, then `end`."""
+
+    def __init__(self, baseline: Baseline | None = None) -> None:
+        self.found: list[Section] = []
+        self.beyond = 0
+        """Sections that were not kept because there were too many."""
+        self.areas: list[tuple[int, int]] = []
+        """From and to: what stands there is a runner's report of failed tests and nothing else."""
+        self._baseline = baseline
+        self._open: _Open | None = None
+        self._area: tuple[Runner, int] | None = None
+        self._named: Counter[str] = Counter()
+        self._runs: dict[str, list[Line]] = {}
+        self._run = ""
+
+    def feed(self, at: int, line: str, step: str) -> None:
+        """Takes line `at`, the next one, of a step."""
+        if self._open is None and self._area is None and not self._run and not _MARKS.search(line):
+            return
+        text = clean(line)
+        if self._area is not None and self._area[0].area_ends.search(text):
+            self._close()
+            self.areas.append((self._area[1], at))
+            self._area = None
+        for runner in RUNNERS:
+            if runner.area is not None and runner.area.search(text):
+                self._close()
+                self._area = self._area or (runner, at)
+                return
+            if runner.mark in line and self._opens(runner, at, text, step):
+                return
+        if self._open is not None:
+            if self._open.runner.ends.search(text):
+                self._close(at, text)
+            else:
+                self._open.add(at, text)
+        if text.startswith(("FAILED ", "ERROR ")) and (listed := _LISTED.match(text)):
+            self._list(listed.group(1), at, step)
+        self._ran(at, text)
+
+    def _opens(self, runner: Runner, at: int, text: str, step: str) -> bool:
+        inside = self._area is not None and self._area[0] is runner
+        if runner.area is not None and not inside and not runner.anywhere:
+            return False
+        match = (runner.opens_inside if inside and runner.opens_inside is not None else runner.opens).search(text)
+        if match is None:
+            return False
+        self._close()
+        test = next((group for group in match.groups() if group), "").strip()
+        self._open = _Open(runner, test, at, at, step)
+        return True
+
+    def _ran(self, at: int, text: str) -> None:
+        """What a Go test prints before it says how it ended, where the run is a talkative one."""
+        if match := _RUN.match(text):
+            self._run = match.group(1)
+            if self._run not in self._runs and len(self._runs) >= RUNS_MAX:
+                del self._runs[next(iter(self._runs))]
+            self._runs.setdefault(self._run, [])
+        elif text.startswith(("FAIL", "ok ", "PASS")):
+            self._run = ""
+        elif passed := _PASS.match(text):
+            self._runs.pop(passed.group(1), None)
+            self._run = ""
+        elif self._open is None and len(run := self._runs.get(self._run, [])) < RUN_LINES_MAX and self._run:
+            run.append((at, text))
+
+    def _list(self, node: str, at: int, step: str) -> None:
+        """A test that the summary names, which stands below the sections: it counts when no section told of it."""
+        file, _, name = node.partition("::")
+        test = name.replace("::", ".") or file
+        if self._named[test] > 0:
+            self._named[test] -= 1
+        else:
+            self._keep(Section(RUNNERS[0], test, at, at, at, step))
+
+    def _close(self, at: int = 0, text: str = "") -> None:
+        """Ends the open section; `at` is the line that ended it, where it may be the section's own."""
+        section, self._open = self._open, None
+        if section is None:
+            return
+        runner = section.runner
+        if runner.kept_if is not None:
+            if not runner.kept_if.search(text):
+                return
+            section.last = at
+        lines = section.lines
+        if runner.named is not None:
+            section.test = runner.named(section.test, lines)
+        run = self._runs.pop(section.test, [])
+        if run and not any(text for _, text in lines):
+            section.first, section.last, lines = run[0][0], run[-1][0], run
+        self._named[section.test] += 1
+        evidence = runner.says(lines)
+        told = section.first if evidence is None else evidence
+        if (evidence is None and runner.may_be_empty) or not self._is_new(told, lines):
+            return
+        last = max(section.last, told)
+        self._keep(Section(runner, section.test, section.first, last, told, section.step))
+
+    def _is_new(self, at: int, lines: list[Line]) -> bool:
+        return self._baseline is None or any(self._baseline.is_new(text) for n, text in lines if n == at)
+
+    def _keep(self, section: Section) -> None:
+        if len(self.found) < SECTIONS_MAX:
+            self.found.append(section)
+        else:
+            self.beyond += 1
+
+    def end(self, at: int) -> None:
+        """The log ended at line `at`."""
+        self._close()
+        if self._area is not None:
+            self.areas.append((self._area[1], at))
+            self._area = None
+        self.found.sort(key=lambda section: section.first)
+
+
+_MARKS = re.compile("|".join(sorted({*(re.escape(runner.mark) for runner in RUNNERS),
+                                     *(word for runner in RUNNERS for word in runner.area_words),
+                                     "FAILED ", "ERROR ", "=== RUN"})))  # fmt: skip

@@ -1,0 +1,101 @@
+"""Test runners: how each sets its failed tests apart."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from streams.core.extract.says import (
+    first_filled,
+    go_says,
+    gtest_says,
+    numbered_name,
+    numbered_says,
+    pytest_says,
+    rust_says,
+    unittest_says,
+)
+from streams.core.extract.section import Runner
+
+RUNNERS: Final = (
+    Runner(
+        name="pytest",
+        mark="_ ",
+        opens=re.compile(r"^_{4,} (?:ERROR (?:collecting|at (?:setup|teardown) of) )?(\w.*?) _{4,}$"),
+        opens_inside=re.compile(r"^_+ (?:ERROR (?:collecting|at (?:setup|teardown) of) )?([^_\s].*?|_\S.*?) _+$"),
+        ends=re.compile(r"^={3,} .+ ={3,}$|^!{3,} .* !{3,}$"),
+        area=re.compile(r"^={3,} (?:FAILURES|ERRORS) ={3,}$"),
+        area_words=("= FAILURES =", "= ERRORS ="),
+        area_ends=re.compile(r"^={3,} .*\b(?:passed|failed|errors?|skipped|deselected)\b.* in [\d.:hms]+.*={3,}$"),
+        says=pytest_says,
+        retells=("pytest.", "python.import", "python.module"),
+    ),
+    Runner(
+        name="unittest",
+        mark=": ",
+        opens=re.compile(r"^(?:FAIL|ERROR): (\w+ \([\w.<>]+\)|[\w.]+ \(unittest\.\S+\)).*$"),
+        ends=re.compile(r"^={50,}$|^Ran \d+ tests?\b"),
+        says=unittest_says,
+        retells=("unittest.", "nose."),
+    ),
+    Runner(
+        name="rust",
+        mark=" stdout ----",
+        opens=re.compile(r"^---- (.+?) stdout ----$"),
+        ends=re.compile(r"^failures:$|^test result: |^error: test failed"),
+        says=rust_says,
+        retells=("rust.", "cargo.failed"),
+    ),
+    Runner(
+        name="go",
+        mark="--- FAIL: ",
+        opens=re.compile(r"^\s*--- FAIL: (\S+)"),
+        ends=re.compile(r"^(?:=== |\s*--- (?:PASS|SKIP): |FAIL\b|ok\s|PASS$|\?\s|exit status )"),
+        says=go_says,
+        may_be_empty=True,
+        retells=("go.test", "go.package", "go.panic"),
+    ),
+    Runner(
+        name="gtest",
+        mark="[ RUN ",
+        opens=re.compile(r"^\[ RUN\s+\] (\S+)"),
+        ends=re.compile(r"^\[(?:\s+(?:OK|FAILED|SKIPPED)\s+|-+|=+)\]"),
+        kept_if=re.compile(r"^\[\s+FAILED\s+\]"),
+        says=gtest_says,
+        retells=("gtest.",),
+    ),
+    Runner(
+        name="jest",
+        mark="\u25cf ",
+        opens=re.compile(r"^\s{0,4}\u25cf (?!Console$|Deprecation|Validation)(.*\S)$"),
+        ends=re.compile(r"^Test Suites: |^\s*(?:PASS|FAIL)\s|^Summary of all failing tests"),
+        says=first_filled,
+        retells=("jest.", "js.error"),
+    ),
+    Runner(
+        name="vitest",
+        mark="FAIL ",
+        opens=re.compile(r"^\s*FAIL\s+(?:\|\S+\|\s+)?(\S+ > .*\S)$"),
+        ends=re.compile(r"^\s*\u23af{5,}|^\s*Test Files\s"),
+        says=first_filled,
+        retells=("vitest.", "js.error", "jest.file"),
+    ),
+    Runner(
+        name="numbered",
+        mark=") ",
+        opens=re.compile(r"^\s{0,4}\d+\) (.*\S)$"),
+        ends=re.compile(
+            r"^(?:npm (?:ERR!|error)|error Command failed|Finished in|Failed examples:|FAILURES!|ERRORS!|--$)"
+        ),
+        area=re.compile(r"^\s*\d+ failing$|^Failures:$|^There (?:was|were) \d+ (?:failure|error)s?:$"),
+        area_words=(" failing", "Failures:", "There w"),
+        area_ends=re.compile(
+            r"^(?:npm (?:ERR!|error)|error Command failed|Finished in|Failed examples:|FAILURES!|ERRORS!|Tests: \d)"
+        ),
+        anywhere=False,
+        says=numbered_says,
+        named=numbered_name,
+        retells=("mocha.", "rspec.", "phpunit.", "hspec.", "jasmine.", "minitest.", "js.error"),
+    ),
+)
+"""The order in which they are tried; pytest's stands first."""
