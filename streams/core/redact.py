@@ -228,7 +228,8 @@ def _of_format(row: Format, text: str, lowered: str) -> Iterator[_Span]:
     pattern = _pattern(row)
     found: Iterable[re.Match[str]] = ()
     if row.anchored:
-        places = sorted({at for literal in row.literals for at in islice(_places(lowered, literal), ONE_BY_ONE)})
+        literals = [literal for literal in row.literals if literal in lowered]
+        places = sorted({at for literal in literals for at in islice(_places(lowered, literal), ONE_BY_ONE)})
         found = _anchored(places, pattern, text) if len(places) < ONE_BY_ONE else pattern.finditer(text)
     elif any(literal in lowered for literal in row.literals):
         found = pattern.finditer(text)

@@ -15,9 +15,9 @@ _START: Final = r"(?<![A-Za-z0-9])"
 _UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Format:
-    """One published format."""
+    """One published format. Compared by identity: each stands once in the table, and its fields are long to hash."""
 
     id: str
     reason: str
