@@ -24,6 +24,7 @@ class Pipe(io.RawIOBase):
         super().__init__()
         self._name = name
         self._owned = owned
+        self._is_said = False
         self._raw = raw
         self._stop = stop
         try:
@@ -47,7 +48,9 @@ class Pipe(io.RawIOBase):
         while (left_s := self._stop.left_s()) > 0:
             if self._number is None or select.select([self._number], [], [], min(left_s, SLICE_S))[0]:
                 return int(self._raw.readinto(buffer) or 0)
-        tell(f"{line(self._name)}: reading stopped ({self._stop.reason}); what came so far counts")
+        if not self._is_said:  # a reader may ask for the end twice
+            self._is_said = True
+            tell(f"{line(self._name)}: reading stopped ({self._stop.reason}); what came so far counts")
         return 0
 
     def close(self) -> None:
