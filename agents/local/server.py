@@ -133,7 +133,6 @@ async def _serve(
     finally:
         if process is not None:
             await _ended(process)
-        queries.close()
 
 
 def _routes(

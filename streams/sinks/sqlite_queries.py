@@ -8,16 +8,18 @@ Every question opens its own snapshot, so the writer is never in the way and nev
 from __future__ import annotations
 
 import codecs
+import functools
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
 from streams.contract import topics
-from streams.contract.errors import MalformedRecord
+from streams.contract.errors import MalformedRecord, SinkUnavailable
 from streams.contract.failure import Origin
 from streams.contract.fingerprint import Fingerprint
 from streams.contract.fold import WHERE_SEPARATOR
@@ -54,6 +56,9 @@ RULE_CHARS_MIN = 3
 ALIKE_READ_MAX = 1_000
 """Groups that are looked at for near duplicates of one; about 40 ms."""
 BUSY_S = 5.0
+RETRY_AFTER_S = 1.0
+P = ParamSpec("P")
+T = TypeVar("T")
 _SORTS = {"last_seen": "last_ms DESC", "first_seen": "first_ms DESC", "count": "count DESC"}
 _rollup = msgspec.json.Decoder(Rollup).decode
 _verdict = msgspec.json.Decoder(Verdict).decode
@@ -61,31 +66,44 @@ _headers = msgspec.json.Decoder(dict[str, str]).decode
 _utf8 = codecs.getincrementaldecoder("utf-8")
 
 
+def _in_one_snapshot(
+    question: Callable[Concatenate[SqliteQueries, P], T],
+) -> Callable[Concatenate[SqliteQueries, P], T]:
+    """Every statement of the question sees the file as it was when the question came."""
+
+    @functools.wraps(question)
+    def asked(self: SqliteQueries, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with self._snapshot():
+            return question(self, *args, **kwargs)
+
+    return asked
+
+
 class SqliteQueries:
-    """Answers from the file at `path`, one connection a thread."""
+    """Answers from the file at `path`. Any thread may ask."""
 
     def __init__(self, path: Path) -> None:
         self._uri = f"{path.absolute().as_uri()}?mode=ro"
         self._threads = threading.local()
-        self._opened: list[sqlite3.Connection] = []
-
-    def close(self) -> None:
-        """Close the connections of all threads; no question may be under way."""
-        for connection in self._opened:
-            connection.close()
 
     @property
     def _db(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._threads, "connection", None)
-        if connection is None:
-            # closed by whoever calls `close`, which is another thread than the one that asks
-            connection = sqlite3.connect(
-                self._uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
-            )
-            self._opened.append(connection)
-            self._threads.connection = connection
+        """The connection of the question that this thread is answering."""
+        connection: sqlite3.Connection = self._threads.connection
         return connection
 
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """One state of the file for all statements of a question. Raises `SinkUnavailable` when it cannot be read."""
+        try:
+            with closing(sqlite3.connect(self._uri, uri=True, timeout=BUSY_S, isolation_level=None)) as connection:
+                connection.execute("BEGIN")
+                self._threads.connection = connection
+                yield
+        except sqlite3.Error as error:
+            raise SinkUnavailable(f"the store cannot be read ({error})", retry_after_s=RETRY_AFTER_S) from error
+
+    @_in_one_snapshot
     def groups(self, wanted: GroupFilter, *, limit: int, offset: int, now_ms: int) -> GroupPage:
         """See `Queries.groups`."""
         limit = max(1, min(limit, PAGE_ROWS_MAX))
@@ -101,6 +119,7 @@ class SqliteQueries:
         rows = tuple(_row(rollup, sparks[rollup.fingerprint]) for rollup in rollups)
         return GroupPage(rows=rows, total=total, offset=max(0, offset))
 
+    @_in_one_snapshot
     def group(self, fingerprint: str, *, now_ms: int) -> GroupDetail | None:
         """See `Queries.group`."""
         # a range instead of LIKE: fingerprints hold no character above `z`, and nothing in them needs escaping
@@ -136,6 +155,7 @@ class SqliteQueries:
             documents=tuple(msgspec.json.decode(body, type=dict[str, Any]) for (body,) in documents),
         )
 
+    @_in_one_snapshot
     def kinds(self, wanted: GroupFilter, *, start_ms: int, step_ms: int, buckets: int) -> KindsOverTime:
         """See `Queries.kinds`."""
         where, values = _conditions(wanted)
@@ -154,6 +174,7 @@ class SqliteQueries:
         ordered = tuple(sorted(series, key=lambda s: (-s.total, s.origin, s.kind)))
         return KindsOverTime(start_ms=start_ms, step_ms=step_ms, buckets=buckets, series=ordered)
 
+    @_in_one_snapshot
     def rejected(self, *, limit: int, offset: int) -> RejectedPage:
         """See `Queries.rejected`."""
         limit, offset = max(1, min(limit, PAGE_ROWS_MAX)), max(0, offset)
@@ -168,6 +189,7 @@ class SqliteQueries:
         )
         return RejectedPage(rows=tuple(_rejected(*row) for row in found), total=total, offset=offset)
 
+    @_in_one_snapshot
     def totals(self) -> Totals:
         """See `Queries.totals`."""
         counters = dict(self._db.execute("SELECT name, value FROM counters").fetchall())
@@ -181,10 +203,6 @@ class SqliteQueries:
             # the sink counts what it wrote, and what is rejected never reaches it
             revision=counters.get(REVISION, 0) + rejected,
         )
-
-    def counters(self) -> dict[str, int]:
-        """Every counter of the file by its name."""
-        return dict(self._db.execute("SELECT name, value FROM counters").fetchall())
 
     def _alike(self, rollup: Rollup, now_ms: int) -> tuple[GroupRow, ...]:
         """The groups of the same origin, among the ALIKE_READ_MAX seen last, that alias to this one."""

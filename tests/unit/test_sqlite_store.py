@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from suites.records import AT_MS, benchmark_failure, ci_failure, told, verdict
 from streams.contract import topics
 from streams.contract.classified import Classified, VerdictChanged
 from streams.contract.documents import CLASSIFICATIONS, ERRORS, iso, rollup_document
+from streams.contract.errors import SinkUnavailable
 from streams.contract.failure import Failure
 from streams.contract.fold import Cursor, FoldBatch
 from streams.contract.rollup import Rollup, Span
@@ -67,7 +69,6 @@ class Store:
 def store(tmp_path: Path) -> Iterator[Store]:
     made = Store(tmp_path / "store.sqlite3")
     yield made
-    made.queries.close()
     made.db.close()
 
 
@@ -299,3 +300,20 @@ def test_a_group_has_its_evidence_as_title_where_its_sample_begins_with_a_banner
     store.feed(verdicts=[verdict(key, "timeout", evidence="disk full")])
     (row,) = store.queries.groups(GroupFilter(), limit=1, offset=0, now_ms=AT_MS).rows
     assert row.title == "disk full"
+
+
+def test_a_file_that_cannot_be_read_is_told_as_a_store_that_is_away(tmp_path: Path) -> None:
+    with pytest.raises(SinkUnavailable, match="cannot be read"):
+        SqliteQueries(tmp_path / "missing").totals()
+    (tmp_path / "damaged").write_bytes(b"not a database at all, whatever its name says" * 200)
+    with pytest.raises(SinkUnavailable, match="not a database"):
+        SqliteQueries(tmp_path / "damaged").groups(GroupFilter(), limit=1, offset=0, now_ms=AT_MS)
+
+
+def test_a_question_leaves_no_connection_open(store: Store) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(20):
+        thread = threading.Thread(target=store.queries.totals)
+        thread.start()
+        thread.join()
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
