@@ -87,6 +87,88 @@ def test_a_log_of_errors_gives_a_bounded_number_of_bounded_messages() -> None:
     assert all(len(r.message.encode()) <= MESSAGE_BYTES_MAX for r in records)
 
 
+# What a tool prints, and the error that a person should read first.
+TITLES: dict[str, tuple[str, str]] = {
+    "npm": ("> shop@1.0.0 build\n> tsc -p .\n\nsh: 1: tsc: not found", "sh: 1: tsc: not found"),
+    "npm, small shell": ("> shop@1.0.0 build\n> tsc -p .\n\nsh: tsc: not found", "sh: tsc: not found"),
+    "script": ("ok\n./deploy.sh: 3: kubectl: not found", "./deploy.sh: 3: kubectl: not found"),
+    "make": (
+        """make: Entering directory '/src'
+packing
+pack: cannot write out.tar: quota
+make: *** [Makefile:7: package] Error 3
+make: Leaving directory '/src'""",
+        "pack: cannot write out.tar: quota",
+    ),
+    "make, without a word of an error": (
+        """make: Entering directory '/src'
+packing
+pack says no today
+make: *** [Makefile:7: package] Error 3
+make: Leaving directory '/src'""",
+        "pack says no today",
+    ),
+    "syntax": (
+        '  File "<string>", line 1\n    f(:\n      ^\nSyntaxError: invalid syntax',
+        "SyntaxError: invalid syntax",
+    ),
+    "gradle": (
+        "* What went wrong:\nExecution failed for task ':compileJava'.\n> Compilation failed\n\n* Try:",
+        "Execution failed for task ':compileJava'.",
+    ),
+    "image": (
+        """#7 [2/2] RUN pip install nothing
+#7 0.312 looking
+#7 1.3 ERROR: No matching distribution for nothing
+#7 ERROR: process "/bin/sh -c pip install nothing" did not complete successfully: exit code: 1""",
+        "ERROR: No matching distribution for nothing",
+    ),
+    "annotation": ("##[error]The runner lost its disk", "The runner lost its disk"),
+    "nothing": (
+        "doing a\nthe thing is odd\n##[error]Process completed with exit code 3.",
+        "the thing is odd\nProcess completed with exit code 3.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TITLES)
+def test_the_message_is_the_error_itself(name: str) -> None:
+    text, expected = TITLES[name]
+    for log in (text.split("\n"), [*["compiling thing"] * 9, *text.split("\n")]):
+        (first, *_) = read(log)
+        assert first.message.startswith(expected)
+
+
+def test_a_make_error_that_was_ignored_is_no_failure() -> None:
+    assert read(["packing", "make: [Makefile:7: package] Error 3 (ignored)", "done"]) == []
+    assert read(["packing", "make: *** [Makefile:7: package] Error 3", "Job succeeded"]) == []
+
+
+def test_however_long_a_traceback_is_its_head_and_its_end_are_one_failure() -> None:
+    frames = [line for n in range(20_000) for line in (f'  File "a.py", line {n}, in f', "    f()")]
+    (one,) = read(["starting", "Traceback (most recent call last):", *frames, "RecursionError: too deep", "bye"])
+    assert one.message == "RecursionError: too deep"
+    assert one.ci is not None
+    assert one.ci.log_lines == (2, 40_003)
+    assert one.traceback.startswith("Traceback (most recent call last):")
+    assert one.traceback.endswith("RecursionError: too deep")
+    assert "lines left out" in one.traceback
+
+
+@pytest.mark.parametrize(("code", "told"), [(1, None), (2, None), (101, None), (137, 137), (124, 124)])
+def test_an_exit_code_is_part_of_the_failure_only_when_it_says_something(code: int, told: int | None) -> None:
+    (first, *_) = read([*LOG[:4], f"##[error]Process completed with exit code {code}."])
+    assert (first.exit_code, first.labels["exit_code"]) == (told, str(code))
+
+
+def test_notes_say_what_was_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joblog, "LOG_BYTES_MAX", 2000)
+    reading = read_log([*["noise"] * 1000, *LOG], GITHUB, occurred_at_ms=1)
+    assert reading.notes == ()
+    assert list(reading)
+    assert [note.partition(" ")[2] for note in reading.notes] == ["lines in the middle of the log were not read"]
+
+
 def test_the_indent_that_all_lines_share_goes() -> None:
     assert text_of(["", "    a", "      b", "", "    c", ""]) == "a\n  b\n\nc"
 

@@ -166,6 +166,41 @@ def test_a_result_carries_what_the_report_knows() -> None:
     assert (found.title, found.detail) == ("pkg.TestA::test_x[1]", "assert 1 == 2\na.py:12")
 
 
+PYTEST_TEXT = "fix = 3\n&gt; raise RuntimeError('no db')\nE   RuntimeError: no db\n\nconftest.py:3: RuntimeError"
+SHOWN = PYTEST_TEXT.replace("&gt;", ">")
+DETAILS = {
+    "pytest, setup": (
+        'message="failed on setup with &quot;RuntimeError: no db&quot;"',
+        PYTEST_TEXT,
+        f'RuntimeError: no db\nfailed on setup with "RuntimeError: no db"\n{SHOWN}',
+    ),
+    "pytest, collection": (
+        'message="collection failure"',
+        PYTEST_TEXT,
+        f"RuntimeError: no db\ncollection failure\n{SHOWN}",
+    ),
+    "pytest, call": ('message="assert 1 == 2"', PYTEST_TEXT, f"assert 1 == 2\n{SHOWN}"),
+    "no word of its own": (
+        'message="Failed"',
+        "Traceback (most recent call last):\n  f()\nKeyError: 'x'",
+        "KeyError: 'x'\nFailed\nTraceback (most recent call last):\n  f()\nKeyError: 'x'",
+    ),
+    "no message": (
+        "",
+        "thread 't' panicked at src/a.rs:1:2:\ncart is empty\nnote: more",
+        "thread 't' panicked at src/a.rs:1:2:\ncart is empty\nnote: more",
+    ),
+    "nothing better in it": ('message="Failed"', "see the log", "Failed\nsee the log"),
+}
+
+
+@pytest.mark.parametrize("name", DETAILS)
+def test_the_error_comes_before_a_message_that_says_nothing(name: str) -> None:
+    attributes, text, expected = DETAILS[name]
+    ((found,), _) = read(SUITE.format(CASE.format(f"<failure {attributes}>{text}</failure>")))
+    assert found.detail == expected
+
+
 def test_flakes_are_counted_apart() -> None:
     _, reading = read(SUITE.format(CASE.format("<flakyFailure/><flakyError/>") + CASE.format("<failure/>")))
     assert (reading.failures, reading.flakes) == (1, 1)

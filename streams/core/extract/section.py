@@ -15,6 +15,8 @@ NEVER = re.compile(r"(?!)")
 class Runner:
     name: str
     """The tool in the ids of the blocks."""
+    words: tuple[str, ...]
+    """One of them stands in every line that opens a section outside of an area, or opens an area."""
     mark: str
     """Stands in every line that opens a section."""
     opens: re.Pattern[str]
@@ -25,8 +27,6 @@ class Runner:
     """The number of the line that says why; None when none does. The opening line is not among them."""
     area: re.Pattern[str] | None = None
     """The line after which the runner reports failed tests."""
-    area_words: tuple[str, ...] = ()
-    """One of them stands in every line that `area` finds."""
     area_ends: re.Pattern[str] = NEVER
     opens_inside: re.Pattern[str] | None = None
     """In place of `opens` within the area, where a looser one is safe."""

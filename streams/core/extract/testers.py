@@ -20,18 +20,19 @@ from streams.core.extract.section import Runner
 RUNNERS: Final = (
     Runner(
         name="pytest",
+        words=("____ ", "= FAILURES =", "= ERRORS ="),
         mark="_ ",
         opens=re.compile(r"^_{4,} (?:ERROR (?:collecting|at (?:setup|teardown) of) )?(\w.*?) _{4,}$"),
         opens_inside=re.compile(r"^_+ (?:ERROR (?:collecting|at (?:setup|teardown) of) )?([^_\s].*?|_\S.*?) _+$"),
         ends=re.compile(r"^={3,} .+ ={3,}$|^!{3,} .* !{3,}$"),
         area=re.compile(r"^={3,} (?:FAILURES|ERRORS) ={3,}$"),
-        area_words=("= FAILURES =", "= ERRORS ="),
         area_ends=re.compile(r"^={3,} .*\b(?:passed|failed|errors?|skipped|deselected)\b.* in [\d.:hms]+.*={3,}$"),
         says=pytest_says,
         retells=("pytest.", "python.import", "python.module"),
     ),
     Runner(
         name="unittest",
+        words=("FAIL: ", "ERROR: "),
         mark=": ",
         opens=re.compile(r"^(?:FAIL|ERROR): (\w+ \([\w.<>]+\)|[\w.]+ \(unittest\.\S+\)).*$"),
         ends=re.compile(r"^={50,}$|^Ran \d+ tests?\b"),
@@ -40,6 +41,7 @@ RUNNERS: Final = (
     ),
     Runner(
         name="rust",
+        words=(" stdout ----",),
         mark=" stdout ----",
         opens=re.compile(r"^---- (.+?) stdout ----$"),
         ends=re.compile(r"^failures:$|^test result: |^error: test failed"),
@@ -48,6 +50,7 @@ RUNNERS: Final = (
     ),
     Runner(
         name="go",
+        words=("--- FAIL: ",),
         mark="--- FAIL: ",
         opens=re.compile(r"^\s*--- FAIL: (\S+)"),
         ends=re.compile(r"^(?:=== |\s*--- (?:PASS|SKIP): |FAIL\b|ok\s|PASS$|\?\s|exit status )"),
@@ -57,6 +60,7 @@ RUNNERS: Final = (
     ),
     Runner(
         name="gtest",
+        words=("[ RUN ",),
         mark="[ RUN ",
         opens=re.compile(r"^\[ RUN\s+\] (\S+)"),
         ends=re.compile(r"^\[(?:\s+(?:OK|FAILED|SKIPPED)\s+|-+|=+)\]"),
@@ -66,6 +70,7 @@ RUNNERS: Final = (
     ),
     Runner(
         name="jest",
+        words=("\u25cf ",),
         mark="\u25cf ",
         opens=re.compile(r"^\s{0,4}\u25cf (?!Console$|Deprecation|Validation)(.*\S)$"),
         ends=re.compile(r"^Test Suites: |^\s*(?:PASS|FAIL)\s|^Summary of all failing tests"),
@@ -74,6 +79,7 @@ RUNNERS: Final = (
     ),
     Runner(
         name="vitest",
+        words=("FAIL ",),
         mark="FAIL ",
         opens=re.compile(r"^\s*FAIL\s+(?:\|\S+\|\s+)?(\S+ > .*\S)$"),
         ends=re.compile(r"^\s*\u23af{5,}|^\s*Test Files\s"),
@@ -82,13 +88,13 @@ RUNNERS: Final = (
     ),
     Runner(
         name="numbered",
+        words=(" failing", "Failures:", "There w"),
         mark=") ",
         opens=re.compile(r"^\s{0,4}\d+\) (.*\S)$"),
         ends=re.compile(
             r"^(?:npm (?:ERR!|error)|error Command failed|Finished in|Failed examples:|FAILURES!|ERRORS!|--$)"
         ),
         area=re.compile(r"^\s*\d+ failing$|^Failures:$|^There (?:was|were) \d+ (?:failure|error)s?:$"),
-        area_words=(" failing", "Failures:", "There w"),
         area_ends=re.compile(
             r"^(?:npm (?:ERR!|error)|error Command failed|Finished in|Failed examples:|FAILURES!|ERRORS!|Tests: \d)"
         ),
