@@ -62,6 +62,13 @@ MASKED = [
     ("base64", "QkFTRTY0IHRleHQgMTIz+/8=", "<id>"),
     ("technical name", "utf-8", "utf-<num>"),
     ("class in a package", "pkg2.errors.DuplicateKey", "pkg<num>.errors.DuplicateKey"),
+    ("ipv6 and port", "[2001:db8::1]:8080", "<ip>:<num>"),
+    (
+        "a version that is missing",
+        "No matching distribution found for psycopg2>=2.9",
+        "No matching distribution found for psycopg2>=<num>",
+    ),
+    ("part of an address", "url: /v1/items?page=2", "url: <url>"),
     ("removed credential", "<secret:cloud-key-2>", "<secret:cloud-key-2>"),
     ("switch", "verbose=True", "verbose=<str>"),
     ("key and number", "attempt=3", "attempt=<num>"),
@@ -104,6 +111,15 @@ KEPT = [
     "[E1001] no such module",
     "code=E1001",
     '{"code":"E1001"}',
+    "No module named 'boto3'",
+    "Cannot find module 'left2pad'",
+    "cannot import name 'conv2d' from 'layers'",
+    "name 'x1' is not defined",
+    "module 'arrays' has no attribute 'float128'",
+    "undefined reference to `crc32_z'",
+    "Unable to locate package libfoo2",
+    "No matching distribution found for boto3",
+    "[ERR_1001] no such module",
     "one two three",
     "N/A and/or TCP/UDP",
     "module.sub.Class",
@@ -196,7 +212,7 @@ def test_the_line_that_reports_a_generic_exit_code_goes(problem: str, end: str) 
 @pytest.mark.parametrize(
     "end",
     [
-        "##[error]Process completed with exit code 137.",
+        "Process completed with exit code 137.",
         "ERROR: Job failed: exit code 143",
         "exit status 127",
         "mypy: exit status 1",
@@ -214,6 +230,16 @@ def test_a_step_end_stays_where_it_is_all_there_is() -> None:
 
 def test_a_time_at_the_start_of_a_line_goes() -> None:
     assert template_of("2031-02-17 08:15:30,250 - ERROR - no disk") == template_of("ERROR - no disk")
+
+
+@pytest.mark.parametrize("mark", ["##[error]", "##[warning]", "##[error]##[error]", "2031-02-17T08:15:30Z ##[error]"])
+def test_the_mark_of_a_runner_goes(mark: str) -> None:
+    assert template_of(f"{mark}Error 5: no disk") == template_of("Error 5: no disk") == "Error 5: no disk"
+
+
+def test_a_kept_name_has_its_reason() -> None:
+    tokens = explain_template("No module named 'boto3'")
+    assert [(t.shown, t.rule) for t in tokens if t.rule != "plain"] == [("'boto3'", "program-name")]
 
 
 def test_frames_of_a_stack_trace_stay_out_of_the_template() -> None:

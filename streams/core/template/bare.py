@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 from streams.core.template.closing import closed
-from streams.core.template.lines import printable
+from streams.core.template.lines import printable, unadorned
 from streams.core.template.terms import is_code
 from streams.core.template.words import Piece, pieces
 
@@ -37,6 +37,8 @@ class Bare(NamedTuple):
 
 def is_silent(template: str) -> bool:
     """Whether a template holds placeholders only, and one that may stand for a name."""
+    if template[:1].isalpha():
+        return False
     return bool(_SILENT.fullmatch(template)) and ("<id>" in template or "<hex>" in template)
 
 
@@ -47,7 +49,9 @@ def bare_of(text: str) -> Bare | None:
     with_codes = only_codes(text)
     lines: dict[str, None] = {}
     for line in text.split("\n"):
-        words = ["".join([p.out for p in spoken(word, with_codes=with_codes)]) for word in printable(line).split()]
+        words = [
+            "".join([p.out for p in spoken(word, with_codes=with_codes)]) for word in printable(unadorned(line)).split()
+        ]
         lines[closed(" ".join(words))] = None
     lines.pop("", None)
     template = "\n".join(lines)
@@ -59,7 +63,7 @@ def bare_of(text: str) -> Bare | None:
 
 def only_codes(text: str) -> bool:
     """Whether codes are all that speaks in a bare text: beside a name, a code is one more numbered name."""
-    names = [p for word in printable(text).split() for p in pieces(word) if p.rule in _VALUED]
+    names = [p for word in printable(unadorned(text)).split() for p in pieces(word) if p.rule in _VALUED]
     return any(is_code(p.raw) for p in names) and not any(_said(p) and not is_code(p.raw) for p in names)
 
 

@@ -27,7 +27,7 @@ _SIZE_UNITS = frozenset(_SIZES.split())
 _TIMES = "ns us ms s sec secs second seconds min mins minute minutes h hr hrs hour hours milliseconds msec days day"
 _AMOUNT = re.compile(rf"<num> ({'|'.join((_SIZES + ' ' + _TIMES).split())})\b")
 _LIST = re.compile(r"<(num|hex|uuid|ts|dur|size|url|host|email|ip|id|str)>(?:(?:[,;:|/]{1,2} ?| )<\1>)+")
-_LINE_START = re.compile(r"(?:[\[(<]?<ts>[\])>]?[:|,-]{0,2} (?:[-|:] )?)+(?=\S)")
+_LINE_START = re.compile(r"(?<!\S)(?:[\[(<]?<ts>[\])>]?[:|,-]{0,2} (?:[-|:] )?)+(?=\S)")
 
 
 def dated(masked: str) -> str:
@@ -45,6 +45,8 @@ def closed(line: str) -> str:
         if DATE_WORD in line:
             line = _DATE_WORDS.sub(_date, line)
         line = MARKS.sub("", line)
+    if "[<ip>]:<" in line:
+        line = line.replace("[<ip>]:<num>", "<ip>:<num>")
     if "= " in line:
         line = _SWITCH.sub("= <str>", line)
     if "<num> " in line:

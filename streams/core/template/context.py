@@ -1,23 +1,24 @@
 """What the neighbours of a word decide, on the words of one line.
 
-Exit codes, signals, error numbers and HTTP statuses stay beside the words that announce them; names of users go.
+Exit codes, signals, error numbers and HTTP statuses stay beside the words that announce them; `names.py` has names.
 """
 
 import re
 
+from streams.core.template.names import NAMING, TRIM, keep_name, mask_url, mask_user
 from streams.core.template.terms import is_code
 
 MARK = "\x02"
 """Prefix of a masked word that a neighbour rule must look at; never part of a template."""
 NUMBER_NEXT, DATE_WORD, KEPT, USER_NEXT, CODE = MARK + "n", MARK + "d", MARK + "k", MARK + "u", MARK + "c"
-STATUS_BEFORE, SQL_PAIR = MARK + "s", MARK + "q"
+STATUS_BEFORE, SQL_PAIR, NAME_NEXT = MARK + "s", MARK + "q", MARK + "a"
+URL_NEXT = MARK + "r"
 UNSHOWN = MARK + "x"
 """Stands for a word with characters that are not shown: its line is cleaned and masked again."""
 
 MARKS = re.compile(f"{MARK}.")
 """Every mark."""
 
-_TRIM = "()[]{}<>\"'`,.:;!#"
 _ANY_CODE = re.compile(r"-?\d{1,6}|\d[xX][0-9a-fA-F]{1,8}")
 _HTTP = re.compile(r"\d{3}")
 _SIGNAL = re.compile(r"-?\d{1,3}")
@@ -65,23 +66,18 @@ _ENDING = frozenset(["exit", "exited", "returned", "return", "finished", "termin
 _HTTP_WORD = re.compile(r"HTTP/(?:\d(?:\.\d)?|<num)")
 _BRACKETED = re.compile(r"\([A-Z]{1,5}\d{3,6}\)[.,:;!]?")
 _CODE_BEFORE = frozenset(["error", "warning", "err", "code", "errors"])
-_USER_BEFORE = frozenset(["for", "by", "as", "invalid", "illegal", "unknown"])
-_USER_NAME = re.compile(r"[A-Za-z_][\w.$-]{0,63}")
-_NOT_A_USER_WORDS = """
-is was not has had and or with from name names id ids to in on at of for does did cannot could must should
-request input account error session data agent group space defined specified provided
-"""
-_NOT_A_USER = frozenset(_NOT_A_USER_WORDS.split())
+_ANNOUNCING = (
+    dict.fromkeys(_CODES, NUMBER_NEXT) | dict.fromkeys(NAMING, NAME_NEXT) | {"user": USER_NEXT, "url": URL_NEXT}
+)
 
 
 def mark_of(word: str) -> str:
     """The mark that makes the line stage look at this word's neighbours, or nothing."""
-    core = word.strip(_TRIM)
+    core = word.strip(TRIM)
     low = core.lower()
-    if low in _CODES:
-        return NUMBER_NEXT
-    if low == "user":
-        return USER_NEXT
+    mark = _ANNOUNCING.get(low)
+    if mark:
+        return mark if mark != URL_NEXT or word[-1] == ":" else ""
     if core in _STATUS_PHRASES:
         return STATUS_BEFORE
     if word[0] == "(" and _SQL_PAIR.fullmatch(word):
@@ -94,23 +90,14 @@ def mark_of(word: str) -> str:
 def kept_numbers(words: list[str], masked: list[str]) -> list[int]:
     """Put back, in `masked`, what marked words announce; return the places of the words that keep digits."""
     kept: list[int] = []
-    for i, token in enumerate(masked):
-        if token[:1] != MARK:
-            continue
-        kind = token[:2]
+    for i in [i for i, token in enumerate(masked) if token[:1] == MARK]:
+        kind = masked[i][:2]
         if kind == KEPT:
             kept.append(i)
         elif kind == NUMBER_NEXT:
-            at = _announced(words, i) or _returned(words, i)
-            if at:
-                masked[at] = words[at]
-                kept.append(at)
-                if words[i].strip(_TRIM) == "ERROR":
-                    masked[at + 1] = words[at + 1]
-                    kept.append(at + 1)
-                kept.extend(_compared(words, masked, at))
+            kept.extend(_keep_announced(words, masked, i))
         elif kind == STATUS_BEFORE:
-            if i and _HTTP.fullmatch(words[i - 1].strip(_TRIM)) and _is_status_phrase(words, i):
+            if i and _HTTP.fullmatch(words[i - 1].strip(TRIM)) and _is_status_phrase(words, i):
                 masked[i - 1] = words[i - 1]
                 kept.append(i - 1)
         elif kind == SQL_PAIR:
@@ -121,30 +108,43 @@ def kept_numbers(words: list[str], masked: list[str]) -> list[int]:
         elif kind == CODE:
             # `file.py:3:1: E501 ...`, `error CS1002` and `(E1001)`: a tool's own code.
             before = words[i - 1] if i else ""
-            if before.endswith(":") or before.strip(_TRIM).lower() in _CODE_BEFORE or _BRACKETED.fullmatch(words[i]):
+            if before.endswith(":") or before.strip(TRIM).lower() in _CODE_BEFORE or _BRACKETED.fullmatch(words[i]):
                 masked[i] = words[i]
                 kept.append(i)
-        elif kind == USER_NEXT and i + 1 < len(words) and i and words[i - 1].lower() in _USER_BEFORE:
-            name = words[i + 1].strip(_TRIM)
-            if name and name.lower() not in _NOT_A_USER and _USER_NAME.fullmatch(name):
-                masked[i + 1] = words[i + 1].replace(name, "<id>", 1)
+        elif kind == NAME_NEXT:
+            kept.extend(keep_name(words, masked, i))
+        elif kind == URL_NEXT:
+            mask_url(words, masked, i)
+        elif kind == USER_NEXT:
+            mask_user(words, masked, i)
     return kept
+
+
+def _keep_announced(words: list[str], masked: list[str], i: int) -> list[int]:
+    """Put back the number that the word at `i` announces and what belongs to it; return their places."""
+    at = _announced(words, i) or _returned(words, i)
+    if not at:
+        return []
+    kept = [at, at + 1] if words[i].strip(TRIM) == "ERROR" else [at]
+    for place in kept:
+        masked[place] = words[place]
+    return kept + _compared(words, masked, at)
 
 
 def _announced(words: list[str], i: int) -> int:
     """The place of the number that the word at `i` announces, or 0."""
-    core = words[i].strip(_TRIM).lower()
+    core = words[i].strip(TRIM).lower()
     form = _HTTP if core.startswith("http") else _CODES[core]
-    if words[i].strip(_TRIM) == "ERROR" and not (i + 2 < len(words) and _SQL_STATE_WORD.fullmatch(words[i + 2])):
+    if words[i].strip(TRIM) == "ERROR" and not (i + 2 < len(words) and _SQL_STATE_WORD.fullmatch(words[i + 2])):
         # An upper-case ERROR opens a line and is followed by a process number; a database adds its state.
         return 0
-    if core == "status" and i and words[i - 1].strip(_TRIM).lower() in _ENDING:
+    if core == "status" and i and words[i - 1].strip(TRIM).lower() in _ENDING:
         form = _SIGNAL
     for at in range(i + 1, min(i + 2 + _BETWEEN_MAX, len(words))):
         word = words[at]
         if word in _BETWEEN:
             continue
-        return at if word.isprintable() and form.fullmatch(word.strip(_TRIM)) else 0
+        return at if word.isprintable() and form.fullmatch(word.strip(TRIM)) else 0
     return 0
 
 
@@ -156,17 +156,17 @@ def _returned(words: list[str], i: int) -> int:
 
 
 def _is_status_phrase(words: list[str], i: int) -> bool:
-    follow = _STATUS_PHRASES[words[i].strip(_TRIM)]
-    return not follow or (i + 1 < len(words) and words[i + 1].strip(_TRIM).lower() in follow.split(" "))
+    follow = _STATUS_PHRASES[words[i].strip(TRIM)]
+    return not follow or (i + 1 < len(words) and words[i + 1].strip(TRIM).lower() in follow.split(" "))
 
 
 def _compared(words: list[str], masked: list[str], at: int) -> list[int]:
     """Places of the statuses that are held against the one at `at`: `expected status 200 but was 500`."""
-    if not _HTTP.fullmatch(words[at].strip(_TRIM)):
+    if not _HTTP.fullmatch(words[at].strip(TRIM)):
         return []
     found: list[int] = []
     for i in range(at + 1, min(at + 1 + _COMPARED_WITHIN, len(words))):
-        if words[i - 1].strip(_TRIM).lower() in _ACTUAL and _HTTP.fullmatch(words[i].strip(_TRIM)):
+        if words[i - 1].strip(TRIM).lower() in _ACTUAL and _HTTP.fullmatch(words[i].strip(TRIM)):
             masked[i] = words[i]
             found.append(i)
     return found

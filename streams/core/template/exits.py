@@ -15,7 +15,7 @@ STEP_END_CHARS_MAX = 80
 """A longer line says more than how a step ended (characters)."""
 
 _STEP_END = re.compile(
-    r"(?:##\[error\]|Error: |ERROR: |error )?"
+    r"(?:Error: |ERROR: |error )?"
     r"(?:Process completed with exit code|Job failed: exit (?:code|status)|Command failed with exit code"
     r"|(?:Bash|PowerShell|Script|Process) (?:exited|failed) with (?:exit )?code|exit status)"
     r" ['\"]?(-?\d{1,6})['\"]?\.?"

@@ -24,6 +24,7 @@ _FRAME = re.compile(
     r"|#\d{1,4}:? +(?:\dx[0-9a-fA-F]+|\S+ ?\(|in )|\.\.\. \d+ (?:more|common frames omitted)"
     r"|goroutine \d+ \[|\S{1,512}\.go:\d+ \+\dx|[~^ ]+$|\d+: +(?:\dx[0-9a-f]+ - )?\S+::"
 )
+_RUNNER_MARK = re.compile(r"(?<!\S)(?:##\[(?:error|warning)\])+")
 _PYTHON_HEAD = "Traceback (most recent call last):"
 
 
@@ -42,6 +43,11 @@ def cleaned(text: str) -> str:
 def printable(line: str) -> str:
     """The line without control characters, invisible marks and lone surrogates."""
     return "".join([c for c in line if c.isprintable() or c.isspace()])
+
+
+def unadorned(line: str) -> str:
+    """The line with blanks in place of the marks that a runner puts before what a tool wrote."""
+    return _RUNNER_MARK.sub(lambda mark: " " * len(mark.group()), line)
 
 
 def is_frame(line: str) -> bool:

@@ -21,6 +21,7 @@ from streams.core.template.lines import (
     is_python_frame,
     is_trace_head,
     printable,
+    unadorned,
 )
 from streams.core.template.masks import REASONS, mask_of
 from streams.core.template.words import pieces
@@ -169,8 +170,9 @@ def _spoken(text: str, found: Measured) -> Measured | None:
         again = twice.template if twice else again
     if again != bare.template:
         return None
-    exact = bare.kept is None or found.kept is None
-    return Measured(bare.template, None if exact else tuple(sorted({*found.kept, *bare.kept})))
+    if bare.kept is None or found.kept is None:
+        return Measured(bare.template, None)
+    return Measured(bare.template, tuple(sorted({*found.kept, *bare.kept})))
 
 
 def _without_step_ends(text: str) -> str:
@@ -238,6 +240,8 @@ def _cut(template: str) -> str:
 def _measured_line(line: str) -> Measured:
     if len(line) > LINE_CHARS_MAX:
         line = line[:LINE_CHARS_MAX].rpartition(" ")[0] or line[:LINE_CHARS_MAX]
+    if "##[" in line:
+        line = unadorned(line)
     if is_frame(line) or is_trace_head(line):
         return _FRAME
     words = line.split()
@@ -297,7 +301,7 @@ def explain_template(text: str, *, framed: bool = False) -> tuple[Token, ...]:
     if not framed and not plain.frames and is_silent(plain.template) and _spoken(text, plain):
         rest = _without_step_ends(text)
         with_codes = only_codes(rest)
-        spoken_pieces = [p for word in printable(rest).split() for p in spoken(word, with_codes=with_codes)]
+        spoken_pieces = [p for word in printable(unadorned(rest)).split() for p in spoken(word, with_codes=with_codes)]
         return tuple([_token(p.out, p.raw, p.rule, kept=p.raw == p.out) for p in spoken_pieces])
     tokens: list[Token] = []
     seen: set[str] = set()
@@ -323,7 +327,7 @@ def explain_template(text: str, *, framed: bool = False) -> tuple[Token, ...]:
 
 
 def _explain_line(line: str) -> list[Token]:
-    words = printable(line).split()
+    words = printable(unadorned(line)).split()
     dropped = words[LINE_WORDS_READ_MAX:]
     words = words[:LINE_WORDS_READ_MAX]
     masked = [_words[word] for word in words]
@@ -332,8 +336,8 @@ def _explain_line(line: str) -> list[Token]:
     tokens: list[Token] = []
     for word, first, now in zip(words, before, masked, strict=True):
         if now != first:
-            rule = "kept-number" if now == word else "user-name"
-            tokens.append(_token(now, word, rule, kept=now == word))
+            rule = _neighbour_rule(first, now)
+            tokens.append(_token(now, word, rule, kept=rule in {"kept-number", "program-name"}))
             continue
         for piece in pieces(word):
             tokens.append(_token(piece.out, piece.raw, piece.rule, kept=piece.raw == piece.out))
@@ -345,6 +349,15 @@ def _explain_line(line: str) -> list[Token]:
     if dropped:
         tokens.append(_token("", " ".join(dropped), "line-cap", kept=False))
     return tokens
+
+
+def _neighbour_rule(first: str, now: str) -> str:
+    """Which rule of the neighbours made a masked word another, for the explanation."""
+    if now.startswith("<url>"):
+        return "url"
+    if "<id>" in now:
+        return "user-name"
+    return "program-name" if "<id>" in first else "kept-number"
 
 
 def _closing_rule(joined: str, final: str) -> str:

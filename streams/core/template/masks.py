@@ -157,6 +157,7 @@ REASONS: dict[str, str] = {m.name: m.reason for m in MASKS} | {
     "lone-code": "the message is nothing but codes, so they name the problem",
     "lone-name": "the message says nothing else, so the letters of its names stay",
     "kept-number": "an exit code, signal, errno, HTTP status or error number names the problem",
+    "program-name": "a module, package or symbol that is missing names the problem",
     "user-name": "a user belongs to a machine",
     "date-words": "a date written in several words",
     "timestamp-prefix": "a time at the start of a line says when",

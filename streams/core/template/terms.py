@@ -42,7 +42,7 @@ _OWN_CODE = re.compile(
     r"|(?:TS|CS|LNK|MSB|NU|NETSDK|SYSLIB|BC|FS|CA|RS)\d{3,5}"
 )
 _CODE = re.compile(_CODE_FORM)
-_CODE_BEFORE_COLON = re.compile(rf"{_CODE_FORM}|[A-Z]{{1,5}}-\d{{3,5}}")
+_CODE_BEFORE_COLON = re.compile(rf"{_CODE_FORM}|[A-Z]{{1,5}}[-_]\d{{3,5}}")
 
 
 def is_code(word: str) -> bool:
