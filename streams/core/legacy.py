@@ -14,10 +14,13 @@ import functools
 import hashlib
 import re
 import string
+from itertools import islice
 from typing import Final
 
 CI_HASH_LENGTH_CHARS: Final = 16
 BENCHMARK_MESSAGE_MAX_CHARS: Final = 2000
+NUMBERS_MAX: Final = 32
+"""With more numbers than this a text is looked at as a whole."""
 
 _FROM_SLASH: Final = re.compile(r"/[\w\-./]*")
 
@@ -92,6 +95,9 @@ _HEX_DIGITS: Final = string.hexdigits.encode()
 _SPACES: Final = bytes(code for code in range(128) if chr(code).isspace())
 _TO_NUMBERS: Final = bytes.maketrans(_DIGITS + _LETTERS, b"0" * len(_DIGITS) + _LETTERS.lower())
 _TO_HEX: Final = bytes.maketrans(_HEX_DIGITS, b"f" * len(_HEX_DIGITS))
+_NUMBERS: Final = re.compile(rb"00*")
+_NEEDED_BEFORE: Final = len("column")
+_NEEDED_AFTER: Final = len("kb")
 _FOREIGN: Final = re.compile("[^\x00-\x7f](?<=[\\d\\s\u0130\u0131\u017f\u212a])")
 """Digits and spaces that are not ASCII, and letters that count as an ASCII one where case does not.
 
@@ -109,8 +115,16 @@ def _shape(text: str) -> bytes:
     return data.translate(_TO_NUMBERS, _SPACES) + b"|" + data.translate(_TO_HEX)
 
 
-def _after(steps: tuple[_Step, ...], text: str) -> str:
-    shape = _shape(text)
+def _near_numbers(text: str) -> bytes:
+    """The first half of a shape, cut to what stands around its numbers: all that the later steps need."""
+    shape = text.encode("ascii", "replace").translate(_TO_NUMBERS, _SPACES)
+    places = [found.span() for found in islice(_NUMBERS.finditer(shape), NUMBERS_MAX + 1)]
+    if len(places) > NUMBERS_MAX:
+        return shape
+    return b" ".join([shape[max(0, start - _NEEDED_BEFORE) : end + _NEEDED_AFTER] for start, end in places])
+
+
+def _after(steps: tuple[_Step, ...], text: str, shape: bytes) -> str:
     for pattern, replacement, needs in steps:
         for need in needs:
             if need in shape:
@@ -134,8 +148,8 @@ def _without_directories(text: str) -> str:
 def ci_normalise(text: str) -> str:
     """The text as the earlier CI classifier normalised it before hashing."""
     if text.isascii() or not _FOREIGN.search(text):
-        text = _without_directories(_after(_STEPS_BEFORE_PATHS, text))
-        text = _after(_STEPS_AFTER_PATHS, text)
+        text = _without_directories(_after(_STEPS_BEFORE_PATHS, text, _shape(text)))
+        text = _after(_STEPS_AFTER_PATHS, text, _near_numbers(text))
     else:
         before, after = _steps(r"\d")
         text = _after_all(after, _without_directories(_after_all(before, text)))
