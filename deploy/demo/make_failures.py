@@ -263,7 +263,7 @@ def told(name: str, job: str, source: Source, tools: Tools, run_id: str, url: st
         return f"{name}: left out, {error}", True
     except subprocess.TimeoutExpired as error:
         return f"{name}: left out, no end within {error.timeout:.0f} s", True
-    line = f"{name}: {sent} failures sent ({time.monotonic() - begun_s:.1f} s)"
+    line = f"{name}: {sent} failure{'' if sent == 1 else 's'} sent ({time.monotonic() - begun_s:.1f} s)"
     return "; ".join([line, *lost]), not lost
 
 

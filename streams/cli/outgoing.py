@@ -19,7 +19,7 @@ def outgoing(failure: Failure) -> Failure:
     clean = safe(failure)
     if clean is not failure and failure.id == identity(failure):
         clean = replace(clean, id="")
-    return identified(bounded(clean))
+    return bounded(identified(clean))
 
 
 def chunks(failures: Iterable[Failure]) -> Iterator[tuple[list[Failure], bytes]]:

@@ -91,7 +91,8 @@ def admitted(
         except MalformedRecord as error:
             yield _refused(piece, error)
             continue
-        failure = _identified(sent, number, (piece.key or request_key)[:FIELD_CHARS_MAX], seen)
+        # identified before it is cut: what differs past a bound are different failures
+        failure = bounded(_identified(sent, number, (piece.key or request_key)[:FIELD_CHARS_MAX], seen))
         yield Item(piece=piece, failure=replace(failure, received_at_ms=now_ms), notes=tuple(sent.notes))
 
 
@@ -124,9 +125,8 @@ def _sent(piece: Piece, now_ms: int, notes: Notes) -> _Sent:
             raise (second if second.place else first) from second
     if says_nothing(sent.failure):
         raise MalformedRecord(NOTHING_SAID, place="$.message")
-    sent.failure = bounded(sent.failure)
     at_ms = sent.failure.occurred_at_ms if sent.is_timed else None
-    sent.notes = [*repairs, *notes.of(sent.failure, data, at_ms=at_ms, now_ms=now_ms)]
+    sent.notes = [*repairs, *notes.of(bounded(sent.failure), data, at_ms=at_ms, now_ms=now_ms)]
     return sent
 
 

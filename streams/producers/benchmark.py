@@ -63,8 +63,8 @@ def benchmark_failure(
         raise MalformedRecord(f"{occurred_at_ms} is no time in milliseconds since 1970", place="$.occurred_at_ms")
     if not message and status:
         message = f"Error code: {status}"
-    return identified(
-        bounded(
+    return bounded(
+        identified(
             Failure(
                 origin=Origin.BENCHMARK,
                 occurred_at_ms=occurred_at_ms,

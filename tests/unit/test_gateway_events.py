@@ -378,3 +378,12 @@ def test_mending_twice_mends_no_more(data: bytes) -> None:
 def test_what_is_published_reads_back_as_it_was() -> None:
     for failure in caller().failures(b"[" + GOOD + b"," + with_fields(labels={"a": "b"}, message="\ufffd\x00") + b"]"):
         assert from_bytes(type(failure), to_bytes(failure)) == failure
+
+
+def test_failures_that_differ_only_where_they_are_cut_are_two() -> None:
+    texts = ["x" * 60_000 + middle + "y" * 60_000 for middle in ("one", "two")]
+    body = [{"origin": "ci", "message": text, "ci": {"run_id": "1", "repo": "a/b"}} for text in texts]
+    status, told = caller().post("/v1/events", json.dumps(body).encode())
+    assert status == 200
+    assert len({item["id"] for item in told["items"]}) == 2
+    assert all(item["truncated"] == ["message"] for item in told["items"])
