@@ -190,8 +190,8 @@ def _failure(
     }
     if block.exit_code is not None:
         labels["exit_code"] = str(block.exit_code)
-    return identified(
-        bounded(
+    return bounded(
+        identified(
             Failure(
                 origin=Origin.CI,
                 occurred_at_ms=occurred_at_ms,
@@ -212,8 +212,9 @@ def _says_no_more(block: Block) -> bool:
 
 
 def _bounded_lines(held: _Held, block: Block) -> list[str]:
+    opening = held.cut(block.opening, block.opening) if block.opening else []
     if block.last - block.first < TEXT_LINES_MAX:
-        return held.cut(block.first, block.last)
+        return [*opening, *held.cut(block.first, block.last)]
     half = TEXT_LINES_MAX // 2
     missing = block.last - block.first + 1 - 2 * half
     mark = f"... [{missing} lines left out] ..."

@@ -426,6 +426,12 @@ def test_the_same_failure_has_the_same_fingerprint_in_a_plain_and_in_a_stamped_l
     assert list(map(value, reading(log))) == list(map(value, reading(stamped(log))))
 
 
+def test_a_talkative_run_of_go_tests_gives_the_same_fingerprints() -> None:
+    plain, verbose = (list(reading(text.split("\n"))) for text in (GO, GO_VERBOSE))
+    assert [value(f) for f in plain[:3]] == [value(f) for f in verbose[:3]]
+    assert plain[0].traceback == verbose[0].traceback == "\n".join(GO.split("\n")[:2])
+
+
 PANIC = ["     Running `target/debug/shop`", "thread 'main' (4321) panicked at src/main.rs:3:53:",
          "called `Option::unwrap()` on a `None` value",
          "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace"]  # fmt: skip

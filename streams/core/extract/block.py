@@ -23,3 +23,5 @@ class Block:
     """The step or section of the job in which the block stands, where the log tells."""
     test: str = ""
     """The failed test that the block is about, as its runner names it, where a runner's section says so."""
+    opening: int = 0
+    """The line that names the test, where it does not stand in the block; else 0."""

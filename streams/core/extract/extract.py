@@ -113,4 +113,5 @@ def _of(section: Section) -> Block:
         tool=section.runner.name,
         step=section.step,
         test=section.test,
+        opening=section.opening,
     )

@@ -43,6 +43,8 @@ class Section:
     last: int
     evidence: int
     step: str
+    opening: int = 0
+    """The line that says that the test failed, where what the test printed stands elsewhere."""
 
 
 @dataclass(slots=True)
@@ -156,7 +158,9 @@ class Sections:
         if runner.named is not None:
             section.test = runner.named(section.test, lines)
         run = self._runs.pop(section.test, [])
+        opening = 0
         if run and not any(text for _, text in lines):
+            opening = section.first
             section.first, section.last, lines = run[0][0], run[-1][0], run
         self._named[section.test] += 1
         evidence = runner.says(lines)
@@ -164,7 +168,7 @@ class Sections:
         if (evidence is None and runner.may_be_empty) or not self._is_new(told, lines):
             return
         last = max(section.last, told)
-        self._keep(Section(runner, section.test, section.first, last, told, section.step))
+        self._keep(Section(runner, section.test, section.first, last, told, section.step, opening))
 
     def _is_new(self, at: int, lines: list[Line]) -> bool:
         return self._baseline is None or any(self._baseline.is_new(text) for n, text in lines if n == at)
