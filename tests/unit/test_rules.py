@@ -180,3 +180,34 @@ def test_evidence_is_always_a_part_of_the_text(origin: Origin, text: str, more: 
     text = text + more + text
     hit = BOOK.classify(origin=origin, text=text)
     assert hit is None or hit.evidence in text
+
+
+PHRASES = sorted({phrase for rule in BOOK.rules() for phrase in (*rule.any_of, *rule.all_of, *rule.and_any)})
+
+
+def first_by_hand(origin: Origin, text: str, status: int) -> str | None:
+    """The first rule whose conditions hold, asked one by one."""
+    for rule in BOOK.rules(origin):
+        if (
+            (not rule.statuses or status in rule.statuses)
+            and not rule.no_status
+            and not rule.exit_codes
+            and (not rule.any_of or any(phrase in text for phrase in rule.any_of))
+            and (not rule.and_any or any(phrase in text for phrase in rule.and_any))
+            and all(phrase in text for phrase in rule.all_of)
+            and not any(phrase in text for phrase in rule.unless)
+            and (rule.pattern is None or rule.pattern.search(text))
+        ):
+            return rule.id
+    return None
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.one_of(st.sampled_from(PHRASES), st.text(" a1\u00e9", max_size=4)), max_size=5).map("".join),
+    st.sampled_from(list(Origin)),
+    st.sampled_from([200, 401, 429, 503]),
+)
+def test_the_first_rule_in_order_wins_however_it_is_found(text: str, origin: Origin, status: int) -> None:
+    hit = BOOK.classify(origin=origin, text=text.lower(), http_status=status)
+    assert (hit.rule_id if hit else None) == first_by_hand(origin, f"{text}\n\n".lower(), status)
