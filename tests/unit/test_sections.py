@@ -335,6 +335,35 @@ Failed asserting that false is true.
 
 FAILURES!
 Tests: 2, Assertions: 2, Failures: 2."""
+SUREFIRE = """[INFO] Running shop.CartTest
+[ERROR] Tests run: 2, Failures: 1, Errors: 1, Skipped: 0, Time elapsed: 0.05 s <<< FAILURE! - in shop.CartTest
+[ERROR] shop.CartTest.adds  Time elapsed: 0.01 s  <<< FAILURE!
+org.opentest4j.AssertionFailedError: expected: <2> but was: <1>
+\tat shop.CartTest.adds(CartTest.java:9)
+
+[ERROR] pays(shop.CartTest)  Time elapsed: 0.01 s  <<< ERROR!
+java.lang.NullPointerException: cart
+\tat shop.CartTest.pays(CartTest.java:19)
+
+[INFO] Results:
+[ERROR] Failures:
+[ERROR]   CartTest.adds:9 expected: <2> but was: <1>
+[ERROR] Errors:
+[ERROR]   CartTest.pays:19 NullPointer cart
+[ERROR] Tests run: 2, Failures: 1, Errors: 1, Skipped: 0
+[INFO] BUILD FAILURE
+[ERROR] Failed to execute goal org.x:surefire:3.0:test (default-test) on project shop: There are test failures."""
+GRADLE = """> Task :test FAILED
+
+CartTest > adds() FAILED
+    org.opentest4j.AssertionFailedError: expected: <2> but was: <1>
+        at shop.CartTest.adds(CartTest.java:9)
+
+CartTest > removes() FAILED
+    java.lang.NullPointerException: cart
+        at shop.CartTest.removes(CartTest.java:14)
+
+2 tests completed, 2 failed"""
 
 # What a runner prints, and the tests with the error of each.
 TOLD: dict[str, tuple[str, list[tuple[str, str]]]] = {
@@ -401,6 +430,20 @@ TOLD: dict[str, tuple[str, list[tuple[str, str]]]] = {
         [
             ("Cart adds", "Failure/Error: expect(1).to eq(2)\nexpected: 2\ngot: 1"),
             ("Cart removes", "NoMethodError:\nundefined method `x' for nil"),
+        ],
+    ),
+    "surefire": (
+        SUREFIRE,
+        [
+            ("shop.CartTest.adds", "org.opentest4j.AssertionFailedError: expected: <2> but was: <1>"),
+            ("pays(shop.CartTest)", "java.lang.NullPointerException: cart"),
+        ],
+    ),
+    "gradle": (
+        GRADLE,
+        [
+            ("CartTest > adds", "org.opentest4j.AssertionFailedError: expected: <2> but was: <1>"),
+            ("CartTest > removes", "java.lang.NullPointerException: cart"),
         ],
     ),
     "phpunit": (
@@ -478,3 +521,20 @@ def test_sections_do_not_overlap_and_hold_their_evidence(log: list[str]) -> None
     assert all(1 <= one.first <= one.evidence <= one.last <= len(log) for one in sections.found)
     blocks = findings(log).blocks
     assert all(1 <= block.first <= block.evidence <= block.last <= len(log) for block in blocks)
+
+
+HOSTILE = {
+    "paths": "ERROR " + "a.py::" * 2000 + " x",
+    "brackets": "FAILED a.py::t[" + "] " * 4000,
+    "banner": "____ a " + "_ " * 4000 + "x",
+    "spaces": "<<< FAILURE! a" + " " * 8000 + "Time elapsed: <<< FAILURE!",
+    "names": "  1) " + "a.b:" * 3000,
+    "bullets": "  \u25cf " + "\u25cf " * 3000,
+    "places": "--- FAIL: T " + "a.go:1" * 1000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_lines_are_read(name: str) -> None:
+    log = ["=== FAILURES ===", "  2 failing", *[HOSTILE[name]] * 20]
+    assert all(1 <= block.first <= block.last <= len(log) for block in findings(log).blocks)

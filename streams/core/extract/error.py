@@ -17,7 +17,7 @@ ANNOUNCED_LINES_MAX: Final = 5
 """Below a line that announces them."""
 
 _RUNNER_MARK = re.compile(r"^##\[error\]\s*|^::error\b[^:]*::\s*")
-_LISTED = re.compile(r"^(?:FAILED|ERROR) \S+\.py(?:::[^\s\[]+(?:\[.*?\](?= - ))?)? - (?=\S)")
+_LISTED = re.compile(r"^(?:FAILED|ERROR) [^\s:]++(?<=\.py)(?:::[^\s\[]++(?:\[.*?\](?= - ))?)? - (?=\S)")
 _BANNER = re.compile(r"^\* What went wrong:$|\bpanicked at .*:$")
 """Says nothing that the next line does not say better."""
 _FOREIGN = re.compile(r"^(?:note: |stack backtrace|##\[|\[\s+FAILED|\s+at |FAIL\b|make(?:\[\d+\])?: )")

@@ -33,6 +33,15 @@ RULES: Final = (
         0.45,
     ),
     rule(
+        "surefire.goal",
+        "there are test failures",
+        r"Failed to execute goal .*There are test failures",
+        0.86,
+        fatal=True,
+        goes_on=r"^\[ERROR\]|^\s+\S|^[\w.$]+(?:Exception|Error|Failure)",
+        lines_max=60,
+    ),
+    rule(
         "maven.goal",
         "failed to execute goal",
         r"Failed to execute goal ",

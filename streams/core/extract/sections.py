@@ -25,7 +25,7 @@ RUNS_MAX: Final = 500
 """Tests that run, and have not said yet how they ended, whose output is held."""
 RUN_LINES_MAX: Final = 60
 
-_LISTED = re.compile(r"^(?:FAILED|ERROR) (\S+\.py(?:::[^\s\[]+(?:\[.*?\](?= - |$))?)?)(?: - .*)?$")
+_LISTED = re.compile(r"^(?:FAILED|ERROR) ([^\s:]++(?<=\.py)(?:::[^\s\[]++(?:\[.*?\](?= - |$))?)?)(?: - .*)?$")
 """pytest's summary: the only word on a failed test when the run shows no sections."""
 _RULERS: Final = "-=_ "
 """A line of these only ends a section's last line; it tells nothing."""

@@ -87,6 +87,26 @@ RUNNERS: Final = (
         retells=("vitest.", "js.error", "jest.file"),
     ),
     Runner(
+        name="surefire",
+        words=("<<< FAILURE!", "<<< ERROR!"),
+        mark="<<< ",
+        opens=re.compile(
+            r"^(?:\[ERROR\]\s+)?(?!Tests run:)(\S.{0,500}?)\s{1,4}(?:-- )?Time elapsed: .*<<< (?:FAILURE|ERROR)!$"
+        ),
+        ends=re.compile(r"^\s*$|^\[(?:INFO|ERROR|WARNING)\]|^Running |^Tests run:"),
+        says=first_filled,
+        retells=("surefire.", "java.exception", "java.cause"),
+    ),
+    Runner(
+        name="gradle",
+        words=(" FAILED",),
+        mark=" FAILED",
+        opens=re.compile(r"^([^\s>][^>]* > .*?)(?:\(\))? FAILED$"),
+        ends=re.compile(r"^\S"),
+        says=first_filled,
+        retells=("gradle.test", "gradle.task", "gradle.count", "java.exception", "java.cause"),
+    ),
+    Runner(
         name="numbered",
         words=(" failing", "Failures:", "There w"),
         mark=") ",
