@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Final
 
 from msgspec.structs import replace
@@ -13,6 +14,8 @@ from streams.core.redact import redact
 
 NAMES_MAX: Final = 20_000
 """Names whose answer is remembered."""
+_PLAIN: Final = re.compile(r"[\w./-]{0,12}|[A-Za-z_./-]{0,64}|[0-9]{0,64}", re.ASCII)
+"""Names too short, or too plain, to hold a credential: most names are such."""
 
 
 def safe(failure: Failure) -> Failure:
@@ -40,4 +43,4 @@ def safe(failure: Failure) -> Failure:
 @functools.lru_cache(maxsize=NAMES_MAX)
 def _name(text: str) -> str:
     """A name, id or url: on one line. Names come again and again, so answers are remembered."""
-    return text if not text or text.isalnum() else redact(printable(text)).replace("\n", " ")
+    return text if _PLAIN.fullmatch(text) else redact(printable(text)).replace("\n", " ")
