@@ -224,9 +224,12 @@ def _of_log(one: Input, context: Ci) -> Iterator[Failure | Loss]:
 
     number = 0
     with one.open() as stream:
-        for failure in read_log(lines(stream), context, occurred_at_ms=_now_ms()):
+        reading = read_log(lines(stream), context, occurred_at_ms=_now_ms())
+        for failure in reading:
             number += 1
             yield failure
+    for note in reading.notes:
+        tell(f"{line(one.name)}: {note}")
     if not number:
         tell(f"{line(one.name)}: nothing in it says why a job failed")
 

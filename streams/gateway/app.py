@@ -198,10 +198,12 @@ class _Gateway:
             now_ms = self.now_ms()
             report = _Report(self, context, is_run_given=is_given, now_ms=now_ms)
             try:
-                await report.publish(joblog.read_log(lines_of(file), context, occurred_at_ms=now_ms))
+                reading = joblog.read_log(lines_of(file), context, occurred_at_ms=now_ms)
+                await report.publish(iter(reading))
             except UnreadableInput as error:
                 return await self._unreadable(file, error)
-        return report.answer({} if report.count else {"notes": [NOTE_NOTHING_FOUND]})
+        notes = [] if report.count else [NOTE_NOTHING_FOUND]
+        return report.answer({"notes": [*notes, *reading.notes]})
 
     async def verdicts(self, request: Request) -> Response:
         _content_type(request, frozenset({"", "application/json"}), "-H 'Content-Type: application/json'")

@@ -360,8 +360,8 @@ def failures(found: Iterable[TestFailure], context: Ci, *, occurred_at_ms: int) 
         )
         kind = one.type.strip()
         labels = {"outcome": one.outcome, "suite": one.suite, "output": one.output[-_OUTPUT_LABEL_CHARS:]}
-        yield identified(
-            bounded(
+        yield bounded(
+            identified(
                 Failure(
                     origin=Origin.CI,
                     occurred_at_ms=occurred_at_ms,

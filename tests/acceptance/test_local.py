@@ -156,7 +156,7 @@ def test_the_log_behind_its_bound_takes_nothing_and_loses_nothing(tmp_path: Path
     assert raw(tmp_path, "SELECT count(*) FROM documents") == [(taken,)]
 
 
-def engine_in(directory: Path, **settings: int) -> Engine:
+def engine_in(directory: Path, **settings: Any) -> Engine:
     return Engine(
         EngineSettings(directory=directory, **settings),
         rules=default_rules(),
