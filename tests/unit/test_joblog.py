@@ -164,9 +164,9 @@ def test_an_exit_code_is_part_of_the_failure_only_when_it_says_something(code: i
 def test_notes_say_what_was_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(joblog, "LOG_BYTES_MAX", 2000)
     reading = read_log([*["noise"] * 1000, *LOG], GITHUB, occurred_at_ms=1)
-    assert len(reading.notes) == 0
     assert list(reading)
-    assert [note.partition(" ")[2] for note in reading.notes] == ["lines in the middle of the log were not read"]
+    told: tuple[str, ...] = reading.notes
+    assert [note.partition(" ")[2] for note in told] == ["lines in the middle of the log were not read"]
 
 
 def test_the_indent_that_all_lines_share_goes() -> None:
