@@ -22,10 +22,10 @@ LABELS_MAX = 64
 LABEL_KEY_CHARS_MAX = 128
 ENVELOPE_FAILURES_MAX = 100
 ENVELOPE_BYTES_MAX = 256 * 1024
-FRAME_BYTES = 600
-"""About what a failure takes without its texts: names of fields, numbers, ids."""
 TIME_MS_MAX = 253_402_300_799_999
 """The last millisecond of the year 9999; a larger time is a mistake of unit, not a time."""
+
+_encoded = msgspec.msgpack.Encoder().encode
 
 TimeMs = Annotated[int, Meta(ge=0, le=TIME_MS_MAX)]
 """Milliseconds since 1970-01-01T00:00:00Z."""
@@ -192,12 +192,8 @@ def identified(failure: Failure) -> Failure:
 
 
 def weight_bytes(failure: Failure) -> int:
-    """About how many bytes the failure takes beside message and traceback: labels, names and what holds them."""
-    place = failure.benchmark or failure.ci
-    names = (getattr(place, name) for name in place.__struct_fields__) if place is not None else ()
-    size = sum(utf8_bytes(name) for name in names if isinstance(name, str))
-    size += sum(utf8_bytes(key) + utf8_bytes(text) for key, text in failure.labels.items())
-    return size + FRAME_BYTES
+    """How many bytes the failure takes on the wire beside message and traceback."""
+    return len(_encoded(failure)) - utf8_bytes(failure.message) - utf8_bytes(failure.traceback)
 
 
 def utf8_bytes(text: str) -> int:

@@ -9,10 +9,11 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 from msgspec.structs import replace
 
 from streams.contract.errors import MalformedRecord
-from streams.contract.failure import Failure, bounded, identified, utf8_bytes, weight_bytes
+from streams.contract.failure import Failure, bounded, identified
 from streams.contract.fold import BATCH_BYTES_MAX, BATCH_FOLDS_MAX, Cursor, Fold, FoldBatch
 from streams.contract.taxonomy import Taxonomy, status_from_text, status_kind
 from streams.contract.verdict import EVIDENCE_CHARS_MAX, REASON_CHARS_MAX, Verdict, VerdictSource
@@ -265,6 +266,9 @@ class FoldStage:
         return out
 
 
+_encoded = msgspec.msgpack.Encoder().encode
+
+
 def _digest(failure: Failure) -> bytes:
     """16 bytes for all that a verdict of the failure's own text depends on: texts of strangers, so SHA-256."""
     parts = (
@@ -285,7 +289,7 @@ def _chunks(folds: Iterable[Fold]) -> Iterable[list[Fold]]:
     piece: list[Fold] = []
     size = 0
     for fold in folds:
-        more = sum(map(utf8_bytes, fold.texts)) + sum(weight_bytes(member.failure) for member in fold.members)
+        more = len(_encoded(fold))
         if piece and (len(piece) >= BATCH_FOLDS_MAX or size + more > BATCH_BYTES_MAX):
             yield piece
             piece, size = [], 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import resource
@@ -23,6 +24,7 @@ import msgspec
 from suites.load import BATCH_FAILURES, WORDS, batches, load
 
 from agents.local.engine import Engine
+from agents.local.server import GC_THRESHOLD
 from agents.local.stages import EngineSettings
 from streams.contract.failure import Failure, identified
 from streams.contract.taxonomy import default_taxonomy
@@ -69,7 +71,7 @@ def sent(directory: Path, failures: list[Failure]) -> tuple[float, float]:
 
     asyncio.run(publish())
     while documents(path) < len(failures):
-        time.sleep(0.05)
+        time.sleep(0.1)
     took = time.perf_counter() - start
     grown = rss_mb() - before
     engine.stop()
@@ -125,6 +127,7 @@ def main() -> None:
     parser.add_argument("--failures", type=int, default=20_000)
     parser.add_argument("--distinct", type=int, default=100_000)
     options = parser.parse_args()
+    gc.set_threshold(GC_THRESHOLD)  # as the server has it
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as name:
