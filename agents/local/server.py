@@ -10,9 +10,10 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import structlog
 import uvicorn
@@ -204,6 +205,12 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _plain_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The event's name as text, however it is rendered."""
+    event["event"] = str(event["event"])
+    return event
+
+
 def _configure_log(log_format: str) -> None:
     """Log lines on standard error, for people or one JSON object each; texts in them are escaped."""
     last = (
@@ -213,6 +220,7 @@ def _configure_log(log_format: str) -> None:
     )
     structlog.configure(
         processors=[
+            _plain_event,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
