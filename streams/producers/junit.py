@@ -100,6 +100,20 @@ class TestFailure:
             return self.message
         return self.text if self.text.startswith(self.message) else f"{self.message}\n{self.text}"
 
+    @property
+    def said(self) -> tuple[str, str]:
+        """The error, and the rest of what the report tells of it: message and traceback of the record.
+
+        The text of a report quotes source, of libraries too; a group must not hang on it.
+        """
+        if not self.text or self.text == self.message:
+            return self.message, ""
+        if self.message and not _GENERIC.match(self.message):
+            return self.message, self.text
+        error = error_in(self.text)
+        told = f"{self.message}\n{self.text}" if self.message else self.text
+        return (error, told) if error else (told, "")
+
 
 def framework_of(classname: str, name: str) -> str:
     """`vllm`, `sglang`, `trtllm`, `rust` or nothing, by what the test's class and name contain."""
@@ -359,13 +373,15 @@ def failures(found: Iterable[TestFailure], context: Ci, *, occurred_at_ms: int) 
             framework=one.framework or context.framework,
         )
         kind = one.type.strip()
+        message, traceback = one.said
         labels = {"outcome": one.outcome, "suite": one.suite, "output": one.output[-_OUTPUT_LABEL_CHARS:]}
         yield bounded(
             identified(
                 Failure(
                     origin=Origin.CI,
                     occurred_at_ms=occurred_at_ms,
-                    message=one.detail or f"{one.title}: {one.outcome} without a message",
+                    message=message or f"{one.title}: {one.outcome} without a message",
+                    traceback=traceback,
                     exception_type="" if kind.lower() in _NOT_AN_EXCEPTION else kind,
                     ordinal=ordinal,
                     labels={name: text for name, text in labels.items() if text},

@@ -278,7 +278,32 @@ def test_a_record_names_test_source_and_exception() -> None:
     (record,) = failures(found, CONTEXT, occurred_at_ms=5)
     assert record.ci is not None
     assert (record.ci.test_class, record.ci.test_name, record.ci.source) == ("shop.Cart", "adds", Source.JUNIT)
-    assert (record.message, record.exception_type, record.ci.repo) == ("m\nt", "ValueError", "o/r")
+    assert (record.message, record.traceback, record.exception_type, record.ci.repo) == ("m", "t", "ValueError", "o/r")
+
+
+@pytest.mark.parametrize(
+    ("message", "text", "said"),
+    [
+        (
+            "ValueError: boom",
+            "def test():\n>   f()\nE   ValueError: boom",
+            ("ValueError: boom", "def test():\n>   f()\nE   ValueError: boom"),
+        ),
+        (
+            "Failed",
+            "=== RUN TestA\n    a_test.go:7: got 1, want 2",
+            ("Failed\n=== RUN TestA\n    a_test.go:7: got 1, want 2", ""),
+        ),
+        ("", "only text", ("only text", "")),
+        ("only a message", "", ("only a message", "")),
+        ("the same", "the same", ("the same", "")),
+        ("", "", ("", "")),
+    ],
+)
+def test_the_error_is_the_message_and_the_quoted_source_is_not(message: str, text: str, said: tuple[str, str]) -> None:
+    xml = f"<failure message={quoteattr(message)}>{escape(text)}</failure>"
+    found, _ = read(SUITE.format(CASE.format(xml)))
+    assert found[0].said == said
 
 
 def test_a_failure_without_a_word_still_has_a_message() -> None:
