@@ -20,6 +20,8 @@ from starlette.types import Receive, Scope, Send
 from streams.contract.errors import SinkUnavailable
 from streams.sinks.base import Queries, Totals
 
+CLOSE_S = 0.5
+"""How long the last bytes of a stream may take when the server ends."""
 READERS_MAX = 64
 HEARTBEAT_S = 15.0
 RETRY_MS = 2_000
@@ -123,14 +125,15 @@ class Live:
         except asyncio.CancelledError:
             if not self._stopped:
                 raise
-            # The stream is closed in good order, so that the server need not cut the connection.
-            await asyncio.wait_for(send({"type": "http.response.body", "body": b"", "more_body": False}), 0.5)
+        # The stream is closed in good order, so that the server need not cut the connection.
+        async with asyncio.timeout(CLOSE_S):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _frames(self, seen: int | None) -> AsyncIterator[str]:
         """Frames for one reader, without end. Only the latest totals are ever kept for it."""
         yield f"retry: {RETRY_MS}\n\n"
         in_trouble = False
-        while True:
+        while not self._stopped:
             if self._poller is None:
                 self._latest, self._trouble = None, False
                 self._poller = asyncio.create_task(self._poll())
@@ -177,8 +180,10 @@ async def _disconnected(receive: Receive) -> None:
 
 
 async def _within(waiting: Coroutine[Any, Any, Any], timeout_s: float) -> bool:
+    """Whether it ended in time. Up to Python 3.11 `wait_for` swallows a cancellation that meets the end."""
     try:
-        await asyncio.wait_for(waiting, timeout_s)
+        async with asyncio.timeout(timeout_s):
+            await waiting
     except TimeoutError:
         return False
     return True
