@@ -124,22 +124,35 @@ def _explanation(read: Read) -> Any:
 def _data(read: Read) -> dict[str, Any]:
     import msgspec
 
-    told = _explanation(read)
+    told, crash = _explanation(read), _crash(read)
     return {
         "template": read.fingerprint.template,
         "fingerprint": msgspec.to_builtins(read.fingerprint),
         "tokens": [msgspec.to_builtins(token) for token in told.tokens],
         "frames": [msgspec.to_builtins(frame) for frame in told.frames],
         "chain": list(told.chain),
+        "crash": {"type": crash[0], "frames": crash[1]} if crash[0] else None,
         "verdict": msgspec.to_builtins(read.verdict),
         "earlier_hash": read.earlier_hash,
     }
+
+
+def _crash(read: Read) -> tuple[str, list[str]]:
+    """The crash that the failure tells of, as triage tools name it: its type and top frames."""
+    from streams.core.frames.crash import crash_state
+
+    failure = read.failure
+    kind, frames = crash_state(f"{failure.message}\n{failure.traceback}" if failure.traceback else failure.message)
+    return kind.replace("\n", " "), frames
 
 
 def _print(read: Read) -> None:
     told, found, verdict = _explanation(read), read.fingerprint, read.verdict
     for rule, count in read.secrets:
         say(f"removed      {count} x {rule}, before anything else")
+    crash, frames = _crash(read)
+    if crash:
+        say(f"crash        {line(crash)}{' in ' + line(' < '.join(frames)) if frames else ''}")
     say("template")
     say("\n".join(f"  {one}" for one in shown(found.template).split("\n")))
     masked = [token for token in told.tokens if not token.kept]

@@ -9,6 +9,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from streams.cli.delivery import Delivery, Loss
     from streams.cli.inputs import Input
     from streams.contract.failure import Ci, Failure
+    from streams.core.extract.baseline import Baseline
 
 RECORDS_BYTES_MAX = 256 * 1024 * 1024
 """Of one file of records, which is held in memory."""
@@ -78,6 +80,10 @@ def junit(
 def log(
     logs: Annotated[list[str], typer.Argument(metavar="FILE...|-", help="Plain logs of failed jobs; patterns too.")],
     *,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Log of a run of this job that passed: what it says is no reason."),
+    ] = None,
     url: options.Url = URL_DEFAULT,
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
@@ -98,7 +104,8 @@ def log(
     context = _context(
         repo=repo, workflow=workflow, run_id=run_id, job=job, attempt=attempt, branch=branch, commit=commit
     )
-    _deliver_inputs(delivery, logs, lambda one: _of_log(one, context), pattern="*.log")
+    passing = None if baseline is None else _baseline(baseline)
+    _deliver_inputs(delivery, logs, lambda one: _of_log(one, context, passing), pattern="*.log")
 
 
 @app.command(
@@ -217,14 +224,27 @@ def _of_report(one: Input, context: Ci) -> Iterator[Failure | Loss]:
             yield Loss("unreadable", one.name, f"in part: {note}")
 
 
-def _of_log(one: Input, context: Ci) -> Iterator[Failure | Loss]:
+def _baseline(path: Path) -> Baseline:
+    from streams.cli.inputs import lines
+    from streams.contract.errors import UnreadableInput
+    from streams.core.extract.baseline import Baseline
+
+    try:
+        with path.open("rb") as stream:
+            return Baseline.of(lines(stream))
+    except OSError as error:
+        way_out = "name the log of a run that passed, or leave --baseline out"
+        raise UnreadableInput(f"{path}: {error.strerror}; {way_out}") from error
+
+
+def _of_log(one: Input, context: Ci, baseline: Baseline | None) -> Iterator[Failure | Loss]:
     from streams.cli.inputs import lines
     from streams.cli.screen import line, tell
     from streams.producers.joblog import read_log
 
     number = 0
     with one.open() as stream:
-        reading = read_log(lines(stream), context, occurred_at_ms=_now_ms())
+        reading = read_log(lines(stream), context, occurred_at_ms=_now_ms(), baseline=baseline)
         for failure in reading:
             number += 1
             yield failure

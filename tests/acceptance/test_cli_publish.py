@@ -333,3 +333,24 @@ def test_a_fault_of_our_own_does_not_break_the_job_but_is_said(faultline, server
     status, _, err = faultline("publish", "junit", report, "--strict", "--debug")
     assert status == 1
     assert "Traceback" in err
+
+
+def test_what_a_passing_run_says_as_well_is_no_reason(faultline, tmp_path):
+    noise = "ERROR: the cache is cold, going on\n"
+    passed, failed = tmp_path / "passed.log", tmp_path / "failed.log"
+    passed.write_text(f"step one\n{noise}done\n")
+    failed.write_text(
+        f"step one\n{noise}ERROR: cannot write dist/app.tar: disk quota exceeded\nmake: *** [all] Error 1\n"
+    )
+    alone = faultline("publish", "log", str(failed), "--dry-run")[1]
+    helped = faultline("publish", "log", str(failed), "--dry-run", "--baseline", str(passed))[1]
+    assert "the cache is cold" in alone
+    assert "the cache is cold" not in helped
+    assert "disk quota exceeded" in helped
+
+
+def test_a_baseline_that_is_not_there_is_named_with_the_way_out(faultline, tmp_path):
+    (tmp_path / "failed.log").write_text("make: *** [all] Error 1\n")
+    status, _, err = faultline("publish", "log", str(tmp_path / "failed.log"), "--baseline", str(tmp_path / "none"))
+    assert status == 0
+    assert "none: No such file or directory; name the log of a run that passed" in err

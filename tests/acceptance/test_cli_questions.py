@@ -295,3 +295,14 @@ def test_the_command_as_people_start_it_reads_a_pipe_and_ends_quietly_when_its_r
         process.stdin.close()
         assert process.stderr.read() == b""
         assert process.wait(30) in {0, 1}
+
+
+def test_a_crash_is_explained_by_its_type_and_frames(faultline):
+    trace = (
+        "==1==ERROR: AddressSanitizer: heap-use-after-free on address 0x602000000010 at pc 0x55d000000001\n"
+        "READ of size 4 at 0x602000000010 thread T0\n"
+        "    #0 0x55d000001234 in cart::Total(int) /src/cart.cc:9:3\n"
+        "    #1 0x55d000005678 in cart::Checkout() /src/cart.cc:20:1\n"
+    )
+    out = faultline("explain", trace)[1]
+    assert "Heap-use-after-free READ 4 in cart::Total < cart::Checkout" in out
