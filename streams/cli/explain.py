@@ -141,8 +141,7 @@ def _crash(read: Read) -> tuple[str, list[str]]:
     """The crash that the failure tells of, as triage tools name it: its type and top frames."""
     from streams.core.frames.crash import crash_state
 
-    failure = read.failure
-    kind, frames = crash_state(f"{failure.message}\n{failure.traceback}" if failure.traceback else failure.message)
+    kind, frames = crash_state(read.failure.text)
     return kind.replace("\n", " "), frames
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from streams.contract.classified import Classified
 from streams.contract.failure import Benchmark, Ci, Failure, Origin
-from streams.contract.fold import Fold, Member
+from streams.contract.fold import Member
 from streams.contract.rollup import Rollup
 from streams.contract.verdict import Verdict
 
@@ -100,10 +100,6 @@ def set_verdict(document: Document, verdict: Verdict, version: int, *, primary_i
         }
 
 
-def _texts(fold: Fold, member: Member) -> tuple[str, str]:
-    return fold.texts[member.message], "" if member.traceback is None else fold.texts[member.traceback]
-
-
 def _common(failure: Failure) -> Document:
     """Fields that are written only where there is something to say."""
     out: Document = {}
@@ -117,7 +113,7 @@ def _common(failure: Failure) -> Document:
 def _benchmark(classified: Classified, member: Member) -> Document:
     failure = member.failure
     where = failure.benchmark or Benchmark()
-    message, traceback = _texts(classified.fold, member)
+    message, traceback = classified.fold.texts_of(member)
     document: Document = {
         "provider": where.provider,
         "model_name": where.model,
@@ -150,7 +146,7 @@ def _benchmark(classified: Classified, member: Member) -> Document:
 def _ci(classified: Classified, member: Member, number: int, full_text_chars_max: int) -> Document:
     failure = member.failure
     where = failure.ci or Ci()
-    message, traceback = _texts(classified.fold, member)
+    message, traceback = classified.fold.texts_of(member)
     text = f"{message}\n{traceback}" if traceback else message
     at = iso(failure.occurred_at_ms)
     before = classified.count_before + number

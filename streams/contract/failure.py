@@ -134,6 +134,11 @@ class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise ValueError("a failure of origin benchmark has `benchmark` and no `ci`")
 
     @property
+    def text(self) -> str:
+        """Message and traceback together, as rules and the earlier systems' hashes read them."""
+        return f"{self.message}\n{self.traceback}" if self.traceback else self.message
+
+    @property
     def where(self) -> tuple[str, str, str]:
         """The dimension that rollups count by: provider, model, stage; or repo, workflow, job."""
         if self.benchmark is not None:

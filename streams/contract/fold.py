@@ -74,6 +74,10 @@ class Fold(Struct, frozen=True, kw_only=True, omit_defaults=True):
     samples: tuple[Sample, ...]
     """Up to SAMPLES_MAX distinct messages, newest first, then by id."""
 
+    def texts_of(self, member: Member) -> tuple[str, str]:
+        """Message and traceback of one of its members."""
+        return self.texts[member.message], "" if member.traceback is None else self.texts[member.traceback]
+
 
 WHERE_SEPARATOR = "\x1f"
 

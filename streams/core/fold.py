@@ -139,8 +139,3 @@ def samples_of(fold: Fold, members: Iterable[Member]) -> tuple[Sample, ...]:
     return newest_samples(
         Sample(fold.texts[m.message][:SAMPLE_CHARS_MAX], m.failure.occurred_at_ms, m.failure.id) for m in members
     )
-
-
-def texts_of(fold: Fold, member: Member) -> tuple[str, str]:
-    """Message and traceback of one member."""
-    return fold.texts[member.message], "" if member.traceback is None else fold.texts[member.traceback]

@@ -167,8 +167,7 @@ class FoldStage:
         )
         verdict = replace(self.judged(failure), decided_at_ms=at_ms)
         if failure.benchmark is None:
-            text = f"{failure.message}\n{failure.traceback}" if failure.traceback else failure.message
-            return Told(failure, fingerprint, verdict, original, ci_error_hash(text[:EARLIER_TEXT_CHARS_MAX]))
+            return Told(failure, fingerprint, verdict, original, ci_error_hash(failure.text[:EARLIER_TEXT_CHARS_MAX]))
         where = failure.benchmark
         kind = status_kind(failure.http_status)
         earlier = benchmark_fingerprint(where.provider, where.model, where.stage, kind, failure.message)
@@ -187,7 +186,7 @@ class FoldStage:
         return verdict
 
     def _judge(self, failure: Failure) -> Verdict:
-        text = f"{failure.message}\n{failure.traceback}" if failure.traceback else failure.message
+        text = failure.text
         if len(text) > RULE_TEXT_CHARS_MAX:
             text = f"{text[: RULE_TEXT_CHARS_MAX // 2]}\n{text[-RULE_TEXT_CHARS_MAX // 2 :]}"
         spoken = said(text)

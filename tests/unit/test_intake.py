@@ -21,7 +21,6 @@ from streams.contract.taxonomy import default_taxonomy
 from streams.contract.verdict import VerdictSource
 from streams.contract.wire import from_bytes, to_bytes
 from streams.core.fingerprint import Fingerprinter
-from streams.core.fold import texts_of
 from streams.core.intake import FoldStage, Intake, RawRecord, Stretch
 from streams.core.known_failures.book import default_rules
 from streams.core.partition import partition_of
@@ -57,7 +56,7 @@ def folds(intake: Intake) -> list[Fold]:
 def only_failure(intake: Intake) -> tuple[Failure, str, str]:
     (fold,) = folds(intake)
     (member,) = fold.members
-    return member.failure, *texts_of(fold, member)
+    return member.failure, *fold.texts_of(member)
 
 
 @given(st.lists(failures, max_size=12))
