@@ -6,7 +6,7 @@ The pages know only `Queries`; which store answers is decided where the program 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,11 +25,57 @@ AT_THE_GATEWAY = "gateway"
 """In place of a topic: refused before it came into one."""
 
 
+Record = Classified | VerdictChanged | Rollup
+"""What a sink reads."""
+
+
 class Sink(Protocol):
     """Writes records to a store. May block. Raises `SinkUnavailable` when the store is away: then nothing is lost."""
 
-    def write(self, records: Iterable[Classified | VerdictChanged | Rollup]) -> None:
+    def write(self, records: Iterable[Record]) -> None:
         """Bring the documents of these records up to date, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A record of which a store refused something for good: writing it again would end the same.
+
+    Everything else of the record is written.
+    """
+
+    index: int
+    """Of the record in the sequence that was given to `write`."""
+    reason: str
+    """One line: which document or change, how many more of the same record, and what the store said of it."""
+
+
+class AsyncSink(Protocol):
+    """Writes records to a store over the network; the counterpart of `Sink` for stores that are servers.
+
+    Idempotent and guarded by version like every sink, so whoever calls may give the same records again, in part or
+    whole, in any order of batches. One batch at a time.
+    Each call ends within a bound that the sink states; it never waits for a store to come back. The caller pauses
+    instead, and calls again with the same records.
+    """
+
+    async def prepare(self) -> None:
+        """Make what is missing in the store (collections, indexes, templates); what is there stays as it is.
+
+        Raises `ConfigurationError` when the store refuses us or holds something that does not fit, with the way out;
+        `SinkUnavailable` when it is away.
+        """
+
+    async def write(self, records: Sequence[Record]) -> list[Refusal]:
+        """Bring the documents of these records up to date, in their order.
+
+        Returns what was refused for good, at most one `Refusal` a record, by index. When it returns, all else is in
+        the store as durably as its acknowledgement says.
+        Raises `SinkUnavailable` when the store did not take all: nothing is lost, the same records are due again
+        after `retry_after_s`. Raises `ConfigurationError` for what waiting will not heal (wrong password, no right).
+        """
+
+    async def close(self) -> None:
+        """Give the connections back. Afterwards nothing may be written."""
 
 
 @dataclass(frozen=True, slots=True)
