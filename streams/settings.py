@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -105,6 +105,103 @@ class Settings(BaseSettings):
         "http:// or https://, a host, and perhaps a port and a path",
         pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
     )
+    kafka: str = _setting(
+        "127.0.0.1:9092",
+        "FAULTLINE_KAFKA",
+        "Kafka brokers to begin with",
+        "host:port, several separated by commas",
+        pattern=r"^[A-Za-z0-9_.\-\[\]:]+:\d{1,5}(,[A-Za-z0-9_.\-\[\]:]+:\d{1,5})*$",
+    )
+    kafka_security: Literal["plaintext", "ssl", "sasl_ssl"] = _setting(
+        "plaintext",
+        "FAULTLINE_KAFKA_SECURITY",
+        "how the brokers are spoken to; a password is never sent without TLS",
+        "plaintext, ssl or sasl_ssl",
+    )
+    kafka_ca: Path | None = _setting(
+        None, "FAULTLINE_KAFKA_CA", "certificates to trust instead of the system's", "a PEM file that exists"
+    )
+    kafka_user: str = _setting("", "FAULTLINE_KAFKA_USER", "user for SCRAM-SHA-512", "a name, with sasl_ssl alone")
+    kafka_password: SecretStr | None = _setting(
+        None, "FAULTLINE_KAFKA_PASSWORD", "password for SCRAM-SHA-512", "a password, with sasl_ssl alone"
+    )
+    partitions: int = _setting(
+        12,
+        "FAULTLINE_PARTITIONS",
+        "partitions of every topic; all have the same number, and it stays",
+        "a whole number from 1 to 1000",
+        ge=1,
+        le=1000,
+    )
+    replication: int = _setting(
+        1, "FAULTLINE_REPLICATION", "copies of every partition", "a whole number from 1 to 9", ge=1, le=9
+    )
+    topic_prefix: str = _setting(
+        "",
+        "FAULTLINE_TOPIC_PREFIX",
+        "what every topic, group and transactional id begins with, where several installations share brokers",
+        "up to 60 of a-z 0-9 . _ -",
+        pattern=r"^[a-z0-9._\-]{0,60}$",
+    )
+    mongodb_uri: SecretStr = _setting(
+        SecretStr("mongodb://127.0.0.1:27017"),
+        "MONGODB_URI",
+        "the MongoDB that documents are written to",
+        "mongodb:// or mongodb+srv://, with user and password where it wants them",
+    )
+    mongodb_db: str = _setting(
+        "llm-bench", "MONGODB_DB", "its database", "a name of at most 60 characters", pattern=r"^[A-Za-z0-9_\-]{1,60}$"
+    )
+    mongodb_errors: str = _setting(
+        "errors_cloud",
+        "MONGODB_COLLECTION_ERRORS",
+        "collection of benchmark failures",
+        "a name of a collection",
+        pattern=r"^[A-Za-z0-9_.\-]{1,100}$",
+    )
+    mongodb_rollups: str = _setting(
+        "error_rollups",
+        "MONGODB_COLLECTION_ERROR_ROLLUPS",
+        "collection of counts by dimension",
+        "a name of a collection",
+        pattern=r"^[A-Za-z0-9_.\-]{1,100}$",
+    )
+    opensearch_url: str = _setting(
+        "http://127.0.0.1:9200",
+        "OPENSEARCH_URL",
+        "the OpenSearch that documents are written to",
+        "http:// or https://, a host, and perhaps a port and a path",
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+    )
+    opensearch_username: str = _setting("", "OPENSEARCH_USERNAME", "its user", "a name")
+    opensearch_password: SecretStr | None = _setting(None, "OPENSEARCH_PASSWORD", "its password", "a password")
+    opensearch_index: str = _setting(
+        "error_classifications",
+        "ERROR_CLASSIFICATION_INDEX",
+        "index (read alias) of CI failures",
+        "a lower case name of an index",
+        pattern=r"^[a-z0-9][a-z0-9_.\-]{0,100}$",
+    )
+    opensearch_period: Literal["none", "month", "day"] = _setting(
+        "month",
+        "FAULTLINE_INDEX_PERIOD",
+        "how often a new index begins, by the time of the failure; old ones are dropped whole",
+        "none, month or day",
+    )
+    sink_origins: Annotated[frozenset[str], BeforeValidator(_listed)] = _setting(
+        frozenset({"ci", "benchmark"}),
+        "SINK_ORIGINS",
+        "whose failures a sink writes",
+        "ci, benchmark or both, separated by commas",
+    )
+    verdict_backfill_days: int = _setting(
+        30,
+        "VERDICT_BACKFILL_DAYS",
+        "how old documents may be that a new verdict still changes",
+        "a whole number from 1 to 3650",
+        ge=1,
+        le=3650,
+    )
     log_format: Literal["console", "json"] = _setting(
         "console", "FAULTLINE_LOG_FORMAT", "how log lines are written", "console or json"
     )
@@ -116,7 +213,30 @@ class Settings(BaseSettings):
         min_length=8,
     )
 
-    @field_validator("taxonomy")
+    @field_validator("sink_origins")
+    @classmethod
+    def _are_origins(cls, origins: frozenset[str]) -> frozenset[str]:
+        if not origins or origins - {"ci", "benchmark"}:
+            raise ValueError("name at least one of them, and no other")
+        return origins
+
+    @field_validator("mongodb_uri")
+    @classmethod
+    def _is_mongodb(cls, uri: SecretStr) -> SecretStr:
+        if not uri.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
+            raise ValueError("it does not begin with mongodb://")
+        return uri
+
+    @model_validator(mode="after")
+    def _has_password_for_tls_alone(self) -> Settings:
+        named = bool(self.kafka_user), self.kafka_password is not None
+        if self.kafka_security == "sasl_ssl" and not all(named):
+            raise ValueError("FAULTLINE_KAFKA_SECURITY=sasl_ssl needs FAULTLINE_KAFKA_USER and _PASSWORD")
+        if self.kafka_security != "sasl_ssl" and any(named):
+            raise ValueError("FAULTLINE_KAFKA_USER and _PASSWORD need FAULTLINE_KAFKA_SECURITY=sasl_ssl")
+        return self
+
+    @field_validator("taxonomy", "kafka_ca")
     @classmethod
     def _is_file(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_file():
@@ -166,8 +286,10 @@ class Settings(BaseSettings):
         try:
             settings = cls.model_validate({variable: one.value for variable, one in given.items()})
         except ValidationError as error:
-            wrong = {str(one["loc"][0]): one["msg"] for one in error.errors(include_url=False, include_input=False)}
-            faults += [_fault(variable, given[variable], told) for variable, told in wrong.items()]
+            told = error.errors(include_url=False, include_input=False)
+            wrong = {str(one["loc"][0]): one["msg"] for one in told if one["loc"]}
+            faults += [_fault(variable, given[variable], reason) for variable, reason in wrong.items()]
+            faults += [one["msg"].removeprefix("Value error, ") for one in told if not one["loc"]]
             raise ConfigurationError("\n".join(faults)) from None  # the cause would show what was given
         if faults:
             raise ConfigurationError("\n".join(faults))

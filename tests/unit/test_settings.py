@@ -28,6 +28,8 @@ READ = {
     "kinds": ("FAULTLINE_OPTIONAL_KINDS", "timeout", "optional_kinds", frozenset({"timeout"})),
     "the kind": ("CI_PRIMARY_CATEGORY", "kind", "primary_category", "kind"),
     "a url with a path": ("FAULTLINE_URL", "https://ci.example/in", "url", "https://ci.example/in"),
+    "brokers": ("FAULTLINE_KAFKA", "a:9092,[::1]:9093", "kafka", "a:9092,[::1]:9093"),
+    "one origin": ("SINK_ORIGINS", "ci", "sink_origins", frozenset({"ci"})),
     "an empty variable": ("FAULTLINE_PORT", "", "port", 8765),
 }
 
@@ -47,6 +49,11 @@ WRONG = {
     "MAX_ERROR_LENGTH": ("1e9", "expected a whole number from 100 to 65536"),
     "FAULTLINE_URL": ("localhost", "expected http:// or https://"),
     "FAULTLINE_LOG_FORMAT": ("xml", "expected console or json"),
+    "FAULTLINE_KAFKA": ("broker", "expected host:port"),
+    "FAULTLINE_PARTITIONS": ("0", "expected a whole number from 1 to 1000"),
+    "FAULTLINE_TOPIC_PREFIX": ("A b", "expected up to 60"),
+    "SINK_ORIGINS": ("ci,cd", "expected ci, benchmark or both"),
+    "OPENSEARCH_URL": ("elsewhere:9200", "expected http:// or https://"),
 }
 
 
@@ -138,3 +145,20 @@ def test_settings_do_not_change() -> None:
 def test_the_process_environment_is_not_read_behind_the_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAULTLINE_PORT", "1")
     assert Settings().port == Settings.read({}).port == 8765
+
+
+def test_a_password_for_kafka_needs_tls_and_tls_with_sasl_needs_a_password() -> None:
+    with pytest.raises(ConfigurationError, match="need FAULTLINE_KAFKA_SECURITY=sasl_ssl"):
+        Settings.read({"FAULTLINE_KAFKA_USER": "u", "FAULTLINE_KAFKA_PASSWORD": KEY})
+    with pytest.raises(ConfigurationError, match="needs FAULTLINE_KAFKA_USER") as caught:
+        Settings.read({"FAULTLINE_KAFKA_SECURITY": "sasl_ssl", "FAULTLINE_KAFKA_PASSWORD": KEY})
+    assert KEY not in str(caught.value)
+
+
+def test_an_address_with_a_password_is_not_shown() -> None:
+    with pytest.raises(ConfigurationError, match="MONGODB_URI") as caught:
+        Settings.read({"MONGODB_URI": f"http://u:{KEY}@db"})
+    assert KEY not in str(caught.value)
+    settings = Settings.read({"MONGODB_URI": f"mongodb://u:{KEY}@db"})
+    assert KEY not in repr(settings)
+    assert all(KEY not in one.value for one in described(settings))
