@@ -27,7 +27,7 @@ from streams.contract.failure import (
 from streams.contract.taxonomy import Taxonomy
 from streams.contract.telemetry import LogEvent
 from streams.contract.topics import Topic
-from streams.contract.verdict import Verdict
+from streams.contract.verdict import Verdict, record_key
 from streams.contract.wire import envelope_of, rejected_headers, to_bytes
 from streams.core.batch import Batcher
 from streams.core.partition import partition_of
@@ -142,7 +142,7 @@ class Engine:
     async def decide(self, verdict: Verdict) -> None:
         """A verdict that is not computed here."""
         partition = partition_of(verdict.fingerprint, self._settings.partitions)
-        entry = Entry(topics.VERDICTS, partition, verdict.fingerprint, to_bytes(verdict))
+        entry = Entry(topics.VERDICTS, partition, record_key(verdict), to_bytes(verdict))
         await self._append([entry], {})
 
     async def _append(self, entries: Sequence[Entry], counted: dict[str, int]) -> None:

@@ -48,4 +48,6 @@ class Unseen(Struct, frozen=True, kw_only=True, omit_defaults=True):
     provisional: Verdict
     asking_because: str
     """`new` (never asked), `retry` (asked, not answered), `recheck` (the verdict asked for it)."""
+    attempt: Annotated[int, Meta(ge=1)] = 1
+    """How often it was asked about, this time counted."""
     version: Annotated[int, Meta(ge=1)] = 1

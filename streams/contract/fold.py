@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from streams.contract.failure import Failure, Id, Origin, TimeMs
 from streams.contract.fingerprint import Fingerprint
-from streams.contract.verdict import Verdict
+from streams.contract.verdict import Unanswered, Verdict
 
 SAMPLES_MAX = 3
 SAMPLE_CHARS_MAX = 600
@@ -105,4 +105,5 @@ class FoldBatch(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The fold stage's clock: so time reaches the tables as records."""
     folds: tuple[Fold, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    unanswered: tuple[Unanswered, ...] = ()
     version: Annotated[int, Meta(ge=1)] = 1

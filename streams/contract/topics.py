@@ -11,7 +11,7 @@ from streams.contract.classified import Classified, Unseen, VerdictChanged
 from streams.contract.failure import Envelope, Failure, Origin
 from streams.contract.fold import FoldBatch
 from streams.contract.rollup import Rollup
-from streams.contract.verdict import Verdict
+from streams.contract.verdict import Unanswered, Verdict
 
 PARTITIONS_DEFAULT = 12
 DAY_MS = 86_400_000
@@ -82,10 +82,20 @@ UNSEEN = Topic(
     writers=("stream agent",),
     readers=("classification agent",),
 )
+UNANSWERED = Topic(
+    name="fingerprints.unanswered.v1",
+    holds="fingerprints the llm gave no verdict for, with the time to ask again",
+    key="fingerprint",
+    records=(Unanswered,),
+    cleanup="delete",
+    retention_ms=DAY_MS,
+    writers=("classification agent",),
+    readers=("fold stage",),
+)
 VERDICTS = Topic(
     name="fingerprints.classified.v1",
     holds="verdicts of the embedded model, the llm and people",
-    key="fingerprint",
+    key="fingerprint/source",
     records=(Verdict,),
     cleanup="compact",
     retention_ms=None,
@@ -113,6 +123,6 @@ ROLLUPS = Topic(
     readers=("sinks",),
 )
 
-TOPICS: tuple[Topic, ...] = (CI, BENCHMARK, REJECTED, FOLDED, UNSEEN, VERDICTS, CLASSIFIED, ROLLUPS)
+TOPICS: tuple[Topic, ...] = (CI, BENCHMARK, REJECTED, FOLDED, UNSEEN, UNANSWERED, VERDICTS, CLASSIFIED, ROLLUPS)
 BY_NAME: dict[str, Topic] = {topic.name: topic for topic in TOPICS}
 INPUTS: dict[Origin, Topic] = {Origin.CI: CI, Origin.BENCHMARK: BENCHMARK}

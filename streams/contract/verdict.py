@@ -71,3 +71,18 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Source and rule or model of the verdict this one replaced, as `rule:oom-killed`."""
     recheck_after_ms: TimeMs | None = None
     version: Annotated[int, Meta(ge=1)] = 1
+
+
+class Unanswered(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The llm was asked about a fingerprint and gave no verdict: ask again, not before `retry_at_ms`."""
+
+    fingerprint: str
+    origin: Origin
+    retry_at_ms: TimeMs
+    reason: Annotated[str, Meta(max_length=REASON_CHARS_MAX)] = ""
+    version: Annotated[int, Meta(ge=1)] = 1
+
+
+def record_key(verdict: Verdict) -> str:
+    """Key of a verdict's record: compaction keeps the newest of each source, so none loses a person's to the llm's."""
+    return f"{verdict.fingerprint}/{verdict.source}"

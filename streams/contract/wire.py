@@ -17,7 +17,7 @@ from streams.contract.errors import FaultlineError, MalformedRecord, RecordTooLa
 from streams.contract.failure import Envelope, Failure
 from streams.contract.fold import FoldBatch
 from streams.contract.rollup import Rollup
-from streams.contract.verdict import Verdict
+from streams.contract.verdict import Unanswered, Verdict
 
 VERSION = 1
 RECORD_BYTES_MAX = 1024 * 1024
@@ -25,7 +25,7 @@ RECORD_BYTES_MAX = 1024 * 1024
 ENVELOPE_ITEMS_MAX = 10_000
 """Failures in one envelope of a foreign producer; ours hold at most ENVELOPE_FAILURES_MAX."""
 
-Record = Failure | Envelope | FoldBatch | Verdict | Classified | VerdictChanged | Unseen | Rollup
+Record = Failure | Envelope | FoldBatch | Verdict | Unanswered | Classified | VerdictChanged | Unseen | Rollup
 R = TypeVar("R", bound=Record)
 
 _to_json = msgspec.json.Encoder(order="deterministic")
@@ -34,7 +34,7 @@ _DECODERS: dict[type, Callable[[bytes], Any]] = {
     FoldBatch: msgspec.msgpack.Decoder(FoldBatch).decode,
     **{
         kind: msgspec.json.Decoder(kind).decode
-        for kind in (Failure, Envelope, Verdict, Classified, VerdictChanged, Unseen, Rollup)
+        for kind in (Failure, Envelope, Verdict, Unanswered, Classified, VerdictChanged, Unseen, Rollup)
     },
 }
 _classified: msgspec.json.Decoder[Classified | VerdictChanged] = msgspec.json.Decoder(Classified | VerdictChanged)

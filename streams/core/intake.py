@@ -6,7 +6,7 @@ Decode or reject; drop repeats; clamp the time; clean and redact; fingerprint; j
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,7 +16,7 @@ from streams.contract.errors import MalformedRecord
 from streams.contract.failure import Failure, bounded, identified
 from streams.contract.fold import BATCH_BYTES_MAX, BATCH_FOLDS_MAX, Cursor, Fold, FoldBatch
 from streams.contract.taxonomy import Taxonomy, status_from_text, status_kind
-from streams.contract.verdict import EVIDENCE_CHARS_MAX, REASON_CHARS_MAX, Verdict, VerdictSource
+from streams.contract.verdict import EVIDENCE_CHARS_MAX, REASON_CHARS_MAX, Unanswered, Verdict, VerdictSource
 from streams.contract.wire import Refused, failures_from_bytes, from_bytes, to_bytes
 from streams.core.clean import printable
 from streams.core.fingerprint import Fingerprinter
@@ -126,7 +126,7 @@ class FoldStage:
         folds: dict[int, list[Fold]] = {}
         for fold in folds_of(told, fold_id=place.name):
             folds.setdefault(partition_of(fold.fingerprint.value, self._partitions), []).append(fold)
-        out.batches = self._batches(folds, {}, place, at_ms)
+        out.batches = self._batches(folds, place, at_ms)
         return out
 
     def on_verdicts(self, records: Sequence[RawRecord], place: Stretch, *, at_ms: int) -> Intake:
@@ -141,7 +141,22 @@ class FoldStage:
                 continue
             verdicts.setdefault(partition_of(verdict.fingerprint, self._partitions), []).append(verdict)
             out.accepted += 1
-        out.batches = self._batches({}, verdicts, place, at_ms)
+        out.batches = self._batches(verdicts, place, at_ms)
+        return out
+
+    def on_unanswered(self, records: Sequence[RawRecord], place: Stretch, *, at_ms: int) -> Intake:
+        """Pass on what the llm gave no verdict for."""
+        out = Intake()
+        told: dict[int, list[Unanswered]] = {}
+        for record in records:
+            try:
+                one = from_bytes(Unanswered, record.value or b"")
+            except MalformedRecord as error:
+                out.rejected.append(Rejection(record.offset, record.value or b"", error))
+                continue
+            told.setdefault(partition_of(one.fingerprint, self._partitions), []).append(one)
+            out.accepted += 1
+        out.batches = self._batches(told, place, at_ms)
         return out
 
     def on_tick(self, *, topic: str, partition: int, at: int, at_ms: int) -> FoldBatch:
@@ -242,24 +257,21 @@ class FoldStage:
         )
 
     def _batches(
-        self,
-        folds: dict[int, list[Fold]],
-        verdicts: dict[int, list[Verdict]],
-        place: Stretch,
-        at_ms: int,
+        self, items: Mapping[int, Sequence[Fold | Verdict | Unanswered]], place: Stretch, at_ms: int
     ) -> list[tuple[int, FoldBatch]]:
         """At least one batch for every target: an empty one still carries the cursor."""
         out = []
         for target in range(self._partitions):
-            chunks = list(_chunks(folds.get(target, ())))
+            chunks = list(_chunks(items.get(target, ())))
             for number, chunk in enumerate(chunks):
                 batch = FoldBatch(
                     topic=place.topic,
                     partition=place.partition,
                     cursor=Cursor(place.start, place.end, number, len(chunks)),
                     at_ms=at_ms,
-                    folds=tuple(chunk),
-                    verdicts=tuple(verdicts.get(target, ())) if number == 0 else (),
+                    folds=tuple(one for one in chunk if isinstance(one, Fold)),
+                    verdicts=tuple(one for one in chunk if isinstance(one, Verdict)),
+                    unanswered=tuple(one for one in chunk if isinstance(one, Unanswered)),
                 )
                 out.append((target, batch))
         return out
@@ -283,15 +295,15 @@ def _digest(failure: Failure) -> bytes:
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "replace")).digest()[:16]
 
 
-def _chunks(folds: Iterable[Fold]) -> Iterable[list[Fold]]:
-    """Pieces of at most BATCH_FOLDS_MAX folds and about BATCH_BYTES_MAX; at least one, perhaps empty."""
-    piece: list[Fold] = []
+def _chunks(items: Iterable[Fold | Verdict | Unanswered]) -> Iterable[list[Fold | Verdict | Unanswered]]:
+    """Pieces of at most BATCH_FOLDS_MAX items and about BATCH_BYTES_MAX; at least one, perhaps empty."""
+    piece: list[Fold | Verdict | Unanswered] = []
     size = 0
-    for fold in folds:
-        more = len(_encoded(fold))
+    for item in items:
+        more = len(_encoded(item))
         if piece and (len(piece) >= BATCH_FOLDS_MAX or size + more > BATCH_BYTES_MAX):
             yield piece
             piece, size = [], 0
-        piece.append(fold)
+        piece.append(item)
         size += more
     yield piece

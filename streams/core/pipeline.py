@@ -6,6 +6,7 @@ position in one transaction; if it cannot, it throws all of them away and starts
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 
@@ -18,10 +19,10 @@ from streams.contract.failure import Failure
 from streams.contract.fold import WHERE_SEPARATOR, Cursor, Fold, FoldBatch, Member
 from streams.contract.rollup import OTHER_WHERE, WHERE_MAX, Rollup, Span
 from streams.contract.topics import Topic
-from streams.contract.verdict import UNKNOWN, Verdict, VerdictSource
+from streams.contract.verdict import UNKNOWN, Unanswered, Verdict, VerdictSource
 from streams.core.fold import newest_samples, samples_of
 from streams.core.ladder import replaced, says_the_same, stronger
-from streams.core.tables import FingerprintRow, PlacesRow, PositionRow, Tables
+from streams.core.tables import AskedRow, FingerprintRow, PlacesRow, PositionRow, Tables
 from streams.core.window import LATENESS_MS, WINDOWS, OpenWindows, is_over, window_start_ms
 
 OFFSET_BITS = 40
@@ -29,6 +30,10 @@ LIFETIMES_MAX = 1_000
 """Dimensions of one fingerprint that get a lifetime row of their own; later ones share the row OTHER_WHERE."""
 PENDING_VERDICTS_MAX = 10_000
 """Verdicts of one partition that may wait for their fingerprint; more are dropped and counted."""
+LOST_MS = 7 * 86_400_000
+"""A question that got no answer of any sort for so long is lost: its topic does not keep it longer."""
+NOTHING_KNOWN_MS = 30 * 86_400_000
+"""After an answer `unknown` that does not say itself when to ask again."""
 OTHER_PLACE = WHERE_SEPARATOR.join((OTHER_WHERE, "", ""))
 
 
@@ -51,6 +56,8 @@ class _Touched:
     windows: dict[str, Rollup] = field(default_factory=dict)
     lifetimes: dict[str, Rollup] = field(default_factory=dict)
     places: dict[str, PlacesRow] = field(default_factory=dict)
+    asking: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Questions to send: why, and for the how many-th time."""
     pending: int = 0
     dropped_verdicts: int = 0
 
@@ -68,6 +75,13 @@ class Pipeline:
         for key in self._tables.windows:
             span, start, _ = key.split("|", 2)
             self._open.add(Span(span), int(start), key)
+        self._due: list[tuple[int, str]] = []
+        """When to ask again, soonest first; an entry that the rows no longer bear out is passed over."""
+        for key in self._tables.asked:
+            row = self._tables.asked.get(key)
+            if row is not None and not row.answered:
+                self._due.append((row.again_ms, key))
+        heapq.heapify(self._due)
 
     @property
     def position(self) -> PositionRow:
@@ -91,6 +105,9 @@ class Pipeline:
             late = sum(self._fold(fold, version, position.watermark_ms, touched) for fold in batch.folds)
             for verdict in batch.verdicts:
                 self._verdict(verdict, version, touched)
+            for told in batch.unanswered:
+                self._unanswered(told)
+            self._ask(batch, touched)
             watermark = max(position.watermark_ms, _newest_ms(batch) - LATENESS_MS)
             for key in self._open.take_over(watermark):
                 self._tables.windows.delete(key)
@@ -140,7 +157,8 @@ class Pipeline:
         key = verdict.fingerprint
         row = touched.fingerprints.get(key) or self._tables.fingerprints.get(key)
         if row is not None and row.origin is verdict.origin:
-            touched.fingerprints[key] = self._decided(row, verdict, version, touched)
+            row = touched.fingerprints[key] = self._decided(row, verdict, version, touched)
+            self._answered(row, verdict, touched)
         elif row is None:
             waiting = self._tables.pending.get(key)
             if waiting is None and touched.pending >= PENDING_VERDICTS_MAX:
@@ -148,6 +166,52 @@ class Pipeline:
                 return
             touched.pending += waiting is None
             self._tables.pending.put(key, verdict if waiting is None else stronger(waiting, verdict))
+
+    def _answered(self, row: FingerprintRow, verdict: Verdict, touched: _Touched) -> None:
+        """What a verdict says about asking again: never of a person's, else when it says so itself."""
+        key = verdict.fingerprint
+        asked = self._tables.asked.get(key)
+        if row.verdict.source is VerdictSource.HUMAN:
+            again_ms = None
+        elif verdict.source is VerdictSource.LLM:
+            again_ms = verdict.recheck_after_ms
+            if again_ms is None and verdict.kind == UNKNOWN:
+                again_ms = verdict.decided_at_ms + NOTHING_KNOWN_MS
+        else:
+            return
+        touched.asking.pop(key, None)
+        if again_ms is not None:
+            self._tables.asked.put(key, AskedRow(asked.attempts if asked else 1, again_ms, answered=True))
+        elif asked is not None:
+            self._tables.asked.delete(key)
+
+    def _unanswered(self, told: Unanswered) -> None:
+        asked = self._tables.asked.get(told.fingerprint)
+        if asked is not None and not asked.answered:
+            self._wait(told.fingerprint, AskedRow(asked.attempts, told.retry_at_ms))
+
+    def _wait(self, key: str, asked: AskedRow) -> None:
+        self._tables.asked.put(key, asked)
+        heapq.heappush(self._due, (asked.again_ms, key))
+
+    def _ask(self, batch: FoldBatch, touched: _Touched) -> None:
+        """Ask about what is new, what was asked and not answered, and what an answer said to look at again."""
+        for fold in batch.folds:
+            key = fold.fingerprint.value
+            asked = self._tables.asked.get(key)
+            if asked is not None and asked.answered and asked.again_ms <= batch.at_ms:
+                self._asking(key, "recheck", asked.attempts + 1, batch.at_ms, touched)
+            elif asked is None and touched.fingerprints[key].verdict.source.rank < VerdictSource.LLM.rank:
+                self._asking(key, "new", 1, batch.at_ms, touched)
+        while self._due and self._due[0][0] <= batch.at_ms:
+            again_ms, key = heapq.heappop(self._due)
+            asked = self._tables.asked.get(key)
+            if asked is not None and not asked.answered and asked.again_ms == again_ms:
+                self._asking(key, "retry", asked.attempts + 1, batch.at_ms, touched)
+
+    def _asking(self, key: str, why: str, attempt: int, at_ms: int, touched: _Touched) -> None:
+        touched.asking[key] = why, attempt
+        self._wait(key, AskedRow(attempt, at_ms + LOST_MS))
 
     def _awaited(self, row: FingerprintRow, touched: _Touched) -> FingerprintRow:
         """A row that was just made, with the verdict that waited for it."""
@@ -174,6 +238,7 @@ class Pipeline:
             for place in (self._tables.places.get(key) or PlacesRow()).names:
                 self._tables.lifetimes.delete(f"{key}|{place}")
             self._tables.places.delete(key)
+            self._tables.asked.delete(key)
             self._tables.fingerprints.delete(key)
         self._tables.position.put("", replace(position, pending=waiting))
 
@@ -249,10 +314,7 @@ class Pipeline:
         out: list[Emission] = []
         shown: dict[str, Verdict] = {}
         for key, row in touched.fingerprints.items():
-            verdict = row.verdict
-            if verdict.source.is_own_text:
-                verdict = replace(verdict, decided_at_ms=row.first_at_ms)
-            shown[key] = verdict
+            shown[key] = _dated(row)
         for fold, count_before, known_before in touched.folds:
             key = fold.fingerprint.value
             row = touched.fingerprints[key]
@@ -274,11 +336,12 @@ class Pipeline:
             changed = VerdictChanged(fingerprint=key, verdict=shown[key], verdict_version=row.verdict_version)
             out.append(Emission(topics.CLASSIFIED, key, changed))
         for key, row in touched.fingerprints.items():
-            if not row.asked and row.verdict.source.rank < VerdictSource.LLM.rank:
-                out.append(Emission(topics.UNSEEN, key, _unseen(row, shown[key])))
-                row = replace(row, asked=True)
             self._tables.fingerprints.put(key, row)
             out.append(_rollup(row, shown[key], version))
+        for key, (why, attempt) in touched.asking.items():
+            known = touched.fingerprints.get(key) or self._tables.fingerprints.get(key)
+            if known is not None:
+                out.append(Emission(topics.UNSEEN, key, _unseen(known, _dated(known), why, attempt)))
         for key, places in touched.places.items():
             self._tables.places.put(key, places)
         for key, rollup in touched.lifetimes.items():
@@ -372,7 +435,13 @@ def _rollup(row: FingerprintRow, verdict: Verdict, version: int) -> Emission:
     return Emission(topics.ROLLUPS, rollup.key, rollup)
 
 
-def _unseen(row: FingerprintRow, verdict: Verdict) -> Unseen:
+def _dated(row: FingerprintRow) -> Verdict:
+    """The row's verdict as it is shown: one of a text alone is as old as the first such text."""
+    verdict = row.verdict
+    return replace(verdict, decided_at_ms=row.first_at_ms) if verdict.source.is_own_text else verdict
+
+
+def _unseen(row: FingerprintRow, verdict: Verdict, why: str, attempt: int) -> Unseen:
     return Unseen(
         fingerprint=row.fingerprint,
         origin=row.origin,
@@ -382,5 +451,6 @@ def _unseen(row: FingerprintRow, verdict: Verdict) -> Unseen:
         samples=row.samples,
         where=row.where,
         provisional=verdict,
-        asking_because="new",
+        asking_because=why,
+        attempt=attempt,
     )

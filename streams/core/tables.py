@@ -33,8 +33,17 @@ class FingerprintRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     where: dict[str, int]
     verdict: Verdict
     verdict_version: int
-    asked: bool = False
-    """Whether an `Unseen` went out for it."""
+
+
+class AskedRow(Struct, frozen=True, omit_defaults=True):
+    """The llm was asked about a fingerprint, and there may be a reason to ask again. Gone once a verdict is to stay."""
+
+    attempts: int
+    """How often an `Unseen` went out."""
+    again_ms: int
+    """Not before this time."""
+    answered: bool = False
+    """Whether the last question got a verdict: then only a new failure makes it worth asking again."""
 
 
 class PlacesRow(Struct, frozen=True):
@@ -93,6 +102,7 @@ class Tables:
         self.fingerprints = TypedTable(table, f"f|{partition}|", FingerprintRow)
         self.lifetimes = TypedTable(table, f"l|{partition}|", Rollup)
         self.places = TypedTable(table, f"p|{partition}|", PlacesRow)
+        self.asked = TypedTable(table, f"a|{partition}|", AskedRow)
         self.pending = TypedTable(table, f"v|{partition}|", Verdict)
         self.windows = TypedTable(table, f"w|{partition}|", Rollup)
         self.position = TypedTable(table, f"m|{partition}|", PositionRow)

@@ -17,10 +17,10 @@ from streams.contract import topics
 from streams.contract.classified import Classified, Unseen, VerdictChanged
 from streams.contract.documents import failure_documents
 from streams.contract.errors import CursorBroken
-from streams.contract.failure import Failure
+from streams.contract.failure import Failure, Origin
 from streams.contract.fold import BATCH_FOLDS_MAX, Cursor, Fold, FoldBatch
 from streams.contract.rollup import WHERE_MAX, Rollup, Span
-from streams.contract.verdict import Verdict, VerdictSource
+from streams.contract.verdict import Unanswered, Verdict, VerdictSource
 from streams.core.fold import fold_of, folds_of
 from streams.core.ladder import strength
 from streams.core.pipeline import LIFETIMES_MAX, Emission, Pipeline
@@ -28,9 +28,15 @@ from streams.core.pipeline import LIFETIMES_MAX, Emission, Pipeline
 TOPIC = topics.CI.name
 
 
-def batch(*folds: Fold, start: int, verdicts: Sequence[Verdict] = (), at_ms: int = AT_MS) -> FoldBatch:
+def batch(*folds: Fold, start: int, verdicts: Sequence[Verdict] = (), at_ms: int = AT_MS, **more: Any) -> FoldBatch:
     return FoldBatch(
-        topic=TOPIC, partition=0, cursor=Cursor(start, start + 1), at_ms=at_ms, folds=folds, verdicts=tuple(verdicts)
+        topic=TOPIC,
+        partition=0,
+        cursor=Cursor(start, start + 1),
+        at_ms=at_ms,
+        folds=folds,
+        verdicts=tuple(verdicts),
+        **more,
     )
 
 
@@ -243,6 +249,99 @@ def test_a_fingerprint_is_asked_about_once() -> None:
     second = pipeline.on_batches([(1, batch(*folds([ci_failure("x", job="b")]), start=1))])
     assert [unseen.asking_because for unseen in only(first, Unseen)] == ["new"]
     assert only(second, Unseen) == []
+
+
+MINUTE_MS = 60_000
+
+
+class Asking:
+    """A pipeline with one fingerprint, and what is asked about it as time goes on."""
+
+    def __init__(self) -> None:
+        self.table: dict[str, bytes] = {}
+        self.pipeline = Pipeline(self.table, partition=0)
+        self.offset = 0
+        self.fold = folds([ci_failure("x")])[0]
+        self.fingerprint = self.fold.fingerprint.value
+
+    def at(self, minute: int, *found: Fold, **more: Any) -> list[tuple[str, int]]:
+        """One record at a minute; the questions that come of it."""
+        one = batch(*found, start=self.offset, at_ms=AT_MS + minute * MINUTE_MS, **more)
+        out = self.pipeline.on_batches([(self.offset, one)])
+        self.offset += 1
+        return [(unseen.asking_because, unseen.attempt) for unseen in only(out, Unseen)]
+
+    def unanswered(self, until_minute: int) -> dict[str, Any]:
+        until_ms = AT_MS + until_minute * MINUTE_MS
+        return {"unanswered": (Unanswered(fingerprint=self.fingerprint, origin=Origin.CI, retry_at_ms=until_ms),)}
+
+    def verdict(self, kind: str, **more: Any) -> dict[str, Any]:
+        return {"verdicts": [verdict(self.fingerprint, kind, **more)]}
+
+
+def test_what_the_llm_gave_no_verdict_for_is_asked_again_when_its_time_has_come() -> None:
+    asking = Asking()
+    assert asking.at(0, asking.fold) == [("new", 1)]
+    assert asking.at(1, **asking.unanswered(5)) == []
+    assert asking.at(4) == []
+    assert asking.at(5) == [("retry", 2)]
+    assert asking.at(6) == []
+    asking.pipeline = Pipeline(asking.table, partition=0)  # a restart knows what it waits for
+    assert asking.at(7, **asking.unanswered(9)) == []
+    asking.pipeline = Pipeline(asking.table, partition=0)
+    assert asking.at(9) == [("retry", 3)]
+    assert asking.at(10, **asking.verdict("timeout")) == []
+    assert asking.at(60 * 24 * 30) == []
+    assert not [key for key in asking.table if key.startswith("a|")]
+
+
+def test_a_question_that_nobody_answers_in_any_way_comes_again_when_its_topic_has_lost_it() -> None:
+    asking = Asking()
+    asking.at(0, asking.fold)
+    assert asking.at(7 * 24 * 60 - 1) == []
+    assert asking.at(7 * 24 * 60) == [("retry", 2)]
+
+
+def test_an_answer_that_nothing_is_known_is_remembered_and_asked_again_only_for_a_new_failure() -> None:
+    asking = Asking()
+    asking.at(0, asking.fold)
+    again = {"recheck_after_ms": AT_MS + 60 * MINUTE_MS}
+    assert asking.at(1, **asking.verdict("unknown", **again)) == []
+    assert asking.at(59, asking.fold) == []
+    assert asking.at(61) == []
+    assert asking.at(62, asking.fold) == [("recheck", 2)]
+    assert asking.at(63, asking.fold) == []
+    assert asking.at(64, **asking.verdict("unknown", decided_at_ms=AT_MS + 64 * MINUTE_MS)) == []
+    assert asking.at(65, asking.fold) == []
+    assert asking.at(65 + 30 * 24 * 60, asking.fold) == [("recheck", 3)]
+
+
+def test_what_a_person_decided_is_not_asked_about_again() -> None:
+    asking = Asking()
+    asking.at(0, asking.fold)
+    asking.at(1, **asking.verdict("timeout", source=VerdictSource.HUMAN))
+    assert asking.at(2, **asking.unanswered(3)) == []
+    assert asking.at(4, **asking.verdict("unknown", recheck_after_ms=AT_MS + 5 * MINUTE_MS)) == []
+    assert asking.at(60 * 24 * 10, asking.fold) == []
+
+
+def test_questions_do_not_depend_on_how_the_input_is_cut() -> None:
+    apart, together = Asking(), Asking()
+    steps: list[tuple[int, tuple[Fold, ...], dict[str, Any]]] = [
+        (0, (apart.fold,), {}),
+        (1, (), apart.unanswered(2)),
+        (3, (), {}),
+        (4, (), apart.verdict("unknown", recheck_after_ms=AT_MS + 5 * MINUTE_MS)),
+        (6, (apart.fold,), {}),
+    ]
+    for minute, found, more in steps:
+        apart.at(minute, *found, **more)
+    together.pipeline.on_batches(
+        (number, batch(*found, start=number, at_ms=AT_MS + minute * MINUTE_MS, **more))
+        for number, (minute, found, more) in enumerate(steps)
+    )
+    rows = [{k: v for k, v in one.table.items() if k.startswith("a|")} for one in (apart, together)]
+    assert rows[0] == rows[1] != {}
 
 
 def test_windows_that_are_over_leave_the_table_and_late_failures_count_in_the_lifetime() -> None:
