@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,19 @@ LAST_FAILURE: Final = Metric(
 BUILD_INFO: Final = Metric("faultline_build_info", "gauge", "Always 1; the version is in the label.", ("version",))
 
 METRICS: Final = (ACCEPTED, FOLDED, REPEATS, REJECTED, DOCUMENTS, GROUPS, LAG, LAST_FAILURE, BUILD_INFO)
+
+
+class Observer(Protocol):
+    """Where a role says what it does; the process serves it as /metrics and /readyz."""
+
+    def add(self, metric: Metric, amount: float, *labels: str) -> None:
+        """Count up a counter."""
+
+    def set(self, metric: Metric, value: float, *labels: str) -> None:
+        """Set a gauge."""
+
+    def waiting_for(self, what: str) -> None:
+        """What the role cannot work without and does not have, in words for people; empty once it works."""
 
 
 class LogEvent(enum.StrEnum):
