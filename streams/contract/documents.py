@@ -23,6 +23,37 @@ CLASSIFICATIONS: Final = "error_classifications"
 """CI failures, one document each; `_id` is the failure's id."""
 COLLECTIONS: Final = {Origin.BENCHMARK: ERRORS, Origin.CI: CLASSIFICATIONS}
 
+CI_FAILURES: Final = "ci_failures"
+"""CI failures in MongoDB, where the earlier CI system had none."""
+
+DATE_FIELDS: Final = frozenset(
+    (
+        "ts",
+        "original_ts",
+        "received_at",
+        "classified_at",
+        "first_seen",
+        "last_seen",
+        "@timestamp",
+        "ts_first_seen",
+        "ts_last_seen",
+        "ts_classified_at",
+        "ts_received_at",
+        "ts_original",
+    )
+)
+"""Fields of all documents that hold a time: a store with a type for dates keeps them as such."""
+MAP_FIELDS: Final = frozenset(("labels", "truncated"))
+"""Fields whose keys come from outside: a store that reads keys as paths keeps them as a list of key and value."""
+TIME_FIELDS: Final = {Origin.BENCHMARK: "ts", Origin.CI: "@timestamp"}
+"""When the failure happened."""
+FINGERPRINT_FIELDS: Final = {Origin.BENCHMARK: "fault_fingerprint", Origin.CI: "s_fingerprint"}
+SITE_FIELDS: Final = {Origin.BENCHMARK: "fault_site", Origin.CI: "s_site"}
+VERSION_FIELDS: Final = {Origin.BENCHMARK: "verdict_version", Origin.CI: "l_verdict_version"}
+"""The version of the verdict that the document carries."""
+WHERE_FIELDS: Final = {Origin.BENCHMARK: ("provider", "model_name", "stage"), Origin.CI: ("repo", "workflow", "job")}
+"""The names of a dimension in a rollup's document."""
+
 SNIPPET_CHARS_MAX = 500
 FULL_TEXT_CHARS_MAX = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,17 +86,34 @@ def failure_documents(
 
 
 def set_verdict(document: Document, verdict: Verdict, version: int, *, primary_is_kind: bool = False) -> None:
-    """Write a verdict into a document, whichever it carried.
+    """Write a verdict into a document, whichever it carried."""
+    origin = Origin.CI if "s_error_id" in document else Origin.BENCHMARK
+    said, own = verdict_fields(origin, verdict, version, primary_is_kind=primary_is_kind)
+    document |= said
+    for field, source in own.items():
+        document[field] = document[source]
+
+
+def verdict_fields(
+    origin: Origin, verdict: Verdict, version: int, *, primary_is_kind: bool = False
+) -> tuple[Document, dict[str, str]]:
+    """What a verdict writes into a document of `origin`: fields with their values, and fields to copy from others.
 
     Status and rule verdicts are functions of the failure: such a document is dated by its own failure and keeps its
-    own evidence.
+    own evidence, so those two come out of the document itself, as field -> field to copy.
     """
     own = verdict.source.is_own_text
-    ci = "s_error_id" in document
-    decided = document["@timestamp" if ci else "ts"] if own else iso(verdict.decided_at_ms)
-    evidence = document["s_own_evidence" if ci else "own_evidence"] if own else verdict.evidence
+    ci = origin is Origin.CI
+    copied = {}
+    if own:
+        copied = (
+            {"ts_classified_at": "@timestamp", "s_evidence": "s_own_evidence"}
+            if ci
+            else {"classified_at": "ts", "evidence": "own_evidence"}
+        )
+    said: Document
     if ci:
-        document |= {
+        said = {
             "s_primary_category": verdict.kind if primary_is_kind else verdict.family,
             "s_subcategory": verdict.kind,
             "s_error_type": verdict.kind,
@@ -73,31 +121,32 @@ def set_verdict(document: Document, verdict: Verdict, version: int, *, primary_i
             "s_model_version": verdict.model,
             "s_root_cause_summary": verdict.reason,
             "f_confidence_score": verdict.confidence,
-            "ts_classified_at": decided,
+            "ts_classified_at": "" if own else iso(verdict.decided_at_ms),
             "s_verdict_source": verdict.source.value,
             "s_rule_id": verdict.rule_id,
-            "s_evidence": evidence,
+            "s_evidence": "" if own else verdict.evidence,
             "b_transient": verdict.transient,
             "s_taxonomy_version": verdict.taxonomy_version,
             "s_prompt_version": verdict.prompt_version,
             "l_verdict_version": version,
         }
     else:
-        document |= {
+        said = {
             "error_kind": verdict.kind,
             "error_family": verdict.family,
             "classification_confidence": verdict.confidence,
             "classification_reasoning": verdict.reason,
-            "classified_at": decided,
+            "classified_at": "" if own else iso(verdict.decided_at_ms),
             "classified_by": verdict.source.value,
             "classified_model": verdict.model,
             "rule_id": verdict.rule_id,
-            "evidence": evidence,
+            "evidence": "" if own else verdict.evidence,
             "transient": verdict.transient,
             "taxonomy_version": verdict.taxonomy_version,
             "prompt_version": verdict.prompt_version,
             "verdict_version": version,
         }
+    return {field: value for field, value in said.items() if field not in copied}, copied
 
 
 def _common(failure: Failure) -> Document:
@@ -200,11 +249,10 @@ def _ci(classified: Classified, member: Member, number: int, full_text_chars_max
 
 def rollup_document(rollup: Rollup) -> Document:
     """The document of a lifetime row with a dimension, under the earlier benchmark system's names."""
-    names = ("provider", "model_name", "stage") if rollup.origin is Origin.BENCHMARK else ("repo", "workflow", "job")
     document: Document = {
         "fingerprint": rollup.fingerprint,
         "origin": rollup.origin.value,
-        **dict(zip(names, rollup.where or ("", "", ""), strict=True)),
+        **dict(zip(WHERE_FIELDS[rollup.origin], rollup.where or ("", "", ""), strict=True)),
         "count": rollup.count,
         "first_seen": iso(rollup.first_at_ms),
         "last_seen": iso(rollup.last_at_ms),

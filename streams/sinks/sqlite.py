@@ -20,8 +20,8 @@ from streams.contract.documents import (
     rollup_document,
     set_verdict,
 )
-from streams.contract.errors import MalformedRecord
 from streams.contract.rollup import Rollup, Span
+from streams.sinks.rows import search_text, whole
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -51,7 +51,6 @@ CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NU
 REVISION = "revision"
 LAST_RECEIVED = "last_received_ms"
 DOCUMENTS = "documents"
-SEARCH_CHARS_MAX = 4_000
 CHANGED_DOCUMENTS_PER_READ = 500
 
 _GROUP = (
@@ -177,10 +176,7 @@ class SqliteSink:
 
 
 def _group_row(record: Rollup) -> tuple[object, ...]:
-    verdict, parts = record.verdict, record.parts
-    if verdict is None or parts is None:
-        raise MalformedRecord("the row that counts all carries its verdict and its fingerprint", place=record.key)
-    search = "\n".join((record.fingerprint, parts.template, *(sample.text for sample in record.samples)))
+    verdict, _ = whole(record)
     return (
         record.fingerprint,
         record.origin.value,
@@ -192,7 +188,7 @@ def _group_row(record: Rollup) -> tuple[object, ...]:
         record.first_at_ms,
         record.last_at_ms,
         record.row_version,
-        search[:SEARCH_CHARS_MAX].casefold(),
+        search_text(record),
         _encode(record),
     )
 

@@ -7,11 +7,10 @@ Every question opens its own snapshot, so the writer is never in the way and nev
 
 from __future__ import annotations
 
-import codecs
 import functools
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -19,17 +18,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import msgspec
 
 from streams.contract import topics
-from streams.contract.errors import MalformedRecord, SinkUnavailable
-from streams.contract.failure import Origin
-from streams.contract.fingerprint import Fingerprint
-from streams.contract.fold import WHERE_SEPARATOR
+from streams.contract.documents import SITE_FIELDS
+from streams.contract.errors import SinkUnavailable
 from streams.contract.rollup import Rollup, Span
 from streams.contract.verdict import Verdict
-from streams.core.alias import grouped
-from streams.core.redact import redact
 from streams.sinks.base import (
-    ALIKE_MAX,
-    AT_THE_GATEWAY,
     DOCUMENTS_MAX,
     HISTORY_MAX,
     PAGE_ROWS_MAX,
@@ -41,20 +34,22 @@ from streams.sinks.base import (
     KindSeries,
     KindsOverTime,
     RejectedPage,
-    RejectedRow,
     Totals,
+)
+from streams.sinks.rows import (
+    ALIKE_READ_MAX,
+    HOUR_MS,
+    SITES_READ_MAX,
+    alike_of,
+    group_row,
+    rejected_row,
+    search_words,
+    spark_hours,
+    sparks_of,
+    whole,
 )
 from streams.sinks.sqlite import DOCUMENTS, LAST_RECEIVED, REVISION
 
-HOUR_MS = 3_600_000
-MINUTE_MS = 60_000
-SPARK_HOURS = 24
-WHERE_SHOWN = 5
-TITLE_CHARS_MAX = 300
-RULE_CHARS_MIN = 3
-"""So many of one character at both ends make a line a banner; `--- FAIL: TestPay` is none."""
-ALIKE_READ_MAX = 1_000
-"""Groups that are looked at for near duplicates of one; about 40 ms."""
 BUSY_S = 5.0
 RETRY_AFTER_S = 1.0
 P = ParamSpec("P")
@@ -63,7 +58,6 @@ _SORTS = {"last_seen": "last_ms DESC", "first_seen": "first_ms DESC", "count": "
 _rollup = msgspec.json.Decoder(Rollup).decode
 _verdict = msgspec.json.Decoder(Verdict).decode
 _headers = msgspec.json.Decoder(dict[str, str]).decode
-_utf8 = codecs.getincrementaldecoder("utf-8")
 
 
 def _in_one_snapshot(
@@ -116,7 +110,7 @@ class SqliteQueries:
         ).fetchall()
         rollups = [_rollup(body) for (body,) in bodies]
         sparks = self._sparks([rollup.fingerprint for rollup in rollups], now_ms)
-        rows = tuple(_row(rollup, sparks[rollup.fingerprint]) for rollup in rollups)
+        rows = tuple(group_row(rollup, sparks[rollup.fingerprint]) for rollup in rollups)
         return GroupPage(rows=rows, total=total, offset=max(0, offset))
 
     @_in_one_snapshot
@@ -130,21 +124,21 @@ class SqliteQueries:
         if not fingerprint or len(found) != 1:
             return None
         rollup = _rollup(found[0][0])
-        key, (verdict, parts) = rollup.fingerprint, _whole(rollup)
+        key, (verdict, parts) = rollup.fingerprint, whole(rollup)
         history = self._db.execute(
             "SELECT body FROM verdicts WHERE fingerprint = ? ORDER BY verdict_version DESC LIMIT ?", (key, HISTORY_MAX)
         )
         documents = self._db.execute(
             "SELECT body FROM documents WHERE fingerprint = ? ORDER BY at_ms DESC, id LIMIT ?", (key, DOCUMENTS_MAX)
         )
-        field = "$.s_site" if rollup.origin is Origin.CI else "$.fault_site"
+        field = f"$.{SITE_FIELDS[rollup.origin]}"
         sites = self._db.execute(
             "SELECT count(DISTINCT json_extract(body, ?)) FROM (SELECT body FROM documents WHERE fingerprint = ?"
-            " ORDER BY at_ms DESC LIMIT 1000)",
-            (field, key),
+            " ORDER BY at_ms DESC LIMIT ?)",
+            (field, key, SITES_READ_MAX),
         ).fetchone()[0]
         return GroupDetail(
-            row=_row(rollup, self._sparks([key], now_ms)[key]),
+            row=group_row(rollup, self._sparks([key], now_ms)[key]),
             class_value=parts.class_value,
             site_values=sites,
             parts=tuple((part.name, part.value, part.rule) for part in parts.parts),
@@ -187,7 +181,11 @@ class SqliteQueries:
             " LIMIT ? OFFSET ?) ORDER BY at_ms DESC, offset DESC, part",
             (REJECTED_BYTES_SHOWN, topic, limit, offset),
         )
-        return RejectedPage(rows=tuple(_rejected(*row) for row in found), total=total, offset=offset)
+        return RejectedPage(
+            rows=tuple(rejected_row(at, _headers(said or "{}"), size, head) for at, said, size, head in found),
+            total=total,
+            offset=offset,
+        )
 
     @_in_one_snapshot
     def totals(self) -> Totals:
@@ -210,25 +208,19 @@ class SqliteQueries:
             "SELECT body FROM groups WHERE origin = ? AND fingerprint <> ? ORDER BY last_ms DESC LIMIT ?",
             (rollup.origin.value, rollup.fingerprint, ALIKE_READ_MAX),
         )
-        found = [rollup, *(_rollup(body) for (body,) in bodies)]
-        names = grouped([_whole(one)[1] for one in found])
-        alike = [one for one, name in zip(found[1:], names[1:], strict=True) if name == names[0]][:ALIKE_MAX]
+        alike = alike_of(rollup, [_rollup(body) for (body,) in bodies])
         sparks = self._sparks([one.fingerprint for one in alike], now_ms)
-        return tuple(_row(one, sparks[one.fingerprint]) for one in alike)
+        return tuple(group_row(one, sparks[one.fingerprint]) for one in alike)
 
     def _sparks(self, fingerprints: list[str], now_ms: int) -> dict[str, tuple[int, ...]]:
-        last = now_ms - now_ms % HOUR_MS
-        first = last - (SPARK_HOURS - 1) * HOUR_MS
-        sparks = {fingerprint: [0] * SPARK_HOURS for fingerprint in fingerprints}
+        first, last = spark_hours(now_ms)
         marks = ", ".join("?" * len(fingerprints))
         found = self._db.execute(
             f"SELECT fingerprint, start_ms, count FROM windows WHERE fingerprint IN ({marks})"
             " AND span = ? AND start_ms BETWEEN ? AND ?",
             (*fingerprints, Span.HOUR.value, first, last),
         )
-        for fingerprint, start, number in found:
-            sparks[fingerprint][(start - first) // HOUR_MS] = number
-        return {fingerprint: tuple(spark) for fingerprint, spark in sparks.items()}
+        return sparks_of(fingerprints, found, first)
 
 
 def _conditions(wanted: GroupFilter) -> tuple[str, list[object]]:
@@ -243,83 +235,10 @@ def _conditions(wanted: GroupFilter) -> tuple[str, list[object]]:
         if since is not None:
             parts.append(f"g.{column} >= ?")
             values.append(since)
-    for word in wanted.text.casefold().split()[:16]:
+    for word in search_words(wanted.text):
         parts.append("instr(g.search, ?) > 0")
         values.append(word)
     if wanted.where:
         parts.append("EXISTS (SELECT 1 FROM rollups r WHERE r.fingerprint = g.fingerprint AND ? IN (r.a, r.b, r.c))")
         values.append(wanted.where)
     return " AND ".join(parts), values
-
-
-def _whole(rollup: Rollup) -> tuple[Verdict, Fingerprint]:
-    """What the row that counts all carries beside its counts. Raises `MalformedRecord` when it does not."""
-    if rollup.verdict is None or rollup.parts is None:
-        raise MalformedRecord("the row that counts all carries its verdict and its fingerprint", place=rollup.key)
-    return rollup.verdict, rollup.parts
-
-
-def _row(rollup: Rollup, spark: tuple[int, ...]) -> GroupRow:
-    verdict, parts = _whole(rollup)
-    return GroupRow(
-        fingerprint=rollup.fingerprint,
-        origin=rollup.origin.value,
-        template=parts.template,
-        title=_title(rollup.samples[0].text if rollup.samples else "", parts.template, verdict.evidence),
-        kind=verdict.kind,
-        family=verdict.family,
-        source=verdict.source.value,
-        confidence=verdict.confidence,
-        count=rollup.count,
-        first_seen_ms=rollup.first_at_ms,
-        last_seen_ms=rollup.last_at_ms,
-        where=tuple(_largest(rollup.counts)),
-        spark=spark,
-    )
-
-
-def _rejected(at_ms: int, headers: str | None, size_bytes: int, head: bytes) -> RejectedRow:
-    """A row from a record's headers, as `streams.contract.wire.rejected_headers` writes them."""
-    said = _headers(headers or "{}")
-    place = said.get("__streams.errors.stacktrace", "")
-    return RejectedRow(
-        at_ms=at_ms,
-        topic=AT_THE_GATEWAY if said.get("dlq.stage") == AT_THE_GATEWAY else said.get("__streams.errors.topic", ""),
-        reason=redact(said.get("__streams.errors.message", "").removesuffix(f" (at {place})")),
-        place=place,
-        size_bytes=size_bytes,
-        text=_text(head),
-    )
-
-
-def _text(head: bytes) -> str:
-    """Bytes as text. What arrived is kept as it was, so credentials are taken out here, before anybody sees them."""
-    is_whole = len(head) < REJECTED_BYTES_SHOWN
-    # not final: a character that the cut broke is left out
-    return redact(_utf8("backslashreplace").decode(head, final=is_whole))
-
-
-def _title(sample: str, template: str, evidence: str) -> str:
-    """One line for people: the first of the sample, or of the template; the evidence where that line is a banner."""
-    first = _first_line(sample or template)
-    if evidence and _is_banner(first) and evidence in sample:
-        first = _first_line(evidence) or first
-    return (first or "(no message)")[:TITLE_CHARS_MAX]
-
-
-def _first_line(text: str) -> str:
-    lines = (line.strip() for line in text.splitlines())
-    return next((line for line in lines if line), "")
-
-
-def _is_banner(line: str) -> bool:
-    """Whether a line only opens a report: a rule of `=`, `-` or `_`, words in it or not, or a traceback's head."""
-    if line.startswith(("Traceback (most recent call last):", 'File "')):
-        return True
-    rule = line[:1] * RULE_CHARS_MIN
-    return line[:1] in ("=", "-", "_") and line.startswith(rule) and line.endswith(rule)
-
-
-def _largest(counts: dict[str, int]) -> Iterable[tuple[str, int]]:
-    for place, number in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:WHERE_SHOWN]:
-        yield " / ".join(name for name in place.split(WHERE_SEPARATOR) if name), number

@@ -24,8 +24,9 @@ from streams.contract.verdict import Verdict
 from streams.core.fold import folds_of
 from streams.core.pipeline import Pipeline
 from streams.sinks.base import GroupFilter, Queries, Sink
+from streams.sinks.rows import HOUR_MS, MINUTE_MS, title_of
 from streams.sinks.sqlite import SCHEMA, SqliteSink, forget, forget_groups
-from streams.sinks.sqlite_queries import HOUR_MS, MINUTE_MS, SqliteQueries, _title
+from streams.sinks.sqlite_queries import SqliteQueries
 
 Records = list[Classified | VerdictChanged | Rollup]
 
@@ -291,7 +292,7 @@ TITLES = {
 @pytest.mark.parametrize(("sample", "evidence", "title"), TITLES.values(), ids=TITLES)
 @pytest.mark.parametrize("ends", ["", "\n", "\nmore below\n"])
 def test_a_title_is_the_line_that_tells_most(sample: str, evidence: str, title: str, ends: str) -> None:
-    assert _title(sample and sample + ends, "the template", evidence) == title
+    assert title_of(sample and sample + ends, "the template", evidence) == title
 
 
 def test_a_group_has_its_evidence_as_title_where_its_sample_begins_with_a_banner(store: Store) -> None:
