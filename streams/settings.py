@@ -23,7 +23,10 @@ from streams.contract.errors import ConfigurationError
 from streams.contract.taxonomy import Taxonomy, default_taxonomy
 
 PREFIX: Final = "FAULTLINE_"
-OTHER_NAMES: Final = re.compile(r"FAULTLINE_(?:CI|ALLOW_SKIP|CHAOS_\w+|SERVICE_(?:HOST|PORT)(?:_\w+)?|PORT_\d+_\w+)")
+OTHER_NAMES: Final = re.compile(
+    r"FAULTLINE_(?:CI|ALLOW_SKIP|CHAOS_\w+|TEST_(?:KAFKA|MONGODB|OPENSEARCH)"
+    r"|SERVICE_(?:HOST|PORT)(?:_\w+)?|PORT_\d+_\w+)"
+)
 """Not settings: switches of the test suite, and what Kubernetes sets for a service that is named faultline."""
 REDACTED: Final = "(set, not shown)"
 SHOWN_CHARS_MAX: Final = 100

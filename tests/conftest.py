@@ -3,7 +3,7 @@
 A test that needs more than Python says so with a marker, and everything in `tests/browser` and `tests/integration`
 has its marker by living there:
 
-- `server`: a real server, which the test's fixture starts, or skips naming the Debian package that holds it;
+- `server`: a real server, which the test's fixture (`tests/suites/servers.py`) starts, or skips with the reason;
 - `browser`: a Chromium; skipped here where there is none;
 - `tool("gcc", package="gcc")`: a program on the PATH; skipped here where it is missing.
 
@@ -23,12 +23,25 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+ROOT = Path(__file__).parents[1]
 NEEDS = ("server", "browser", "tool")
 FOLDER_NEEDS = {"integration": "server", "browser": "browser"}
+SERVERS = frozenset({"kafka", "mongodb", "opensearch"})
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 KEPT_NAMES = {"PATH", "HOME", "USER", "SHELL", "LANG", "TERM", "TZ", "TMPDIR", "JAVA_HOME", "LD_LIBRARY_PATH"}
-KEPT_PREFIXES = ("LC_", "PYTEST_", "COVERAGE_", "XDG_", "PIP_", "SSL_", "NODE_EXTRA_", "NPM_CONFIG_", "REQUESTS_")
+KEPT_PREFIXES = (
+    "FAULTLINE_TEST_",
+    "LC_",
+    "PYTEST_",
+    "COVERAGE_",
+    "XDG_",
+    "PIP_",
+    "SSL_",
+    "NODE_EXTRA_",
+    "NPM_CONFIG_",
+    "REQUESTS_",
+)
 """What tools need to start. All else could be a setting, a key or the context of the CI job that runs us."""
 
 # Examples are few by default, so that the suite stays quick; CI draws the same ones every time.
@@ -100,6 +113,17 @@ def pytest_configure() -> None:
     sys.addaudithook(_audit)  # cannot be taken away again, hence the switch
 
 
+def pytest_unconfigure() -> None:
+    """The servers that this run started, and nobody else uses, stop with it; with workers, after all of them."""
+    used = list((ROOT / ".srv").glob(f"*/users/{os.getpid()}"))
+    if used and "PYTEST_XDIST_WORKER" not in os.environ:
+        from testservers.process import Identity
+        from testservers.shared import Shared
+
+        for lease in used:
+            Shared(os.environ).leave(lease.parents[1].name, Identity.of(os.getpid()))
+
+
 def _folder(path: Path) -> str | None:
     """The folder below `tests` that holds `path`."""
     parts = path.parts
@@ -111,6 +135,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         need = FOLDER_NEEDS.get(_folder(item.path) or "")
         if need and not item.get_closest_marker(need):
             item.add_marker(need)
+        if SERVERS.intersection(getattr(item, "fixturenames", ())) and not item.get_closest_marker("timeout"):
+            # The first test to want a server waits while it is fetched and started, which has deadlines of its own.
+            item.add_marker(pytest.mark.timeout(func_only=True))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
