@@ -41,8 +41,30 @@ LAST_FAILURE: Final = Metric(
     "faultline_last_failure_timestamp_seconds", "gauge", "When the newest failure arrived, seconds since the epoch."
 )
 BUILD_INFO: Final = Metric("faultline_build_info", "gauge", "Always 1; the version is in the label.", ("version",))
+LLM_CALLS: Final = Metric("faultline_llm_calls_total", "counter", "Requests to the language model.", ("outcome",))
+LLM_TOKENS: Final = Metric(
+    "faultline_llm_tokens_total", "counter", "Tokens that the provider counted, each once.", ("use",)
+)
+LLM_DOLLARS: Final = Metric("faultline_llm_dollars_total", "counter", "What those tokens cost, by the price table.")
+LLM_RESULTS: Final = Metric(
+    "faultline_llm_results_total", "counter", "Fingerprints that came back from asking.", ("result",)
+)
 
-METRICS: Final = (ACCEPTED, FOLDED, REPEATS, REJECTED, DOCUMENTS, GROUPS, LAG, LAST_FAILURE, BUILD_INFO)
+METRICS: Final = (
+    ACCEPTED,
+    FOLDED,
+    REPEATS,
+    REJECTED,
+    DOCUMENTS,
+    GROUPS,
+    LAG,
+    LAST_FAILURE,
+    BUILD_INFO,
+    LLM_CALLS,
+    LLM_TOKENS,
+    LLM_DOLLARS,
+    LLM_RESULTS,
+)
 
 
 class Observer(Protocol):
@@ -62,7 +84,7 @@ class LogEvent(enum.StrEnum):
     """Names of log lines. Fields beside them are named in the comment."""
 
     STARTED = "server.started"
-    """url, data, version"""
+    """url, data, version; url is empty where a role does not listen"""
     STOPPING = "server.stopping"
     STOPPED = "server.stopped"
     ENGINE_FAILED = "engine.failed"
@@ -73,5 +95,34 @@ class LogEvent(enum.StrEnum):
     """path, error: appends were refused, their senders were told"""
     KEY_UNUSED = "llm.key_unused"
     """reason: ANTHROPIC_API_KEY is set, and nothing here reads it"""
+    LLM_READY = "llm.ready"
+    """llm, endpoint, dollars_per_hour, dollars_per_day, calls_per_minute: who will be asked, and within what"""
+    LLM_MISSING = "llm.missing"
+    """reason: nobody is asked, verdicts come from status and rules"""
+    LLM_CALL = "llm.call"
+    """llm, outcome, dollars, took_s, input_tokens, cached_tokens, cache_written_tokens, output_tokens, reason"""
+    LLM_CLOSED = "llm.closed"
+    """llm, reason, retry_after_s: the llm is not asked for so long; its questions come again later"""
+    LLM_REOPENED = "llm.reopened"
+    """llm: it answers again"""
+    LLM_ADAPTED = "llm.adapted"
+    """llm, left_out, reason: the interface does not take a part of our requests; it is left out from now on"""
+    LLM_ANSWER_FAULTY = "llm.answer_faulty"
+    """asked, kept, faults: rows of an answer that were thrown away, counted by what was wrong with them"""
     DEMO_FAILED = "demo.failed"
     """exit_code: the sample input could not be made"""
+    ROLE_WAITING = "role.waiting"
+    """what: the role cannot work without it; it goes on when it is there"""
+    ROLE_READY = "role.ready"
+    ROLE_REFUSED = "role.refused"
+    """error: a setting is wrong or something is missing, with the way out; the process ends with 2"""
+    ROLE_FAILED = "role.failed"
+    """error, exception: the process ends with 70, and goes on from its last commit when it is started again"""
+    ROLE_KILLED = "role.killed"
+    """after_s: it did not end in time after it was told to, and was ended hard"""
+    LIBRARY = "library.said"
+    """logger, message, error?, left_out?: what a library logged; left_out counts lines of it that were not written"""
+    KAFKA_AWAY = "kafka.away"
+    """brokers, reason: the process waits and tries again"""
+    KAFKA_BACK = "kafka.back"
+    """brokers, after_s"""
