@@ -7,6 +7,7 @@ The rooms, from the outside in:
 - `producers`: text from outside -> failures.
 - `sinks`: where documents are kept; one contract, idempotent by id, guarded by version.
 - `gateway`: HTTP in. `dashboard`: the page, its JSON and its live stream.
+- `serving`: what every process that serves has: log lines, socket, signals, health.
 - `local`: the SQLite log, the door that stands in for a broker. `settings`: what the environment says, read once.
 - `cli`: the commands that need no language model.
 

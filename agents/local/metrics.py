@@ -9,12 +9,10 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.exposition import generate_latest
-from prometheus_client.registry import Collector, CollectorRegistry
+from prometheus_client.registry import Collector
 
 from streams.contract import telemetry
-from streams.contract.telemetry import Metric
+from streams.serving.observer import Family, family_of
 from streams.sinks.sqlite import DOCUMENTS, LAST_RECEIVED
 
 _BY_COUNTER = {
@@ -24,8 +22,6 @@ _BY_COUNTER = {
     "rejected": telemetry.REJECTED,
 }
 _LAG = "SELECT o.role, o.topic, sum(h.next - o.offset) FROM offsets o JOIN heads h USING (topic, part) GROUP BY 1, 2"
-
-Family = CounterMetricFamily | GaugeMetricFamily
 
 
 class FileMetrics(Collector):
@@ -45,7 +41,7 @@ class FileMetrics(Collector):
             groups = connection.execute("SELECT count(*) FROM groups").fetchone()[0]
         finally:
             connection.close()
-        families = {metric.name: _family(metric) for metric in telemetry.METRICS}
+        families = {metric.name: family_of(metric) for metric in telemetry.METRICS}
         for name, value in counters.items():
             kind, _, topic = name.partition("|")
             if kind in _BY_COUNTER:
@@ -58,16 +54,3 @@ class FileMetrics(Collector):
             families[telemetry.LAST_FAILURE.name].add_metric([], counters[LAST_RECEIVED] / 1000)
         families[telemetry.BUILD_INFO.name].add_metric([self._version], 1)
         yield from families.values()
-
-
-def _family(metric: Metric) -> Family:
-    if metric.kind == "counter":
-        return CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
-    return GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-
-
-def exposition(path: Path, *, version: str) -> bytes:
-    """The metrics in the Prometheus text format."""
-    registry = CollectorRegistry()
-    registry.register(FileMetrics(path, version=version))
-    return generate_latest(registry)

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import signal
 import socket
 import sys
 import time
 import uuid
-from collections.abc import Iterator, MutableMapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import structlog
-import uvicorn
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from agents.local.engine import Engine
-from agents.local.metrics import exposition
+from agents.local.metrics import FileMetrics
 from agents.local.stages import EngineSettings
 from streams.contract import topics
 from streams.contract.errors import ConfigurationError
@@ -32,21 +24,20 @@ from streams.contract.taxonomy import Taxonomy
 from streams.contract.telemetry import LogEvent
 from streams.core.known_failures.book import default_rules
 from streams.dashboard.app import dashboard_routes
-from streams.dashboard.guard import Guard
 from streams.dashboard.live import Live
 from streams.dashboard.pages import Hint
 from streams.gateway.app import gateway_routes
+from streams.serving.health import metrics_route
+from streams.serving.logs import configure_log
+from streams.serving.observer import exposition
+from streams.serving.role import FAILED, GC_THRESHOLD
+from streams.serving.web import WebServer, listening, url_of
 from streams.settings import Settings
 from streams.sinks.sqlite_queries import SqliteQueries
 
-STOP_S_MAX = 3
-"""How long open requests may take to end once the process is told to stop."""
-GC_THRESHOLD = 50_000
-"""New objects before the collector of cycles looks (700 by default)."""
 DEMO_SCRIPT = "make_failures.py"
 DEMO_STOP_S_MAX = 2
-FAILED = 70
-"""Exit status when the stages ended by themselves (sysexits.h, EX_SOFTWARE): a supervisor starts the process again."""
+PORT_WAY_OUT = "stop what listens there, or choose another with --port (make run PORT=...)"
 
 log_event = structlog.get_logger("faultline.server")
 
@@ -62,15 +53,15 @@ def run(settings: Settings, *, demo: Path | None) -> int:
     Returns the exit status: 0 after a signal, FAILED when the stages ended by themselves.
     Raises: `ConfigurationError` for a data directory, port, taxonomy or demo folder that cannot be used.
     """
-    _configure_log(settings.log_format)
-    gc.set_threshold(GC_THRESHOLD)  # records come in thousands and hold no cycles; looking through them costs a tenth
+    configure_log(settings.log_format)
+    gc.set_threshold(GC_THRESHOLD)
     taxonomy = settings.load_taxonomy()
     if settings.anthropic_api_key is not None:
         log_event.warning(
             LogEvent.KEY_UNUSED, reason="no language model is asked yet: verdicts come from status, rules and people"
         )
     script = _demo_script(demo)
-    with _listening(settings.host, settings.port) as listener:
+    with listening(settings.host, settings.port, way_out=PORT_WAY_OUT) as listener:
         engine = Engine(
             EngineSettings(
                 directory=settings.data,
@@ -99,18 +90,8 @@ async def _serve(
 ) -> None:
     queries = SqliteQueries(path)
     live = Live(queries, now_ms=now_ms)
-    port = listener.getsockname()[1]
-    url = f"http://[{settings.host}]:{port}" if ":" in settings.host else f"http://{settings.host}:{port}"
-    app = Starlette(routes=_routes(settings, taxonomy, engine, queries, live, path=path, url=url))
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="off",
-        timeout_graceful_shutdown=STOP_S_MAX,
-    )
-    server = _Server(config)
+    url = url_of(settings.host, listener)
+    server = WebServer(_routes(settings, taxonomy, engine, queries, live, path=path, url=url))
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -125,8 +106,7 @@ async def _serve(
         loop.call_soon_threadsafe(stop)
 
     engine.on_failed = stop_from_thread
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    await asyncio.wait({serving, asyncio.create_task(server.is_up.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    serving = await server.begun(listener)
     log_event.info(LogEvent.STARTED, url=url, data=str(settings.data), version=version("faultline"))
     print(f"\n  faultline shows failures on {url}  (data in {settings.data}, Ctrl-C stops)\n", flush=True)
     process = None
@@ -150,11 +130,6 @@ def _routes(
     path: Path,
     url: str,
 ) -> list[BaseRoute]:
-    def metrics(_: Request) -> Response:
-        return Response(
-            exposition(path, version=version("faultline")), media_type="text/plain; version=0.0.4; charset=utf-8"
-        )
-
     return [
         *gateway_routes(
             engine,
@@ -172,7 +147,9 @@ def _routes(
             hints=_hints(url),
             allowed_hosts=settings.allowed_hosts,
         ),
-        Route("/metrics", metrics, middleware=[Middleware(Guard, allowed_hosts=settings.allowed_hosts)]),
+        metrics_route(
+            lambda: exposition(FileMetrics(path, version=version("faultline"))), allowed_hosts=settings.allowed_hosts
+        ),
     ]
 
 
@@ -187,61 +164,6 @@ def _hints(url: str) -> list[Hint]:
             f"faultline publish benchmark --provider acme --model large-2 --status 429 --message 'slow down'{to}",
         ),
     ]
-
-
-class _Server(uvicorn.Server):
-    """uvicorn raises a signal it caught once more when it is done; ours are handled where the engine is stopped."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_up = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.is_up.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _plain_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The event's name as text, however it is rendered."""
-    event["event"] = str(event["event"])
-    return event
-
-
-def _configure_log(log_format: str) -> None:
-    """Log lines on standard error, for people or one JSON object each; texts in them are escaped."""
-    last = (
-        structlog.processors.JSONRenderer()
-        if log_format == "json"
-        else structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"])
-    )
-    structlog.configure(
-        processors=[
-            _plain_event,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            last,
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # with the protocol named, asyncio turns Nagle's delay off; without it every answer waits some 40 ms
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        way_out = "stop what listens there, or choose another with --port (make run PORT=...)"
-        raise ConfigurationError(f"cannot listen on {host}:{port} ({error.strerror}); {way_out}") from error
-    return listener
 
 
 def _demo_script(demo: Path | None) -> Path | None:

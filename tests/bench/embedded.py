@@ -21,14 +21,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import msgspec
-from suites.load import BATCH_FAILURES, WORDS, batches, load
+from suites.load import BATCH_FAILURES
+from suites.texts import distinct, texts
 
 from agents.local.engine import Engine
-from agents.local.server import GC_THRESHOLD
 from agents.local.stages import EngineSettings
-from streams.contract.failure import Failure, identified
+from streams.contract.failure import Failure
 from streams.contract.taxonomy import default_taxonomy
 from streams.core.known_failures.book import default_rules
+from streams.serving.role import GC_THRESHOLD
 
 SENDERS = 8
 """Callers that publish at once, each waiting for its own acknowledgement before it goes on."""
@@ -93,35 +94,6 @@ def yardstick(directory: Path, failures: list[Failure]) -> float:
     return took
 
 
-def texts(number: int) -> list[Failure]:
-    """The seeded load, its messages filled up to about 300 bytes; half of them of a shape of their own."""
-    out = []
-    for i, told in enumerate(
-        t for b in batches(load(failures=number, fingerprints=300, seed=7, start_ms=START_MS)) for t in b
-    ):
-        more = " ".join(WORDS[(told.problem + k) % len(WORDS)] for k in range(34))
-        own = f" by node-{i:x}.example of /srv/jobs/{i}/run.log" if i % 2 else ""
-        body = told.body | {"message": f"{told.body['message']}{own} {more}"}
-        out.append(identified(msgspec.convert(body, Failure)))
-    return out
-
-
-def distinct(number: int) -> list[Failure]:
-    """As many fingerprints as failures."""
-    words = [f"{a}{b}" for a in WORDS for b in WORDS]
-    out = []
-    for i in range(number):
-        name = f"{words[i % len(words)]} {words[i // len(words) % len(words)]}"
-        body = {
-            "origin": "ci",
-            "message": f"{name} is missing",
-            "occurred_at_ms": START_MS + i,
-            "ci": {"run_id": "1", "repo": "a/b"},
-        }
-        out.append(identified(msgspec.convert(body, Failure)))
-    return out
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--failures", type=int, default=20_000)
@@ -133,7 +105,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         if options.failures:
-            failures = texts(options.failures)
+            failures = texts(options.failures, start_ms=START_MS)
             size = sum(len(failure.message) for failure in failures) / len(failures)
             took, _ = sent(directory / "speed", failures)
             bare = yardstick(directory, failures)
@@ -146,7 +118,7 @@ def main() -> None:
             }
             print(json.dumps(result))
         if options.distinct:
-            took, grown = sent(directory / "memory", distinct(options.distinct))
+            took, grown = sent(directory / "memory", distinct(options.distinct, start_ms=START_MS))
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
             result = {
                 "distinct_fingerprints": options.distinct,

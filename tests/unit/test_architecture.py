@@ -24,6 +24,7 @@ LAYERS = (
     ("agents.llm", "agents.facts", "agents.settings"),
     ("streams.cli",),
     ("streams.gateway", "streams.dashboard", "streams.replay", "streams.rejected"),
+    ("streams.serving",),
     ("streams.app", "streams.local", "streams.testing", "streams.callers"),
     ("streams.broker", "streams.sinks", "streams.producers"),
     ("streams.core",),
