@@ -178,12 +178,25 @@ class Settings(BaseSettings):
     )
     opensearch_username: str = _setting("", "OPENSEARCH_USERNAME", "its user", "a name")
     opensearch_password: SecretStr | None = _setting(None, "OPENSEARCH_PASSWORD", "its password", "a password")
+    opensearch_ca: Path | None = _setting(
+        None, "FAULTLINE_OPENSEARCH_CA", "certificates to trust instead of the system's", "a PEM file that exists"
+    )
     opensearch_index: str = _setting(
         "error_classifications",
         "ERROR_CLASSIFICATION_INDEX",
         "index (read alias) of CI failures",
         "a lower case name of an index",
         pattern=r"^[a-z0-9][a-z0-9_.\-]{0,100}$",
+    )
+    opensearch_benchmark_index: str = _setting(
+        "benchmark_failures",
+        "FAULTLINE_BENCHMARK_INDEX",
+        "index (read alias) of benchmark failures",
+        "a lower case name of an index",
+        pattern=r"^[a-z0-9][a-z0-9_.\-]{0,100}$",
+    )
+    opensearch_replicas: int = _setting(
+        1, "FAULTLINE_INDEX_REPLICAS", "copies of every index besides the first", "0 to 9", ge=0, le=9
     )
     opensearch_period: Literal["none", "month", "day"] = _setting(
         "month",
@@ -239,7 +252,7 @@ class Settings(BaseSettings):
             raise ValueError("FAULTLINE_KAFKA_USER and _PASSWORD need FAULTLINE_KAFKA_SECURITY=sasl_ssl")
         return self
 
-    @field_validator("taxonomy", "kafka_ca")
+    @field_validator("taxonomy", "kafka_ca", "opensearch_ca")
     @classmethod
     def _is_file(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_file():

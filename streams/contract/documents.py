@@ -8,6 +8,7 @@ Times are ISO 8601 in UTC with milliseconds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -271,3 +272,69 @@ def rollup_document(rollup: Rollup) -> Document:
             "classified_by": verdict.source.value,
         }
     return document
+
+
+SEARCH_NAMES: Final[Mapping[str, str]] = {
+    "provider": "s_provider",
+    "model_name": "s_model_name",
+    "stage": "s_stage",
+    "ts": "@timestamp",
+    "message": "s_message",
+    "exception_type": "s_exception_type",
+    "http_status": "l_http_status",
+    "provider_error_code": "s_provider_error_code",
+    "normalized_message": "s_normalized_message",
+    "fingerprint": "s_error_hash",
+    "status_kind": "s_status_kind",
+    "run_id": "s_run_id",
+    "request_id": "s_request_id",
+    "benchmark": "s_benchmark",
+    "failure_id": "s_error_id",
+    "fault_fingerprint": "s_fingerprint",
+    "fault_class": "s_class",
+    "fault_site": "s_site",
+    "own_evidence": "s_own_evidence",
+    "received_at": "ts_received_at",
+    "original_ts": "ts_original",
+    "traceback": "s_traceback",
+    "labels": "labels",
+    "truncated": "truncated",
+    "error_kind": "s_error_type",
+    "error_family": "s_error_family",
+    "classification_confidence": "f_confidence_score",
+    "classification_reasoning": "s_root_cause_summary",
+    "classified_at": "ts_classified_at",
+    "classified_by": "s_verdict_source",
+    "classified_model": "s_model_version",
+    "rule_id": "s_rule_id",
+    "evidence": "s_evidence",
+    "transient": "b_transient",
+    "taxonomy_version": "s_taxonomy_version",
+    "prompt_version": "s_prompt_version",
+    "verdict_version": "l_verdict_version",
+}
+"""Fields of benchmark documents as OpenSearch has them: with the prefix of their type, as the CI documents there.
+
+What both kinds of documents tell has the CI documents' name, so that one question finds both.
+"""
+
+
+def search_documents(
+    classified: Classified, *, primary_is_kind: bool = False, full_text_chars_max: int = FULL_TEXT_CHARS_MAX
+) -> list[tuple[str, Document]]:
+    """`failure_documents` in the names that OpenSearch documents have."""
+    documents = failure_documents(classified, primary_is_kind=primary_is_kind, full_text_chars_max=full_text_chars_max)
+    if classified.fold.origin is Origin.CI:
+        return documents
+    return [(name, {SEARCH_NAMES[field]: value for field, value in body.items()}) for name, body in documents]
+
+
+def search_verdict_fields(
+    origin: Origin, verdict: Verdict, version: int, *, primary_is_kind: bool = False
+) -> tuple[Document, dict[str, str]]:
+    """`verdict_fields` in the names that OpenSearch documents have."""
+    said, copied = verdict_fields(origin, verdict, version, primary_is_kind=primary_is_kind)
+    if origin is Origin.CI:
+        return said, copied
+    names = SEARCH_NAMES
+    return {names[k]: v for k, v in said.items()}, {names[k]: names[v] for k, v in copied.items()}
