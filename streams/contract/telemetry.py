@@ -122,6 +122,8 @@ class LogEvent(enum.StrEnum):
     """after_s: it did not end in time after it was told to, and was ended hard"""
     LIBRARY = "library.said"
     """logger, message, error?, left_out?: what a library logged; left_out counts lines of it that were not written"""
+    STORE_LEFT = "store.left_as_is"
+    """collection, reason: something of the store could not be set up, and nothing depends on it"""
     KAFKA_AWAY = "kafka.away"
     """brokers, reason: the process waits and tries again"""
     KAFKA_BACK = "kafka.back"
