@@ -31,6 +31,8 @@ OTHER_NAMES: Final = re.compile(
 REDACTED: Final = "(set, not shown)"
 SHOWN_CHARS_MAX: Final = 100
 CONFIG_BYTES_MAX: Final = 1024 * 1024
+_LLM: Final = r"^[A-Za-z0-9][A-Za-z0-9_.:/@\-]{0,127}$"
+"""Names of language models, those of gateways and local servers among them."""
 
 
 def _listed(value: object) -> object:
@@ -229,6 +231,82 @@ class Settings(BaseSettings):
         min_length=8,
     )
 
+    openai_api_key: SecretStr | None = _setting(
+        None, "OPENAI_API_KEY", "key of the llm where it is OpenAI's", "a key without white space", min_length=8
+    )
+    anthropic_model: str = _setting(
+        "claude-haiku-5-5", "ANTHROPIC_MODEL", "the llm that is asked, of Anthropic", "a name of an llm", pattern=_LLM
+    )
+    openai_model: str = _setting(
+        "gpt-6-luna", "OPENAI_MODEL", "the llm that is asked, over API_FORMAT=openai", "a name of an llm", pattern=_LLM
+    )
+    api_format: Literal["", "anthropic", "openai"] = _setting(
+        "",
+        "API_FORMAT",
+        "what the llm's interface speaks; empty: as the key says, Anthropic's first",
+        "anthropic or openai",
+    )
+    api_base_url: str = _setting(
+        "",
+        "API_BASE_URL",
+        "where the llm is; empty: at its maker's. A gateway or a server of one's own needs no key",
+        "http:// or https://, a host, and perhaps a port and a path",
+        pattern=r"^(https?://[^\s/?#@]+(/[^\s?#]*)?)?$",
+    )
+    batch_size: int = _setting(
+        50, "BATCH_SIZE", "fingerprints in one question to the llm", "a whole number from 1 to 100", ge=1, le=100
+    )
+    batch_age_s: float = _setting(
+        2.0,
+        "FAULTLINE_BATCH_AGE_S",
+        "seconds that the first fingerprint of a question waits for others",
+        "a number from 0.1 to 60",
+        ge=0.1,
+        le=60,
+    )
+    rpm_max: int = _setting(
+        50, "MAX_RPM", "requests to the llm in any minute", "a whole number from 1 to 10000", ge=1, le=10_000
+    )
+    llm_dollars_per_hour: float = _setting(
+        1.0,
+        "FAULTLINE_LLM_DOLLARS_PER_HOUR",
+        "dollars that the llm may take in any hour, for each process",
+        "a number from 0 to 10000",
+        ge=0,
+        le=10_000,
+    )
+    llm_dollars_per_day: float = _setting(
+        10.0,
+        "FAULTLINE_LLM_DOLLARS_PER_DAY",
+        "dollars that the llm may take in any 24 hours, for each process",
+        "a number from 0 to 100000",
+        ge=0,
+        le=100_000,
+    )
+    llm_price: str = _setting(
+        "",
+        "FAULTLINE_LLM_PRICE",
+        "dollars per million tokens of an llm that is not in the price table, or is cheaper for you",
+        "two or three numbers with commas between: in,out or in,out,cached",
+        pattern=r"^(\d{1,5}(\.\d{1,6})?(,\d{1,5}(\.\d{1,6})?){1,2})?$",
+    )
+    verdict_ttl_hours: int = _setting(
+        168,
+        "CLASSIFICATION_CACHE_TTL_HOURS",
+        "hours after which a verdict of low confidence is asked for again",
+        "a whole number from 1 to 87600",
+        ge=1,
+        le=87_600,
+    )
+    confidence_min: float = _setting(
+        0.8,
+        "MIN_CONFIDENCE_FOR_REUSE",
+        "a verdict of the llm of at least this confidence is not asked for again",
+        "a number from 0 to 1",
+        ge=0,
+        le=1,
+    )
+
     @field_validator("sink_origins")
     @classmethod
     def _are_origins(cls, origins: frozenset[str]) -> frozenset[str]:
@@ -259,7 +337,7 @@ class Settings(BaseSettings):
             raise ValueError("there is no such file")
         return path
 
-    @field_validator("anthropic_api_key")
+    @field_validator("anthropic_api_key", "openai_api_key")
     @classmethod
     def _is_one_word(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and key.get_secret_value().split() != [key.get_secret_value()]:
@@ -388,8 +466,10 @@ def _file(config: Path | None) -> Mapping[str, object]:
 
 
 def _unknown(variable: str, source: str) -> str:
-    near = difflib.get_close_matches(variable.upper(), list(_by_variable()), n=1, cutoff=0.0)
-    return f"{variable[:SHOWN_CHARS_MAX]} ({source}): not a setting; the nearest one is {near[0]}"
+    known = list(_by_variable())
+    without = PREFIX + variable.upper()  # a forgotten prefix is the likeliest slip
+    near = without if without in known else difflib.get_close_matches(variable.upper(), known, n=1, cutoff=0.0)[0]
+    return f"{variable[:SHOWN_CHARS_MAX]} ({source}): not a setting; the nearest one is {near}"
 
 
 def _fault(variable: str, given: _Given, told: str) -> str:

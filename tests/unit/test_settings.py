@@ -54,6 +54,14 @@ WRONG = {
     "FAULTLINE_TOPIC_PREFIX": ("A b", "expected up to 60"),
     "SINK_ORIGINS": ("ci,cd", "expected ci, benchmark or both"),
     "OPENSEARCH_URL": ("elsewhere:9200", "expected http:// or https://"),
+    "API_FORMAT": ("grpc", "expected anthropic or openai"),
+    "API_BASE_URL": ("localhost:8000", "expected http:// or https://"),
+    "ANTHROPIC_MODEL": ("claude haiku", "expected a name of an llm"),
+    "BATCH_SIZE": ("0", "expected a whole number from 1 to 100"),
+    "MAX_RPM": ("none", "expected a whole number from 1 to 10000"),
+    "FAULTLINE_LLM_PRICE": ("cheap", "expected two or three numbers"),
+    "FAULTLINE_LLM_DOLLARS_PER_DAY": ("-1", "expected a number from 0 to 100000"),
+    "MIN_CONFIDENCE_FOR_REUSE": ("80", "expected a number from 0 to 1"),
 }
 
 
