@@ -25,7 +25,7 @@ from typing import Final
 import structlog
 from starlette.routing import BaseRoute
 
-from streams.contract.errors import ConfigurationError
+from streams.contract.errors import ConfigurationError, SinkUnavailable
 from streams.contract.telemetry import LogEvent, Observer
 from streams.serving.health import health_routes
 from streams.serving.logs import configure_log
@@ -48,7 +48,10 @@ PORT_WAY_OUT: Final = "stop what listens there, or choose another with --port"
 log_event = structlog.get_logger("faultline.role")
 
 Body = Callable[[Observer, asyncio.Event], Awaitable[None]]
-"""A role's work, until the event is set. It ends by itself only by raising."""
+"""A role's work, until the event is set. It ends by itself only by raising.
+
+`SinkUnavailable` once the event is set is a good end: nothing was taken that would have to be finished.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,8 @@ class _Role:
             if serving is not None:
                 await asyncio.wait({serving})
         faults = [fault for task in (working, serving) if task is not None and (fault := _fault(task)) is not None]
+        if told.is_set():  # who was told to end while it waited for a server ends by saying that it is away
+            faults = [fault for fault in faults if not isinstance(fault, SinkUnavailable)]
         for fault in faults:
             _tell(fault)
         if not faults and not told.is_set():
