@@ -1,0 +1,50 @@
+"""Documents as MongoDB keeps them: times are dates, and keys from outside are values.
+
+A label's name may hold dots and dollar signs, which MongoDB reads as paths; so such maps are lists of `{k, v}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from streams.contract.documents import DATE_FIELDS, MAP_FIELDS, Document, iso
+from streams.contract.failure import TIME_MS_MAX
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
+_ISO = datetime.fromisoformat
+
+
+def date(ms: int) -> datetime:
+    """Milliseconds since the epoch as a date; a time after the year 9999 is the end of that year."""
+    return _EPOCH + min(ms, TIME_MS_MAX) * _MS
+
+
+def at_ms(when: datetime) -> int:
+    """The inverse of `date`."""
+    return (when - _EPOCH) // _MS
+
+
+def stored(document: Mapping[str, Any]) -> Document:
+    """The same document for MongoDB."""
+    out = dict(document)
+    for field in DATE_FIELDS & out.keys():
+        out[field] = _ISO(out[field])
+    for field in MAP_FIELDS & out.keys():
+        out[field] = [{"k": key, "v": value} for key, value in out[field].items()]
+    return out
+
+
+def shown(document: Mapping[str, Any]) -> Document:
+    """What `stored` was given, without `_id`; a document of the earlier system comes out as it is, dates as text."""
+    out: Document = {}
+    for field, value in document.items():
+        if isinstance(value, datetime):
+            out[field] = iso(at_ms(value))
+        elif field in MAP_FIELDS and isinstance(value, list):
+            out[field] = {pair["k"]: pair["v"] for pair in value}
+        elif field != "_id":
+            out[field] = value
+    return out
