@@ -1,0 +1,90 @@
+"""What every store owes to the pages: the port `Queries`, asked of a store that a pipeline has fed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+from suites.records import AT_MS, benchmark_failure, ci_failure, verdict
+from suites.stores import FedStore, feed
+
+from streams.sinks.base import GroupFilter
+from streams.sinks.rows import HOUR_MS, MINUTE_MS
+
+
+class QueriesSuite:
+    """Inherit as `Test...` and give the fixture `store`."""
+
+    def test_groups_are_listed_filtered_sorted_and_paged(self, store: FedStore) -> None:
+        feed(store, *(ci_failure("often", ordinal=i, at_ms=AT_MS - 9) for i in range(3)), ci_failure("rare and late"))
+        feed(store, benchmark_failure("quota", http_status=429, at_ms=AT_MS - 50_000_000))
+
+        def found(**wanted: Any) -> list[str]:
+            page = store.queries.groups(GroupFilter(**wanted), limit=10, offset=0, now_ms=AT_MS)
+            return [row.template for row in page.rows]
+
+        assert found() == ["rare and late", "often", "quota"]
+        assert found(sort="count")[0] == "often"
+        assert found(origin="benchmark") == ["quota"]
+        assert found(kind="rate_limit") == ["quota"]
+        assert found(text="RARE late") == ["rare and late"]
+        assert found(text="100%_") == []
+        assert found(where="acme/shop") == ["rare and late", "often"]
+        assert found(where="shop") == []
+        assert found(new_since_ms=AT_MS - 10) == ["rare and late", "often"]
+        assert found(since_ms=AT_MS) == ["rare and late"]
+        page = store.queries.groups(GroupFilter(), limit=1, offset=1, now_ms=AT_MS)
+        assert ([row.template for row in page.rows], page.total, page.offset) == (["often"], 3, 1)
+
+    def test_a_group_is_found_by_an_unambiguous_beginning(self, store: FedStore) -> None:
+        key = feed(store, ci_failure("x"))[-1].fingerprint  # type: ignore[union-attr]  # the last are rollups
+        feed(store, ci_failure("y"))
+        detail = store.queries.group(key[:12], now_ms=AT_MS)
+        assert detail is not None
+        assert detail.row.fingerprint == key
+        assert detail.site_values == 1
+        assert len(detail.documents) == 1
+        assert store.queries.group("fp1.", now_ms=AT_MS) is None
+        assert store.queries.group("", now_ms=AT_MS) is None
+        assert store.queries.group("fp1.%", now_ms=AT_MS) is None
+
+    def test_groups_that_differ_in_one_slot_are_told_of_each_other(self, store: FedStore) -> None:
+        names = "checkout basket invoice mailer search pricing stock ledger export sync audit billing mirror".split()
+        records = feed(store, *(ci_failure(f"the service {name} did not answer the probe in time") for name in names))
+        key = records[-1].fingerprint  # type: ignore[union-attr]  # the last are rollups
+        feed(store, ci_failure("disk full"))
+        detail = store.queries.group(key, now_ms=AT_MS)
+        assert detail is not None
+        assert len(detail.alike) == len(names) - 1
+        assert all("did not answer" in row.template for row in detail.alike)
+
+    def test_kinds_over_time_add_up(self, store: FedStore) -> None:
+        feed(store, *(ci_failure("x", ordinal=i, at_ms=AT_MS - i * MINUTE_MS) for i in range(10)))
+        start = (AT_MS - 20 * MINUTE_MS) // MINUTE_MS * MINUTE_MS
+        minutes = store.queries.kinds(GroupFilter(), start_ms=start, step_ms=MINUTE_MS, buckets=30)
+        assert [(s.kind, s.total) for s in minutes.series] == [("unknown", 10)]
+        assert max(minutes.series[0].counts) == 1
+        start = (AT_MS - 3 * HOUR_MS) // HOUR_MS * HOUR_MS
+        hours = store.queries.kinds(GroupFilter(kind="unknown"), start_ms=start, step_ms=HOUR_MS, buckets=6)
+        assert hours.series[0].total == 10
+        assert store.queries.kinds(GroupFilter(kind="timeout"), start_ms=start, step_ms=HOUR_MS, buckets=6).series == ()
+
+    def test_the_last_day_of_a_group_is_its_spark(self, store: FedStore) -> None:
+        feed(store, ci_failure("x"), ci_failure("x", ordinal=1, at_ms=AT_MS - 2 * HOUR_MS))
+        (row,) = store.queries.groups(GroupFilter(), limit=1, offset=0, now_ms=AT_MS).rows
+        assert (row.spark[-1], row.spark[-3], sum(row.spark), len(row.spark)) == (1, 1, 2, 24)
+
+    def test_totals_tell_how_fresh_the_store_is(self, store: FedStore) -> None:
+        assert store.queries.totals().last_failure_ms is None
+        feed(store, replace(ci_failure("x"), received_at_ms=AT_MS + 3))
+        totals = store.queries.totals()
+        assert (totals.failures, totals.groups, totals.last_failure_ms) == (1, 1, AT_MS + 3)
+        feed(store, ci_failure("y"))
+        assert store.queries.totals().revision > totals.revision
+
+    def test_a_group_has_its_evidence_as_title_where_its_sample_begins_with_a_banner(self, store: FedStore) -> None:
+        records = feed(store, ci_failure("===== FAILURES =====\ndisk full"))
+        key = records[-1].fingerprint  # type: ignore[union-attr]  # the last are rollups
+        feed(store, verdicts=[verdict(key, "timeout", evidence="disk full")])
+        (row,) = store.queries.groups(GroupFilter(), limit=1, offset=0, now_ms=AT_MS).rows
+        assert row.title == "disk full"
