@@ -42,12 +42,14 @@ check: .venv/.development  ## format, lint, types, who imports whom, generated f
 	$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m streams.contract.schema --check
+	$(BIN)/python -m streams.contract.mappings --check
 
 bench: .venv/.development  ## what the README's figures are measured with
 	@for script in tests/bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
 schemas: .venv/.development  ## write the JSON Schemas of the records anew
 	@$(BIN)/python -m streams.contract.schema
+	@$(BIN)/python -m streams.contract.mappings
 
 lock: .venv/.development  ## resolve pyproject.toml into the three lock files (UPGRADE=--upgrade for newer versions)
 	$(RESOLVE) $(RUNTIME) --output-file requirements.lock

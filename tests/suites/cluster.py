@@ -132,6 +132,7 @@ class Installation:
             "MONGODB_DB": database,
             "OPENSEARCH_URL": opensearch,
             "ERROR_CLASSIFICATION_INDEX": index,
+            "FAULTLINE_BENCHMARK_INDEX": index.replace("error_classifications", "benchmark_failures"),
             **environ,
         }
         self.roles: list[Role] = []
