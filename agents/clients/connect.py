@@ -92,7 +92,8 @@ def _price(settings: Settings, choice: _Choice) -> Price | None:
     A gateway may answer under another name than it was asked by: then the price is that of the name that was set.
     """
     if settings.llm_price:
-        return Price(*map(float, settings.llm_price.split(",")))
+        read, written, *cached = map(float, settings.llm_price.split(","))
+        return Price(read, written, cached[0] if cached else None)
     price = price_of(choice.llm)
     return price if choice.base_url else None
 
