@@ -38,9 +38,18 @@ Job = Annotated[str, typer.Option(metavar="NAME", help="Job, for a matrix with i
 Attempt = Annotated[int, typer.Option(min=0, max=10_000, help="Attempt of the run; 0: from the environment.")]
 Branch = Annotated[str, typer.Option(metavar="NAME", help="Branch; else from the environment.")]
 Commit = Annotated[str, typer.Option(metavar="SHA", help="Commit; else from the environment.")]
+Host = Annotated[str, typer.Option("--host", help="Address to listen on.")]
+Port = Annotated[
+    int | None, typer.Option("--port", min=0, max=65_535, metavar="PORT", help="Port to listen on; 0: any free one.")
+]
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Settings in TOML; the environment is stronger.")
 ]
+
+
+def flags(**given: object) -> dict[str, str]:
+    """Options in place of the variables of the same settings; what was not given is left out."""
+    return {name: str(value) for name, value in given.items() if value not in (None, "")}
 
 
 def url_name(url: str) -> str:

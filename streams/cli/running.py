@@ -24,8 +24,8 @@ def add_to(app: typer.Typer, serve: Callable[[Settings, Path | None], int]) -> N
         data: Annotated[
             Path | None, typer.Option(metavar="DIR", help="Where everything is kept; made when missing.")
         ] = None,
-        host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
-        port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free one.")] = None,
+        host: options.Host = "",
+        port: options.Port = None,
         demo: Annotated[
             Path | None, typer.Option(metavar="FOLDER", help="Begin with failures that this folder's script makes.")
         ] = None,
@@ -37,6 +37,5 @@ def add_to(app: typer.Typer, serve: Callable[[Settings, Path | None], int]) -> N
         """
         from streams.settings import Settings
 
-        given = {"FAULTLINE_DATA": data, "FAULTLINE_HOST": host or None, "FAULTLINE_PORT": port}
-        flags = {name: str(value) for name, value in given.items() if value is not None}
+        flags = options.flags(FAULTLINE_DATA=data, FAULTLINE_HOST=host, FAULTLINE_PORT=port)
         raise typer.Exit(serve(Settings.read({**os.environ, **flags}, config=file), demo))

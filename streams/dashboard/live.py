@@ -2,7 +2,7 @@
 
 A frame says the revision and the totals; the reader then fetches what it shows. So a frame is small whatever changed,
 a slow reader simply skips frames, and nothing from outside travels in one.
-The store is asked only while somebody listens, in a thread, at most once in `poll_s`.
+The store is asked only while somebody listens, in a thread, once in `poll_s`, and sooner after a hint.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ CLOSE_S = 0.5
 """How long the last bytes of a stream may take when the server ends."""
 READERS_MAX = 64
 HEARTBEAT_S = 15.0
+LOOK_S = 0.4
+"""After a hint the store is asked so often, for HINTED_S: what the hint is of may be in the store a little later."""
+HINTED_S = 5.0
 RETRY_MS = 2_000
 """How long a browser waits before it connects again."""
 RETRY_AFTER_S = 5
@@ -80,11 +83,16 @@ class Live:
         self._trouble = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = False
+        self._hint = asyncio.Event()
 
     @property
     def readers(self) -> int:
         """Streams that are open now."""
         return len(self._streams)
+
+    def look(self) -> None:
+        """A hint that something changed. Cheap, so it may come with every record; from the loop's own thread."""
+        self._hint.set()
 
     def stop(self) -> None:
         """End all streams, and refuse new ones from now on."""
@@ -154,6 +162,8 @@ class Live:
 
     async def _poll(self) -> None:
         """Ask the store until the last reader is gone."""
+        loop = asyncio.get_running_loop()
+        hinted_s = float("-inf")
         try:
             while True:
                 latest, trouble = self._latest, False
@@ -164,7 +174,12 @@ class Live:
                 if latest != self._latest or trouble != self._trouble:
                     self._latest, self._trouble = latest, trouble
                     self._wake()
-                await asyncio.sleep(self._poll_s)
+                await asyncio.sleep(min(LOOK_S, self._poll_s))
+                if loop.time() - hinted_s >= HINTED_S:
+                    await _within(self._hint.wait(), self._poll_s - LOOK_S)
+                if self._hint.is_set():
+                    self._hint.clear()
+                    hinted_s = loop.time()
         finally:
             self._wake()
 

@@ -90,6 +90,24 @@ def test_a_reader_is_told_the_totals_and_then_each_change():
     run(scenario)
 
 
+def test_a_hint_is_followed_by_a_look_at_what_may_come_a_little_later():
+    """The store is asked again some times: the hint comes with the record, the document follows."""
+
+    async def scenario(queries, live):
+        reader = Reader(live)
+        await reader.until(lambda: reader.revisions == [1])
+        await asyncio.sleep(0.6)
+        asked = queries.asked
+        live.look()
+        await reader.until(lambda: queries.asked > asked)
+        queries.add(group(2))
+        await reader.until(lambda: reader.revisions == [1, 2])
+        reader.go()
+        await reader.answer
+
+    run(scenario, poll_s=3600.0)
+
+
 def test_a_reader_that_comes_back_is_told_only_what_it_has_not_seen():
     async def scenario(queries, live):
         first = Reader(live)
