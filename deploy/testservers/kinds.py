@@ -233,8 +233,6 @@ class OpenSearch(Instance):
             "-XX:+UseSerialGC",
             f"-XX:ErrorFile={self.home}/crash.log",
             *(("--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED") if is_newest else ()),
-            *(("-XX:+AutoCreateSharedArchive", f"-XX:SharedArchiveFile={self.home}/classes.jsa") if is_newest else ()),
-            "-Xlog:disable",  # what the JVM says of its archive would bury what the server says
             "-Djava.awt.headless=true",
             "-Dio.netty.noUnsafe=true",
             "-Dlog4j2.disable.jmx=true",

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from testservers.errors import ServerError, StartFailed
+from testservers.errors import ServerError, StartFailed, log_end
 
 POLL_S = 0.05
 PORTS = range(20_000, 32_000)
@@ -97,7 +97,7 @@ def spawn(command: Sequence[str], *, log: Path, environ: Mapping[str, str]) -> I
         raise StartFailed(f"{command[0]} cannot be run ({error})") from error
     identity = Identity.of(pid)
     if identity is None:
-        raise StartFailed(f"{command[0]} ended at once")
+        raise StartFailed(f"{command[0]} ended at once; {log_end(log)}")
     return identity
 
 

@@ -36,12 +36,14 @@ STANDING = "make"
 class Shared:
     """The servers of one place; several processes may use the same one at once."""
 
-    def __init__(self, environ: Mapping[str, str], place: Path = PLACE) -> None:
+    def __init__(self, environ: Mapping[str, str], place: Path = PLACE, downloads: Path | None = None) -> None:
+        """`environ` is that of the person who starts the program; `downloads` is `place` if None."""
         self.environ = environ
         self.place = place
+        self.downloads = downloads or place
 
     def instance(self, kind: str) -> Instance:
-        return KINDS[kind](self.place / kind, self.place, environ=self.environ)
+        return KINDS[kind](self.place / kind, self.downloads, environ=self.environ)
 
     def private_home(self, kind: str, owner: Identity) -> Path:
         """A directory for a server that only the process `owner` uses."""

@@ -40,10 +40,10 @@ def this_run() -> Identity:
     return identity
 
 
-def shared_address(kind: str) -> str:
+def shared_address(kind: str, shared: Shared | None = None) -> str:
     """Where the run's server of this kind is, started if need be; it stops with the run unless others use it."""
     try:
-        return Shared(OUTER_ENVIRON).use(kind, this_run())
+        return (shared or Shared(OUTER_ENVIRON)).use(kind, this_run())
     except Unobtainable as error:
         pytest.skip(f"{kind}: {error}")
     except ServerError as error:
