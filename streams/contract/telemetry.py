@@ -50,6 +50,15 @@ LLM_RESULTS: Final = Metric(
     "faultline_llm_results_total", "counter", "Fingerprints that came back from asking.", ("result",)
 )
 
+FOLDS_APPLIED: Final = Metric("faultline_folds_applied_total", "counter", "Folds counted in the tables.")
+TABLE_ROWS: Final = Metric("faultline_table_rows", "gauge", "Rows of the tables in this process.")
+FETCHES_DROPPED: Final = Metric(
+    "faultline_fetches_dropped_total",
+    "counter",
+    "Fetches that a new assignment of partitions made void; their records are fetched again.",
+)
+QUESTIONS_OPEN: Final = Metric("faultline_questions_open", "gauge", "Batches of fingerprints being asked about now.")
+
 METRICS: Final = (
     ACCEPTED,
     FOLDED,
@@ -60,6 +69,10 @@ METRICS: Final = (
     LAG,
     LAST_FAILURE,
     BUILD_INFO,
+    FOLDS_APPLIED,
+    TABLE_ROWS,
+    FETCHES_DROPPED,
+    QUESTIONS_OPEN,
     LLM_CALLS,
     LLM_TOKENS,
     LLM_DOLLARS,
@@ -132,3 +145,19 @@ class LogEvent(enum.StrEnum):
     """brokers, reason: the process waits and tries again"""
     KAFKA_BACK = "kafka.back"
     """brokers, after_s"""
+    INPUT_LOST = "fold.input_lost"
+    """topic, partition, records: they were deleted before they were read; keep the topic longer, or start more roles"""
+    FOLD_REMEMBERED = "fold.remembered"
+    """topic, partition, items, took_s: the partition's last records were read again to know repeats"""
+    TABLE_LOADED = "table.loaded"
+    """partitions, rows, read, took_s: rows there, records of the changelog read for them"""
+    FETCH_DROPPED = "kafka.fetch_dropped"
+    """records, dropped: a fetch met a new assignment and is made again; how often that was so far"""
+    COMMIT_LEFT = "kafka.commit_left"
+    """after_s: the last commit before partitions went was not answered; their next owner may do some work again"""
+    FAUST_CRASHED = "faust.crashed"
+    """error, exception: its consumer's thread broke; the process ends"""
+    FAUST_HANGS = "faust.hangs"
+    """after_s: it did not stop; what it had open is as after a kill"""
+    QUESTIONS_LEFT = "classify.left"
+    """batches, items: not answered when the process had to end; they stay unacknowledged and are asked again"""
