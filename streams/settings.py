@@ -148,6 +148,30 @@ class Settings(BaseSettings):
         "up to 60 of a-z 0-9 . _ -",
         pattern=r"^[a-z0-9._\-]{0,60}$",
     )
+    recent_ids: int = _setting(
+        100_000,
+        "FAULTLINE_RECENT_IDS",
+        "ids of failures that the fold stage remembers for each partition to drop repeats; 22 bytes each",
+        "a whole number from 0 to 10000000",
+        ge=0,
+        le=10_000_000,
+    )
+    rejected_in_a_row: int = _setting(
+        500,
+        "FAULTLINE_REJECTED_IN_A_ROW",
+        "unreadable items one after the other in a partition, past which a role stops; 0 for no bound",
+        "a whole number from 0 to 1000000000",
+        ge=0,
+        le=10**9,
+    )
+    rejected_ratio: float = _setting(
+        0.5,
+        "FAULTLINE_REJECTED_RATIO",
+        "part of the last 2,000 items of a partition that may be unreadable before a role stops; 1 for no bound",
+        "a number from 0 to 1",
+        ge=0,
+        le=1,
+    )
     mongodb_uri: SecretStr = _setting(
         SecretStr("mongodb://127.0.0.1:27017"),
         "MONGODB_URI",

@@ -118,6 +118,13 @@ class GroupTiming:
     """How long members have to give back what they work on when another one comes or goes."""
 
 
+@dataclass(slots=True)
+class _Told:
+    """When the log was told that no broker answers: many clients wait at once, one line is enough."""
+
+    at_s: float | None = None
+
+
 @dataclass(frozen=True)
 class Cluster:
     """The brokers of one installation. Everything that it names there begins with `prefix`."""
@@ -128,6 +135,7 @@ class Cluster:
     replication: int = 1
     security: Security = field(default_factory=Security)
     timing: GroupTiming = field(default_factory=GroupTiming)
+    _told: _Told = field(default_factory=_Told, repr=False, compare=False)
 
     @classmethod
     def of(cls, settings: Settings) -> Cluster:
@@ -239,7 +247,6 @@ class Cluster:
         """
         loop = asyncio.get_running_loop()
         began_s = loop.time()
-        told_s: float | None = None
         while True:
             client = make()
             try:
@@ -253,7 +260,8 @@ class Cluster:
                 raise
             else:
                 on_waiting("")
-                if told_s is not None:
+                if self._told.at_s is not None:
+                    self._told.at_s = None
                     log_event.info(LogEvent.KAFKA_BACK, brokers=self.bootstrap, after_s=round(loop.time() - began_s, 1))
                 return client
             now_s = loop.time()
@@ -261,8 +269,9 @@ class Cluster:
             if deadline_s is not None and now_s + pause_s - began_s > deadline_s:
                 raise SinkUnavailable(f"Kafka does not answer at {self.bootstrap} ({reason})", retry_after_s=pause_s)
             on_waiting(f"Kafka at {self.bootstrap} ({reason})")
-            if told_s is None or now_s - told_s >= TOLD_EVERY_S:
-                told_s = now_s
+            is_due = self._told.at_s is None or now_s - self._told.at_s >= TOLD_EVERY_S
+            if deadline_s is None and is_due:  # with a deadline, whoever called is told at its end
+                self._told.at_s = now_s
                 log_event.warning(LogEvent.KAFKA_AWAY, brokers=self.bootstrap, reason=reason)
             await unless(stop, asyncio.sleep(pause_s))
 

@@ -1,4 +1,4 @@
-"""What this installation is: its settings, its topics, its version."""
+"""What this installation is: its settings, its version."""
 
 from __future__ import annotations
 
@@ -17,21 +17,10 @@ config = typer.Typer(
     help="Check or print the settings that the environment gives.",
     epilog="\b\nExample:\n  faultline config check",
 )
-topics = typer.Typer(
-    invoke_without_command=True,
-    rich_markup_mode=None,
-    help="The topics: what each holds, who writes, who reads.",
-    epilog="\b\nExample:\n  faultline topics list --json",
-)
 
 
 @config.callback()
 def _config(context: typer.Context) -> None:
-    help_if_bare(context)
-
-
-@topics.callback()
-def _topics(context: typer.Context) -> None:
     help_if_bare(context)
 
 
@@ -55,39 +44,6 @@ def print_settings(*, file: options.Config = None, as_json: options.Json = False
         return
     cells = [(row.name, row.value, row.source, row.meaning) for row in rows]
     say(table(("variable", "value", "from", "meaning"), cells, flexible=3))
-
-
-@topics.command("list", epilog="\b\nExample:\n  faultline topics list --json")
-def list_topics(*, as_json: options.Json = False) -> None:
-    """Print the table of topics."""
-    from streams.contract.topics import DAY_MS, PARTITIONS_DEFAULT, TOPICS
-
-    if as_json:
-        fields = ("name", "holds", "key", "cleanup", "retention_ms", "writers", "readers")
-        rows = [{name: getattr(topic, name) for name in fields} for topic in TOPICS]
-        for row, topic in zip(rows, TOPICS, strict=True):
-            row["records"] = [record.__name__ for record in topic.records]
-            row["partitions"] = PARTITIONS_DEFAULT
-        say(json.dumps(rows))
-        return
-    say(
-        table(
-            ("topic", "record", "key", "kept", "written by", "read by", "holds"),
-            [
-                (
-                    topic.name,
-                    " or ".join(record.__name__ for record in topic.records) or "bytes",
-                    topic.key,
-                    f"{topic.retention_ms // DAY_MS} d" if topic.retention_ms else "newest of a key",
-                    ", ".join(topic.writers),
-                    ", ".join(topic.readers),
-                    topic.holds,
-                )
-                for topic in TOPICS
-            ],
-            flexible=6,
-        )
-    )
 
 
 def add_to(app: typer.Typer) -> None:

@@ -2,7 +2,8 @@
 
 FaultlineError
 ├── ConfigurationError          whoever starts it: change a setting; every fault is in the one message
-│   └── DirectoryInUse          another process works on this data directory
+│   ├── DirectoryInUse          another process works on this data directory
+│   └── TooManyRejected         too much of an input cannot be read: mend its sender, or let it pass by a setting
 ├── MalformedRecord             whoever sent it: never send this again as it is
 │   ├── UnknownVersion          a newer writer: upgrade the reader
 │   └── RecordTooLarge          cut it, or send it in parts
@@ -25,6 +26,10 @@ class ConfigurationError(FaultlineError):
 
 class DirectoryInUse(ConfigurationError):
     """Another process holds the data directory; the message names it."""
+
+
+class TooManyRejected(ConfigurationError):
+    """So much of an input cannot be read that going on would only empty it into the rejected topic."""
 
 
 class MalformedRecord(FaultlineError):

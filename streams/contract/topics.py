@@ -123,6 +123,21 @@ ROLLUPS = Topic(
     readers=("sinks",),
 )
 
+WORK_APP = "faultline-work"
+"""Name of the stream agent's app; its changelog is named after it."""
+STATE_TABLE = "state"
+STATE = Topic(
+    name=f"{WORK_APP}-{STATE_TABLE}-changelog",
+    holds="rows of the stream agent's tables: what it starts from",
+    key="key of the row",
+    records=(),
+    cleanup="compact",
+    retention_ms=None,
+    writers=("stream agent",),
+    readers=("stream agent",),
+)
+
 TOPICS: tuple[Topic, ...] = (CI, BENCHMARK, REJECTED, FOLDED, UNSEEN, UNANSWERED, VERDICTS, CLASSIFIED, ROLLUPS)
+"""What the records of the path travel in. On brokers there is STATE besides."""
 BY_NAME: dict[str, Topic] = {topic.name: topic for topic in TOPICS}
 INPUTS: dict[Origin, Topic] = {Origin.CI: CI, Origin.BENCHMARK: BENCHMARK}

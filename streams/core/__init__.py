@@ -18,6 +18,7 @@
 | `fold`, `window` | failures -> folds; which windows, which are over |
 | `partition` | key -> partition, as Kafka's own clients have it |
 | `intake` | raw records -> `FoldBatch`es: decode, clamp, redact, fingerprint, fold |
+| `recent`, `flood` | which failures came before; when too much of an input cannot be read |
 | `tables`, `pipeline` | `FoldBatch` -> rows and emissions |
 | `batch` | full or due: when a batch is to go |
 """

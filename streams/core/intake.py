@@ -82,6 +82,18 @@ class Intake:
     """Failures folded."""
     repeats: int = 0
     """Failures dropped because their id had come before."""
+    outcomes: bytearray = field(default_factory=bytearray)
+    """For each item that came, in order: 1 when it could be read, 0 when it was rejected."""
+
+    def reject(self, offset: int, data: bytes, error: MalformedRecord) -> None:
+        """Put aside what cannot be read."""
+        self.rejected.append(Rejection(offset, data, error))
+        self.outcomes.append(0)
+
+
+def ids_in(value: bytes | None) -> list[str]:
+    """The ids of the failures of one record as `FoldStage` sees them, in order; empty for what it would reject."""
+    return ["" if isinstance(item, Refused) else identified(item).id for item in failures_from_bytes(value)]
 
 
 class FoldStage:
@@ -111,17 +123,20 @@ class FoldStage:
         for record in records:
             for item in failures_from_bytes(record.value):
                 if isinstance(item, Refused):
-                    out.rejected.append(Rejection(record.offset, item.data, item.error))
+                    out.reject(record.offset, item.data, item.error)
                     continue
                 failure = bounded(identified(item))
                 if not is_new(failure.id):
                     out.repeats += 1
+                    out.outcomes.append(1)
                     continue
                 try:
                     told.append(self.told(failure, received_at_ms=record.at_ms))
                 except Exception as error:  # noqa: BLE001  # a fault of ours in one text must not stop all others
                     reason = f"our own fault, {type(error).__name__}: {error}"
-                    out.rejected.append(Rejection(record.offset, to_bytes(failure), MalformedRecord(reason)))
+                    out.reject(record.offset, to_bytes(failure), MalformedRecord(reason))
+                else:
+                    out.outcomes.append(1)
         out.accepted = len(told)
         folds: dict[int, list[Fold]] = {}
         for fold in folds_of(told, fold_id=place.name):
@@ -137,10 +152,11 @@ class FoldStage:
             try:
                 verdict = self._checked(from_bytes(Verdict, record.value or b""))
             except MalformedRecord as error:
-                out.rejected.append(Rejection(record.offset, record.value or b"", error))
+                out.reject(record.offset, record.value or b"", error)
                 continue
             verdicts.setdefault(partition_of(verdict.fingerprint, self._partitions), []).append(verdict)
             out.accepted += 1
+            out.outcomes.append(1)
         out.batches = self._batches(verdicts, place, at_ms)
         return out
 
@@ -152,10 +168,11 @@ class FoldStage:
             try:
                 one = from_bytes(Unanswered, record.value or b"")
             except MalformedRecord as error:
-                out.rejected.append(Rejection(record.offset, record.value or b"", error))
+                out.reject(record.offset, record.value or b"", error)
                 continue
             told.setdefault(partition_of(one.fingerprint, self._partitions), []).append(one)
             out.accepted += 1
+            out.outcomes.append(1)
         out.batches = self._batches(told, place, at_ms)
         return out
 

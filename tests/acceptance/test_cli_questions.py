@@ -174,9 +174,9 @@ def test_a_verdict_is_sent_under_the_whole_fingerprint(faultline, server):
 
 
 def test_topics_are_listed_for_people_and_for_programs(faultline):
-    from streams.contract.topics import TOPICS
+    from streams.contract.topics import STATE, TOPICS
 
-    names = [topic.name for topic in TOPICS]
+    names = [topic.name for topic in (*TOPICS, STATE)]
     out = faultline("topics", "list")[1]
     assert all(name in out for name in names)
     assert [row["name"] for row in json.loads(faultline("topics", "list", "--json")[1])] == names
@@ -214,6 +214,8 @@ COMMANDS = [
     ("config", "print"),
     ("topics",),
     ("topics", "list"),
+    ("topics", "apply"),
+    ("topics", "diff"),
     ("version",),
 ]
 

@@ -1,0 +1,393 @@
+"""The fold role: raw records -> `FoldBatch`es, each stretch of an input partition in one transaction.
+
+Every input partition has a task, and every task a transactional producer of its own. When a partition changes hands,
+the new owner first starts that producer, which fences the former owner and ends what it left open; only then does it
+ask for the committed offset, and only from there does it read. The client library sends no generation of the group
+with the offsets, so the producer's id is the only fence.
+Nothing is repaired here: whatever goes wrong in a task ends the role, and the process starts again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+
+from streams.broker.admin import check
+from streams.broker.clients import Cluster, close
+from streams.broker.reject import Outgoing, rejected
+from streams.contract import telemetry, topics
+from streams.contract.errors import TooManyRejected
+from streams.contract.telemetry import LogEvent, Observer
+from streams.contract.topics import Topic
+from streams.contract.wire import to_bytes
+from streams.core.flood import WINDOW, Flood, FloodBounds
+from streams.core.intake import FoldStage, Intake, RawRecord, Stretch, ids_in
+from streams.core.recent import IDS_DEFAULT, RecentIds
+
+ROLE: Final = "fold"
+INPUTS: Final[tuple[Topic, ...]] = (topics.CI, topics.BENCHMARK, topics.VERDICTS, topics.UNANSWERED)
+FAILURES: Final[tuple[Topic, ...]] = (topics.CI, topics.BENCHMARK)
+TICKER: Final = topics.CI
+"""Whoever has its partition p sends the ticks of target p."""
+OUTPUTS: Final[tuple[Topic, ...]] = (topics.FOLDED, topics.REJECTED)
+
+TICK_S: Final = 5.0
+STRETCH_RECORDS_MAX: Final = 2_000
+STRETCH_BYTES_MAX: Final = 2 * 1024 * 1024
+"""Of values in one transaction, unless a single record is larger: a fraction of a second of work, so that the
+group's heartbeats and the other partitions get their turns."""
+FETCH_RECORDS_FIRST: Final = 200
+"""Of one partition in hand at once, before it is known how large they are."""
+REVOKE_S_MAX: Final = 8.0
+"""Within the time that a group gives its members to let go."""
+STARTS_MAX: Final = 8
+"""Producers that start at once."""
+LOOK_BACK_RECORDS: Final = 1_000
+"""How far a partition's past is read first; how many ids a record has shows how far to go."""
+LOOK_BACK_RECORDS_MAX: Final = 100_000
+CHECK_S: Final = 1.0
+
+log_event = structlog.get_logger("faultline.fold")
+
+
+@dataclass(frozen=True, slots=True)
+class FoldLimits:
+    """What a role is told besides."""
+
+    recent_ids: int = IDS_DEFAULT
+    """Ids that are remembered for each input partition."""
+    flood: FloodBounds = field(default_factory=FloodBounds)
+    app_version: str = ""
+
+
+async def fold(
+    cluster: Cluster,
+    stage: FoldStage,
+    *,
+    observer: Observer,
+    stop: asyncio.Event,
+    now_ms: Callable[[], int],
+    limits: FoldLimits | None = None,
+) -> None:
+    """Fold what comes in until `stop` is set.
+
+    Raises:
+        ConfigurationError: topics are missing, the brokers refuse us, or too much cannot be read (`TooManyRejected`).
+        Exception: anything else; the process is to end, and to start again.
+    """
+    await check(cluster, (*INPUTS, *OUTPUTS), stop=stop, on_waiting=observer.waiting_for)
+    role = _Role(cluster, stage, observer, now_ms, limits or FoldLimits())
+    await role.run(stop)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """The group's word about partitions. The library only logs what is raised here, so nothing is."""
+
+    def __init__(self, role: _Role) -> None:
+        self._role = role
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        await self._role.let_go(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        await self._role.take_over(assigned)
+
+
+class _Role:
+    """One process of the role."""
+
+    def __init__(
+        self, cluster: Cluster, stage: FoldStage, observer: Observer, now_ms: Callable[[], int], limits: FoldLimits
+    ) -> None:
+        self.cluster = cluster
+        self.stage = stage
+        self.observer = observer
+        self.now_ms = now_ms
+        self.limits = limits
+        self.consumer: AIOKafkaConsumer = None
+        self.turn = asyncio.Lock()
+        """Held while a stretch is computed: between two of them the event loop does everything else once."""
+        self.starts = asyncio.Semaphore(STARTS_MAX)
+        self.sent_s: dict[int, float] = {}
+        """When something went to a target partition the last time, by this process's monotonic clock."""
+        self._lags: dict[TopicPartition, int] = {}
+        self._tasks: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Belong to the group until `stop` is set. Raises what went wrong in any task."""
+        self.consumer = await self.cluster.start(self._subscribed, stop=stop, on_waiting=self.observer.waiting_for)
+        self.observer.waiting_for("its partitions")
+        stopped = asyncio.ensure_future(stop.wait())
+        try:
+            while not stopped.done():
+                await asyncio.wait((stopped, self._failed), timeout=CHECK_S, return_when=asyncio.FIRST_COMPLETED)
+                if self._failed.done():
+                    self._failed.result()
+                self.consumer._coordinator.check_errors()  # noqa: SLF001  # without partitions nobody else would ask
+        finally:
+            stopped.cancel()
+            await self.let_go(set(self._tasks))
+            await close(self.consumer)
+            if self._failed.done() and not self._failed.cancelled():
+                self._failed.exception()  # seen: a second failure on the way out is not news
+
+    def fail(self, error: BaseException) -> None:
+        """End the role."""
+        if not self._failed.done():
+            self._failed.set_exception(error)
+
+    async def take_over(self, assigned: set[TopicPartition]) -> None:
+        """Begin with these partitions. Returns at once: the group sends no heartbeats meanwhile."""
+        await self.let_go(set(self._tasks))  # an assignment can come without a word before it
+        for place in assigned:
+            task = asyncio.create_task(_Partition(self, place).run(), name=f"fold {place.topic}/{place.partition}")
+            task.add_done_callback(self._ended)
+            self._tasks[place] = task
+        self.observer.waiting_for("")
+
+    async def let_go(self, revoked: set[TopicPartition]) -> None:
+        """End the tasks of these partitions; open transactions are given up."""
+        tasks = {self._tasks.pop(place) for place in revoked if place in self._tasks}
+        for place in revoked:
+            self._lags.pop(place, None)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=REVOKE_S_MAX)
+            if late:
+                self.fail(TimeoutError(f"{len(late)} partitions were not let go within {REVOKE_S_MAX} s"))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
+
+    def _subscribed(self) -> AIOKafkaConsumer:
+        consumer = self.cluster.consumer(group=self.cluster.group(ROLE), poll_records_max=STRETCH_RECORDS_MAX)
+        consumer.subscribe([self.cluster.topic(topic) for topic in INPUTS], listener=_Listener(self))
+        self.consumer = consumer  # the listener may be called before `start` returns
+        return consumer
+
+    def tell_lag(self, place: TopicPartition, topic: Topic, records: int) -> None:
+        """Say how far the partitions of a topic that are ours are behind, together."""
+        self._lags[place] = records
+        behind = sum(lag for other, lag in self._lags.items() if other.topic == place.topic)
+        self.observer.set(telemetry.LAG, behind, ROLE, topic.name)
+
+
+class _Partition:
+    """One input partition while it is ours."""
+
+    def __init__(self, role: _Role, place: TopicPartition) -> None:
+        self._role = role
+        self._place = place
+        self._topic = topics.BY_NAME[place.topic.removeprefix(role.cluster.prefix)]
+        self._group = role.cluster.group(ROLE)
+        self._recent = RecentIds(role.limits.recent_ids)
+        self._flood = Flood(role.limits.flood)
+        self._at = 0
+        """The committed offset: what comes next."""
+        self._fetch_records = FETCH_RECORDS_FIRST
+
+    async def run(self) -> None:
+        """Fence the former owner, find the place, remember what came last, then fold until cancelled."""
+        role, place = self._role, self._place
+        name = role.cluster.transactional_id(ROLE, self._topic, place.partition)
+        async with role.starts:
+            producer = await role.cluster.start(lambda: role.cluster.transactional_producer(name))
+        try:
+            await self._find_place()
+            if self._topic is TICKER:
+                role.sent_s[place.partition] = time.monotonic()
+            while True:
+                found = await role.consumer.getmany(place, timeout_ms=self._wait_ms(), max_records=self._fetch_records)
+                if records := found.get(place):
+                    self._fetch_records = _fetch_records(records)
+                for stretch in _stretches(records or ()):
+                    await self._fold(producer, stretch)
+                end = role.consumer.highwater(place)
+                if end is not None:
+                    role.tell_lag(place, self._topic, max(0, end - await role.consumer.position(place)))
+                if self._topic is TICKER and self._wait_ms() == 0:
+                    await self._tick(producer)
+        finally:
+            await close(producer)
+
+    async def _find_place(self) -> None:
+        """Where the last transaction ended; and what it needs to know of the records before."""
+        consumer, place = self._role.consumer, self._place
+        committed = await consumer.committed(place)
+        begin = (await consumer.beginning_offsets([place]))[place]
+        self._at = begin if committed is None else committed
+        if self._at < begin:
+            log_event.error(
+                LogEvent.INPUT_LOST, topic=self._topic.name, partition=place.partition, records=begin - self._at
+            )
+        began_s = time.monotonic()
+        known = await self._look_back(begin, self._at)
+        if known:
+            took_s = round(time.monotonic() - began_s, 2)
+            log_event.info(
+                LogEvent.FOLD_REMEMBERED, topic=self._topic.name, partition=place.partition, items=known, took_s=took_s
+            )
+        consumer.seek(place, max(begin, self._at))
+
+    async def _look_back(self, begin: int, end: int) -> int:
+        """Fill the filter and the flood's count from the last records before `end`. Returns how many items it took."""
+        is_input = self._topic in FAILURES
+        wanted = max(self._role.limits.recent_ids, WINDOW) if is_input else WINDOW
+        step = LOOK_BACK_RECORDS
+        pieces: list[deque[str]] = []
+        have = 0
+        while end > begin and have < wanted:
+            start = max(begin, end - step)
+            items: deque[str] = deque(maxlen=wanted - have)
+            async for records in self._between(start, end):
+                async with self._role.turn:
+                    for record in records:
+                        items.extend(ids_in(record.value) if is_input else [self._verdict_id(record)])
+            pieces.append(items)
+            have += len(items)
+            step = max(LOOK_BACK_RECORDS, (wanted - have) * (end - start) // max(1, len(items)) * 11 // 10)
+            step = min(step, LOOK_BACK_RECORDS_MAX)
+            end = start
+        for items in reversed(pieces):
+            self._flood.add(1 if one else 0 for one in items)
+            if is_input:
+                for one in items:
+                    if one:
+                        self._recent.is_new(one)
+        return have
+
+    def _verdict_id(self, record: Any) -> str:
+        """Something when the record can be read, nothing when not."""
+        place = Stretch(self._topic.name, self._place.partition, record.offset, record.offset + 1)
+        raw = [RawRecord(record.offset, record.value, 0)]
+        on = self._role.stage.on_verdicts if self._topic is topics.VERDICTS else self._role.stage.on_unanswered
+        return "" if on(raw, place, at_ms=0).rejected else "read"
+
+    async def _between(self, start: int, end: int) -> AsyncIterator[list[Any]]:
+        """The records of this partition from `start` up to `end`, in pieces. Moves the consumer's position."""
+        consumer, place = self._role.consumer, self._place
+        consumer.seek(place, start)
+        while await consumer.position(place) < end:
+            found = await consumer.getmany(place, timeout_ms=1_000, max_records=FETCH_RECORDS_FIRST)
+            yield [record for record in found.get(place, ()) if record.offset < end]
+
+    async def _fold(self, producer: AIOKafkaProducer, records: Sequence[Any]) -> None:
+        """One transaction: what these records become, and that they are done."""
+        role = self._role
+        end = records[-1].offset + 1
+        async with role.turn:
+            intake = self._intake(records, Stretch(self._topic.name, self._place.partition, self._at, end))
+            if passed := self._flood.add(intake.outcomes):
+                raise self._flooded(passed, intake)
+            batches = [(target, to_bytes(batch)) for target, batch in intake.batches]
+            put_aside = self._put_aside(records, intake)
+        async with producer.transaction():
+            await self._send(producer, batches, put_aside)
+            await producer.send_offsets_to_transaction({self._place: end}, self._group)
+        self._at = end
+        role.observer.add(telemetry.FOLDED, intake.accepted, self._topic.name)
+        role.observer.add(telemetry.REPEATS, intake.repeats, self._topic.name)
+        role.observer.add(telemetry.REJECTED, len(intake.rejected), self._topic.name)
+
+    def _intake(self, records: Sequence[Any], place: Stretch) -> Intake:
+        now_ms = self._role.now_ms()
+        raw = [
+            RawRecord(one.offset, one.value, one.timestamp if 0 <= one.timestamp <= now_ms else now_ms)
+            for one in records
+        ]
+        stage = self._role.stage
+        if self._topic is topics.VERDICTS:
+            return stage.on_verdicts(raw, place, at_ms=now_ms)
+        if self._topic is topics.UNANSWERED:
+            return stage.on_unanswered(raw, place, at_ms=now_ms)
+        return stage.on_failures(raw, place, at_ms=now_ms, is_new=self._recent.is_new)
+
+    def _put_aside(self, records: Sequence[Any], intake: Intake) -> list[Outgoing]:
+        by_offset = {one.offset: one for one in records} if intake.rejected else {}
+        return [
+            rejected(
+                one.data,
+                one.error,
+                key=by_offset[one.offset].key,
+                headers=by_offset[one.offset].headers,
+                topic=self._topic.name,
+                partition=self._place.partition,
+                offset=one.offset,
+                stage=ROLE,
+                at_ms=self._role.now_ms(),
+                app_version=self._role.limits.app_version,
+            )
+            for one in intake.rejected
+        ]
+
+    async def _send(
+        self, producer: AIOKafkaProducer, batches: Sequence[tuple[int, bytes]], put_aside: Sequence[Outgoing]
+    ) -> None:
+        """Send inside the transaction, and wait for every record: what failed must not be committed around."""
+        cluster = self._role.cluster
+        folded, aside = cluster.topic(topics.FOLDED), cluster.topic(topics.REJECTED)
+        sent = [await producer.send(folded, data, key=b"%d" % target, partition=target) for target, data in batches]
+        for one in put_aside:
+            sent.append(
+                await producer.send(aside, one.value, key=one.key, partition=self._place.partition, headers=one.headers)
+            )
+        await asyncio.gather(*sent)
+        now_s = time.monotonic()
+        for target, _ in batches:
+            self._role.sent_s[target] = now_s
+
+    async def _tick(self, producer: AIOKafkaProducer) -> None:
+        """Nothing went to our target for TICK_S: send the time."""
+        target = self._place.partition
+        at_ms = self._role.now_ms()
+        tick = self._role.stage.on_tick(topic=self._topic.name, partition=target, at=self._at, at_ms=at_ms)
+        async with producer.transaction():
+            await self._send(producer, [(target, to_bytes(tick))], ())
+
+    def _wait_ms(self) -> int:
+        """How long to wait for records: not past the next tick."""
+        if self._topic is not TICKER:
+            return 1_000
+        due_s = self._role.sent_s.get(self._place.partition, 0.0) + TICK_S - time.monotonic()
+        return int(1000 * min(1.0, max(0.0, due_s)))
+
+    def _flooded(self, passed: str, intake: Intake) -> TooManyRejected:
+        last = intake.rejected[-1]
+        return TooManyRejected(
+            f"{passed} of {self._topic.name}, partition {self._place.partition}, cannot be read, "
+            f"the last at offset {last.offset}: {str(last.error)[:300]}\n"
+            "nothing of them was taken. Mend whoever sends them; look at those before with `faultline rejected list`; "
+            "to put all of them aside and go on, start with larger FAULTLINE_REJECTED_IN_A_ROW "
+            "and FAULTLINE_REJECTED_RATIO (0 and 1: no bound)"
+        )
+
+
+def _stretches(records: Sequence[Any]) -> Iterator[list[Any]]:
+    """Pieces of at most STRETCH_RECORDS_MAX records and STRETCH_BYTES_MAX; one record alone may be larger."""
+    piece: list[Any] = []
+    size = 0
+    for record in records:
+        more = len(record.value or b"")
+        if piece and (len(piece) >= STRETCH_RECORDS_MAX or size + more > STRETCH_BYTES_MAX):
+            yield piece
+            piece, size = [], 0
+        piece.append(record)
+        size += more
+    if piece:
+        yield piece
+
+
+def _fetch_records(records: Sequence[Any]) -> int:
+    """How many records like these make about one stretch: more in hand would only take memory."""
+    each = sum(len(record.value or b"") for record in records) / len(records)
+    return max(1, min(STRETCH_RECORDS_MAX, int(STRETCH_BYTES_MAX / max(1.0, each))))
