@@ -17,6 +17,8 @@
 | `explain` | `explain`, `explain --why` |
 | `groups` | `groups`, `show`, `verdict`: questions to a running server |
 | `running` | `run`: its words; what it runs is handed in |
+| `roles` | the roles of the cluster form, a command and a process each: their words |
+| `wiring` | what each role is made of |
 | `about` | `config`, `topics`, `version` |
 
 Each command imports what it needs when it runs, so that `--help` is quick.

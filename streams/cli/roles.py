@@ -1,0 +1,54 @@
+"""The roles of the cluster form, a command and a process each: the words; `streams.cli.wiring` holds what they run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from streams.cli import options
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+Run = Callable[["Settings", "int | None"], int]
+"""A role: settings, and the port to listen on, None for none. Returns the exit status."""
+
+HEALTH: Final = "/metrics, /healthz and /readyz are served where --port or FAULTLINE_PORT names a port."
+
+
+def add(app: typer.Typer, name: str, told: str, run: Callable[[], Run], *, port: int, serves: bool = False) -> None:
+    """Add one role. `run` gives it, once the command is called; `port`: of the example in its help.
+
+    `serves`: it is a server, so it listens in any case.
+    """
+
+    def command(*, host: options.Host = "", port: options.Port = None, file: options.Config = None) -> None:
+        from streams.settings import Settings
+
+        flags = options.flags(FAULTLINE_HOST=host, FAULTLINE_PORT=port)
+        settings = Settings.read({**os.environ, **flags}, config=file)
+        listens = serves or "port" in settings.model_fields_set
+        raise typer.Exit(run()(settings, settings.port if listens else None))
+
+    words = told if serves else f"{told}\n\n{HEALTH}"
+    path = f"{app.info.name} {name}" if isinstance(app.info.name, str) and app.info.name != "faultline" else name
+    app.command(name, help=words, epilog=f"\b\nExample:\n  faultline {path} --port {port}")(command)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the roles that need no language model."""
+    add(app, "fold", "Read failures from Kafka, fingerprint them, fold equal ones together.", _wired("fold"), port=9100)
+    told = "Keep windows, lifetimes and verdicts; tell what is classified, and what wants a verdict."
+    add(app, "work", told, _wired("work"), port=9101)
+
+
+def _wired(name: str) -> Callable[[], Run]:
+    def run() -> Run:
+        from streams.cli.wiring import ROLES
+
+        return ROLES[name]
+
+    return run
