@@ -10,9 +10,10 @@ Nothing is repaired here: whatever goes wrong in a task ends the role, and the p
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -20,8 +21,10 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 
 from streams.broker.admin import check
-from streams.broker.clients import Cluster, close
+from streams.broker.clients import Cluster, Stopping, close
+from streams.broker.counts import Counts
 from streams.broker.reject import Outgoing, rejected
+from streams.broker.stretch import RECORDS_FIRST, records_for, stretches
 from streams.contract import telemetry, topics
 from streams.contract.errors import TooManyRejected
 from streams.contract.telemetry import LogEvent, Observer
@@ -39,12 +42,9 @@ TICKER: Final = topics.CI
 OUTPUTS: Final[tuple[Topic, ...]] = (topics.FOLDED, topics.REJECTED)
 
 TICK_S: Final = 5.0
-STRETCH_RECORDS_MAX: Final = 2_000
-STRETCH_BYTES_MAX: Final = 2 * 1024 * 1024
-"""Of values in one transaction, unless a single record is larger: a fraction of a second of work, so that the
+STRETCH: Final = {"records_max": 2_000, "bytes_max": 2 * 1024 * 1024}
+"""Records and bytes of values in one transaction, unless a single record is larger: a fraction of a second of work, so that the
 group's heartbeats and the other partitions get their turns."""
-FETCH_RECORDS_FIRST: Final = 200
-"""Of one partition in hand at once, before it is known how large they are."""
 REVOKE_S_MAX: Final = 8.0
 """Within the time that a group gives its members to let go."""
 STARTS_MAX: Final = 8
@@ -82,7 +82,9 @@ async def fold(
         ConfigurationError: topics are missing, the brokers refuse us, or too much cannot be read (`TooManyRejected`).
         Exception: anything else; the process is to end, and to start again.
     """
-    await check(cluster, (*INPUTS, *OUTPUTS), stop=stop, on_waiting=observer.waiting_for)
+    await check(
+        cluster, (*INPUTS, *OUTPUTS), stop=stop, on_waiting=lambda what: observer.waiting_for(what or "its topics")
+    )
     role = _Role(cluster, stage, observer, now_ms, limits or FoldLimits())
     await role.run(stop)
 
@@ -170,7 +172,7 @@ class _Role:
             self.fail(error)
 
     def _subscribed(self) -> AIOKafkaConsumer:
-        consumer = self.cluster.consumer(group=self.cluster.group(ROLE), poll_records_max=STRETCH_RECORDS_MAX)
+        consumer = self.cluster.consumer(group=self.cluster.group(ROLE), poll_records_max=STRETCH["records_max"])
         consumer.subscribe([self.cluster.topic(topic) for topic in INPUTS], listener=_Listener(self))
         self.consumer = consumer  # the listener may be called before `start` returns
         return consumer
@@ -194,7 +196,9 @@ class _Partition:
         self._flood = Flood(role.limits.flood)
         self._at = 0
         """The committed offset: what comes next."""
-        self._fetch_records = FETCH_RECORDS_FIRST
+        self._counts = Counts()
+        """Of all before it."""
+        self._fetch_records = RECORDS_FIRST
 
     async def run(self) -> None:
         """Fence the former owner, find the place, remember what came last, then fold until cancelled."""
@@ -209,8 +213,8 @@ class _Partition:
             while True:
                 found = await role.consumer.getmany(place, timeout_ms=self._wait_ms(), max_records=self._fetch_records)
                 if records := found.get(place):
-                    self._fetch_records = _fetch_records(records)
-                for stretch in _stretches(records or ()):
+                    self._fetch_records = records_for(records, **STRETCH)
+                for stretch in stretches(records or (), **STRETCH):
                     await self._fold(producer, stretch)
                 end = role.consumer.highwater(place)
                 if end is not None:
@@ -223,9 +227,11 @@ class _Partition:
     async def _find_place(self) -> None:
         """Where the last transaction ended; and what it needs to know of the records before."""
         consumer, place = self._role.consumer, self._place
-        committed = await consumer.committed(place)
+        committed = (await consumer._coordinator.fetch_committed_offsets([place])).get(place)  # noqa: SLF001  # the public call leaves the metadata out
         begin = (await consumer.beginning_offsets([place]))[place]
-        self._at = begin if committed is None else committed
+        has_place = committed is not None and committed.offset >= 0
+        self._at = committed.offset if has_place else begin
+        self._counts = Counts.of(committed.metadata) if has_place else Counts()
         if self._at < begin:
             log_event.error(
                 LogEvent.INPUT_LOST, topic=self._topic.name, partition=place.partition, records=begin - self._at
@@ -278,7 +284,7 @@ class _Partition:
         consumer, place = self._role.consumer, self._place
         consumer.seek(place, start)
         while await consumer.position(place) < end:
-            found = await consumer.getmany(place, timeout_ms=1_000, max_records=FETCH_RECORDS_FIRST)
+            found = await consumer.getmany(place, timeout_ms=1_000, max_records=RECORDS_FIRST)
             yield [record for record in found.get(place, ()) if record.offset < end]
 
     async def _fold(self, producer: AIOKafkaProducer, records: Sequence[Any]) -> None:
@@ -291,10 +297,11 @@ class _Partition:
                 raise self._flooded(passed, intake)
             batches = [(target, to_bytes(batch)) for target, batch in intake.batches]
             put_aside = self._put_aside(records, intake)
+        counts = self._counts + Counts(intake.accepted, intake.repeats, len(intake.rejected))
         async with producer.transaction():
             await self._send(producer, batches, put_aside)
-            await producer.send_offsets_to_transaction({self._place: end}, self._group)
-        self._at = end
+            await producer.send_offsets_to_transaction({self._place: (end, counts.metadata())}, self._group)
+        self._at, self._counts = end, counts
         role.observer.add(telemetry.FOLDED, intake.accepted, self._topic.name)
         role.observer.add(telemetry.REPEATS, intake.repeats, self._topic.name)
         role.observer.add(telemetry.REJECTED, len(intake.rejected), self._topic.name)
@@ -370,24 +377,3 @@ class _Partition:
             "to put all of them aside and go on, start with larger FAULTLINE_REJECTED_IN_A_ROW "
             "and FAULTLINE_REJECTED_RATIO (0 and 1: no bound)"
         )
-
-
-def _stretches(records: Sequence[Any]) -> Iterator[list[Any]]:
-    """Pieces of at most STRETCH_RECORDS_MAX records and STRETCH_BYTES_MAX; one record alone may be larger."""
-    piece: list[Any] = []
-    size = 0
-    for record in records:
-        more = len(record.value or b"")
-        if piece and (len(piece) >= STRETCH_RECORDS_MAX or size + more > STRETCH_BYTES_MAX):
-            yield piece
-            piece, size = [], 0
-        piece.append(record)
-        size += more
-    if piece:
-        yield piece
-
-
-def _fetch_records(records: Sequence[Any]) -> int:
-    """How many records like these make about one stretch: more in hand would only take memory."""
-    each = sum(len(record.value or b"") for record in records) / len(records)
-    return max(1, min(STRETCH_RECORDS_MAX, int(STRETCH_BYTES_MAX / max(1.0, each))))

@@ -61,7 +61,7 @@ def work(settings: Settings, port: int | None) -> int:
     needed = (topics.FOLDED, topics.STATE, topics.CLASSIFIED, topics.ROLLUPS, topics.UNSEEN)
 
     async def body(observer: Observer, stop: asyncio.Event) -> None:
-        await check(cluster, needed, stop=stop, on_waiting=observer.waiting_for)
+        await check(cluster, needed, stop=stop, on_waiting=lambda what: observer.waiting_for(what or "its topics"))
         await run_work(cluster, observer, stop)
 
     return run_role("work", settings, port, body)

@@ -17,6 +17,7 @@ from streams.contract.telemetry import LogEvent, Metric
 SERIES_MAX: Final = 2_000
 """Combinations of labels a metric; labels come from our own lists, so more of them is a fault of ours."""
 STARTING: Final = "the start"
+ENDING: Final = "the end"
 
 Family = CounterMetricFamily | GaugeMetricFamily
 
@@ -66,13 +67,17 @@ class RoleObserver(Collector):
 
     def waiting_for(self, what: str) -> None:
         """Say what is missing, in words for people; empty once the role works. Each change is a log line."""
-        if what == self._waiting:
+        if self._waiting in (what, ENDING):
             return
         self._waiting = what
         if what:
             log_event.warning(LogEvent.ROLE_WAITING, what=what)
         else:
             log_event.info(LogEvent.ROLE_READY)
+
+    def ending(self) -> None:
+        """The role was told to stop: it is not ready any more."""
+        self._waiting = ENDING
 
     def collect(self) -> Iterator[Family]:
         """Every metric that has a value, in the contract's order."""

@@ -138,7 +138,7 @@ class _Role:
             self.watchdog.watch()
             asked.cancel()
             log_event.info(LogEvent.STOPPING)
-            observer.waiting_for("the end")
+            observer.ending()
             site.on_stop()
             if self._site is not None and serving is not None:
                 server.should_exit = True
