@@ -47,6 +47,9 @@ FETCH_BYTES_MAX: Final = 4 * 1024 * 1024
 FETCH_ALL_BYTES_MAX: Final = 16 * 1024 * 1024
 POLL_RECORDS_MAX: Final = 2_000
 FETCH_WAIT_MS: Final = 100
+POLL_INTERVAL_MS_MAX: Final = 24 * 3_600_000
+"""A member that does not ask for records keeps its partitions as long: a store may be away for hours. That a process
+is alive is what its heartbeats say."""
 BATCH_BYTES_MAX: Final = 256 * 1024
 REQUEST_BYTES_MAX: Final = 4 * 1024 * 1024
 """What a client of ours accepts of one record; what a broker accepts is the topic's `max.message.bytes`."""
@@ -58,6 +61,10 @@ CREDENTIAL_ERRORS: Final = (SaslAuthenticationFailed, AuthenticationFailedError)
 MECHANISM_ERRORS: Final = (UnsupportedSaslMechanismError, AuthenticationMethodNotSupported, IllegalSaslStateError)
 
 log_event = structlog.get_logger("faultline.kafka")
+
+
+class Stopping(Exception):
+    """Told to stop while waiting for something. A role ends with it as if its work were done."""
 
 
 class Client(Protocol):
@@ -222,6 +229,7 @@ class Cluster:
             session_timeout_ms=self.timing.session_ms,
             heartbeat_interval_ms=self.timing.heartbeat_ms,
             rebalance_timeout_ms=self.timing.rebalance_ms,
+            max_poll_interval_ms=POLL_INTERVAL_MS_MAX,
             request_timeout_ms=40_000,
         )
 
@@ -243,7 +251,8 @@ class Cluster:
 
         Raises:
             ConfigurationError: what waiting will not heal.
-            SinkUnavailable: no broker answered within `deadline_s`, or `stop` was set meanwhile.
+            SinkUnavailable: no broker answered within `deadline_s`.
+            Stopping: `stop` was set meanwhile.
         """
         loop = asyncio.get_running_loop()
         began_s = loop.time()
@@ -335,7 +344,7 @@ class Cluster:
 async def unless(stop: asyncio.Event | None, wanted: Any) -> Any:
     """What `wanted` (an awaitable) gives; it is cancelled when `stop` comes first.
 
-    Raises: SinkUnavailable when it was stopped.
+    Raises: Stopping.
     """
     task = asyncio.ensure_future(wanted)
     if stop is None:
@@ -345,7 +354,7 @@ async def unless(stop: asyncio.Event | None, wanted: Any) -> Any:
         await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
-        raise SinkUnavailable("stopped while waiting for Kafka", retry_after_s=0.0)
+        raise Stopping
     finally:
         for one in (task, stopped):
             one.cancel()

@@ -43,8 +43,8 @@ OUTPUTS: Final[tuple[Topic, ...]] = (topics.FOLDED, topics.REJECTED)
 
 TICK_S: Final = 5.0
 STRETCH: Final = {"records_max": 2_000, "bytes_max": 2 * 1024 * 1024}
-"""Records and bytes of values in one transaction, unless a single record is larger: a fraction of a second of work, so that the
-group's heartbeats and the other partitions get their turns."""
+"""Records and bytes of values in one transaction, unless a single record is larger: a fraction of a second of work,
+so that the group's heartbeats and the other partitions get their turns."""
 REVOKE_S_MAX: Final = 8.0
 """Within the time that a group gives its members to let go."""
 STARTS_MAX: Final = 8
@@ -82,11 +82,11 @@ async def fold(
         ConfigurationError: topics are missing, the brokers refuse us, or too much cannot be read (`TooManyRejected`).
         Exception: anything else; the process is to end, and to start again.
     """
-    await check(
-        cluster, (*INPUTS, *OUTPUTS), stop=stop, on_waiting=lambda what: observer.waiting_for(what or "its topics")
-    )
-    role = _Role(cluster, stage, observer, now_ms, limits or FoldLimits())
-    await role.run(stop)
+    with contextlib.suppress(Stopping):
+        await check(
+            cluster, (*INPUTS, *OUTPUTS), stop=stop, on_waiting=lambda what: observer.waiting_for(what or "its topics")
+        )
+        await _Role(cluster, stage, observer, now_ms, limits or FoldLimits()).run(stop)
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
