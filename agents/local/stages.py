@@ -161,7 +161,7 @@ class Stages:
                 records = log.read(topic, partition, start, records_max=STEP_RECORDS_MAX, bytes_max=STEP_BYTES_MAX)
                 batches = [(record.offset, from_bytes(FoldBatch, record.value or b"")) for record in records]
                 emissions = self._pipelines[partition].on_batches(batches)
-                entries = (Entry(e.topic, partition, e.key, to_bytes(e.record)) for e in emissions)
+                entries = (Entry(e.topic, partition, e.key, e.value) for e in emissions)
                 log.append(entries, at_ms=self._now_ms())
                 log.commit(WORK, topic, partition, records[-1].offset + 1)
                 number += len(records)

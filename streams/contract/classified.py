@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Struct
 
 from streams.contract.failure import Origin, TimeMs
@@ -24,6 +25,27 @@ class Classified(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fiel
     known_before: bool = False
     """Whether the fingerprint had a verdict before this fold."""
     version: Annotated[int, Meta(ge=1)] = 1
+
+
+class SealedClassified(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="classified"):
+    """`Classified` before it is written: fold and verdict are JSON already. Its bytes are those of the open record."""
+
+    fold: msgspec.Raw
+    verdict: msgspec.Raw
+    verdict_version: int
+    count_before: int = 0
+    known_before: bool = False
+    version: Annotated[int, Meta(ge=1)] = 1
+
+    def opened(self) -> Classified:
+        """The record that a sink reads."""
+        return Classified(
+            fold=msgspec.json.decode(self.fold, type=Fold),
+            verdict=msgspec.json.decode(self.verdict, type=Verdict),
+            verdict_version=self.verdict_version,
+            count_before=self.count_before,
+            known_before=self.known_before,
+        )
 
 
 class VerdictChanged(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="verdict_changed"):

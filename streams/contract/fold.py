@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Struct
 
 from streams.contract.failure import Failure, Id, Origin, TimeMs
@@ -15,6 +16,8 @@ from streams.contract.verdict import Unanswered, Verdict
 
 SAMPLES_MAX = 3
 SAMPLE_CHARS_MAX = 600
+PLACE_SAMPLE_CHARS_MAX = 200
+"""Of a sample of one dimension: three of them weigh what one of the fingerprint's own weighs."""
 FOLD_BYTES_MAX = 256 * 1024
 BATCH_FOLDS_MAX = 500
 BATCH_BYTES_MAX = 256 * 1024
@@ -81,6 +84,74 @@ class Fold(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 WHERE_SEPARATOR = "\x1f"
 
+_fold_from_json = msgspec.json.Decoder(Fold).decode
+
+
+class _Marked(Struct, frozen=True):
+    """The one field of a fold that is read of a sealed one."""
+
+    fingerprint: Fingerprint
+
+
+_marked_from_json = msgspec.json.Decoder(_Marked).decode
+
+
+class BriefSample(Struct, frozen=True, array_like=True):
+    """A sample as our own roles pass it among themselves."""
+
+    text: str
+    at_ms: int
+    failure_id: str
+
+
+class PlaceCount(Struct, frozen=True, array_like=True):
+    """Failures of a fold in one dimension."""
+
+    count: int
+    first_at_ms: int
+    last_at_ms: int
+    samples: tuple[BriefSample, ...]
+    """Up to SAMPLES_MAX, cut to PLACE_SAMPLE_CHARS_MAX and distinct after it."""
+
+
+class MinuteCount(Struct, frozen=True, array_like=True):
+    """Failures of a fold in one window of 60 s, by dimension."""
+
+    where: dict[str, int]
+    first_at_ms: int
+    last_at_ms: int
+
+
+class SealedFold(Struct, frozen=True, array_like=True):
+    """A fold on its way to the sinks: what the tables count by, and the fold itself as the sinks will read it.
+
+    So the stream agent neither reads nor writes the members of a fold: most of its weight.
+    """
+
+    fingerprint: str
+    origin: Origin
+    count: int
+    first_at_ms: int
+    last_at_ms: int
+    seen_ms: int
+    """How far time has come by these failures: the newest, but none past its own arrival."""
+    verdict: Verdict
+    samples: tuple[BriefSample, ...]
+    places: dict[str, PlaceCount]
+    """By dimension, as in `Fold.where`."""
+    minutes: dict[int, MinuteCount]
+    """By the start of the window, epoch milliseconds."""
+    body: bytes
+    """The `Fold` as JSON."""
+
+    def opened(self) -> Fold:
+        """The fold itself."""
+        return _fold_from_json(self.body)
+
+    def mark(self) -> Fingerprint:
+        """The whole fingerprint."""
+        return _marked_from_json(self.body).fingerprint
+
 
 class Cursor(Struct, frozen=True):
     """Which stretch of the source a batch stands for: offsets from `start` up to but not including `end`.
@@ -104,6 +175,8 @@ class FoldBatch(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at_ms: TimeMs
     """The fold stage's clock: so time reaches the tables as records."""
     folds: tuple[Fold, ...] = ()
+    """As the fold stage wrote them at first; now they come sealed."""
     verdicts: tuple[Verdict, ...] = ()
     unanswered: tuple[Unanswered, ...] = ()
+    sealed: tuple[SealedFold, ...] = ()
     version: Annotated[int, Meta(ge=1)] = 1

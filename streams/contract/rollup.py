@@ -6,6 +6,7 @@ Every rollup is an absolute snapshot: writing it twice is harmless, and a guard 
 from __future__ import annotations
 
 import enum
+import functools
 from typing import Annotated
 from urllib.parse import quote
 
@@ -68,5 +69,10 @@ class Rollup(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def key(self) -> str:
         """The key of the record and the `_id` of its document."""
         if self.span is Span.LIFETIME:
-            return f"{self.fingerprint}@{'/'.join(quote(name, safe='') for name in self.where or ())}"
+            return f"{self.fingerprint}@{_quoted(self.where or ())}"
         return f"{self.fingerprint}@{self.span.value}:{self.window_start_ms}"
+
+
+@functools.lru_cache(maxsize=10_000)
+def _quoted(where: tuple[str, ...]) -> str:
+    return "/".join(quote(name, safe="") for name in where)

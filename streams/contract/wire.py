@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from streams.contract.classified import Classified, Unseen, VerdictChanged
+from streams.contract.classified import Classified, SealedClassified, Unseen, VerdictChanged
 from streams.contract.errors import FaultlineError, MalformedRecord, RecordTooLarge, UnknownVersion
 from streams.contract.failure import Envelope, Failure
 from streams.contract.fold import FoldBatch
@@ -59,7 +59,7 @@ class Refused:
     error: MalformedRecord
 
 
-def to_bytes(record: Record) -> bytes:
+def to_bytes(record: Record | SealedClassified) -> bytes:
     """The record as bytes: msgpack for `FoldBatch`, JSON with keys in a fixed order for the rest."""
     return _to_msgpack.encode(record) if isinstance(record, FoldBatch) else _to_json.encode(record)
 

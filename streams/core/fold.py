@@ -5,24 +5,34 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from streams.contract.failure import Failure, utf8_bytes, weight_bytes
 from streams.contract.fingerprint import Fingerprint
 from streams.contract.fold import (
     FOLD_BYTES_MAX,
+    PLACE_SAMPLE_CHARS_MAX,
     SAMPLE_CHARS_MAX,
     SAMPLES_MAX,
     WHERE_SEPARATOR,
+    BriefSample,
     Fold,
     Member,
+    MinuteCount,
+    PlaceCount,
     Sample,
+    SealedFold,
 )
 from streams.contract.rollup import Span
 from streams.contract.verdict import Verdict
 from streams.core.ladder import stronger
 from streams.core.window import window_start_ms
+
+AnySample = TypeVar("AnySample", Sample, BriefSample)
+_to_json = msgspec.json.Encoder(order="deterministic").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +117,12 @@ def fold_of(group: Sequence[Told], *, fold_id: str) -> Fold:
     newest = (
         Sample(one.failure.message[:SAMPLE_CHARS_MAX], one.failure.occurred_at_ms, one.failure.id) for one in group
     )
+    # the site of the earliest, and of several at once the least: not of the one that happened to come first
+    first = min(group, key=lambda one: (one.failure.occurred_at_ms, one.fingerprint.site_value))
     return Fold(
         fold_id=fold_id,
         origin=group[0].failure.origin,
-        fingerprint=group[0].fingerprint,
+        fingerprint=first.fingerprint,
         count=len(group),
         first_at_ms=group[0].failure.occurred_at_ms,
         last_at_ms=group[-1].failure.occurred_at_ms,
@@ -123,9 +135,47 @@ def fold_of(group: Sequence[Told], *, fold_id: str) -> Fold:
     )
 
 
-def newest_samples(samples: Iterable[Sample]) -> tuple[Sample, ...]:
+def sealed(fold: Fold, *, at_ms: int) -> SealedFold:
+    """The fold as the tables read it; `at_ms` stands in where nobody said when a failure arrived."""
+    seen_ms = 0
+    places: dict[str, list[Member]] = {}
+    minutes: dict[int, list[int]] = {}
+    for member in fold.members:
+        failure = member.failure
+        moment = failure.occurred_at_ms
+        seen_ms = max(seen_ms, min(moment, failure.received_at_ms or at_ms))
+        places.setdefault(WHERE_SEPARATOR.join(failure.where), []).append(member)
+        minutes.setdefault(window_start_ms(moment, Span.MINUTE), []).append(moment)
+    return SealedFold(
+        fingerprint=fold.fingerprint.value,
+        origin=fold.origin,
+        count=fold.count,
+        first_at_ms=fold.first_at_ms,
+        last_at_ms=fold.last_at_ms,
+        seen_ms=seen_ms,
+        verdict=fold.verdict,
+        samples=tuple(BriefSample(one.text, one.at_ms, one.failure_id) for one in fold.samples),
+        places={place: _place_count(fold, members) for place, members in places.items()},
+        minutes={
+            start: MinuteCount(fold.windows[str(start // 1000)], moments[0], moments[-1])
+            for start, moments in minutes.items()
+        },
+        body=_to_json(fold),
+    )
+
+
+def _place_count(fold: Fold, members: Sequence[Member]) -> PlaceCount:
+    """Count members, which are in order of time."""
+    samples = newest_samples(
+        BriefSample(fold.texts[m.message][:PLACE_SAMPLE_CHARS_MAX], m.failure.occurred_at_ms, m.failure.id)
+        for m in members
+    )
+    return PlaceCount(len(members), members[0].failure.occurred_at_ms, members[-1].failure.occurred_at_ms, samples)
+
+
+def newest_samples(samples: Iterable[AnySample]) -> tuple[AnySample, ...]:
     """Up to SAMPLES_MAX samples of distinct text, newest first, then by id; of equal texts the newest."""
-    kept: list[Sample] = []
+    kept: list[AnySample] = []
     for sample in sorted(samples, key=lambda s: (-s.at_ms, s.failure_id)):
         if all(sample.text != other.text for other in kept):
             kept.append(sample)
@@ -134,8 +184,9 @@ def newest_samples(samples: Iterable[Sample]) -> tuple[Sample, ...]:
     return tuple(kept)
 
 
-def samples_of(fold: Fold, members: Iterable[Member]) -> tuple[Sample, ...]:
-    """The samples of some members of a fold."""
-    return newest_samples(
-        Sample(fold.texts[m.message][:SAMPLE_CHARS_MAX], m.failure.occurred_at_ms, m.failure.id) for m in members
-    )
+def merged_samples(old: tuple[BriefSample, ...], new: tuple[BriefSample, ...]) -> tuple[BriefSample, ...]:
+    """`newest_samples` of both, where each is such already."""
+    if len(new) == 1 and old and new[0].at_ms > old[0].at_ms:  # most often: one that is newer than all there are
+        text = new[0].text
+        return (*new, *[sample for sample in old if sample.text != text][: SAMPLES_MAX - 1])
+    return newest_samples(old + new) if old else new

@@ -14,13 +14,13 @@ from msgspec.structs import replace
 
 from streams.contract.errors import MalformedRecord
 from streams.contract.failure import Failure, bounded, identified
-from streams.contract.fold import BATCH_BYTES_MAX, BATCH_FOLDS_MAX, Cursor, Fold, FoldBatch
+from streams.contract.fold import BATCH_BYTES_MAX, BATCH_FOLDS_MAX, Cursor, FoldBatch, SealedFold
 from streams.contract.taxonomy import Taxonomy, status_from_text, status_kind
 from streams.contract.verdict import EVIDENCE_CHARS_MAX, REASON_CHARS_MAX, Unanswered, Verdict, VerdictSource
 from streams.contract.wire import Refused, failures_from_bytes, from_bytes, to_bytes
 from streams.core.clean import printable
 from streams.core.fingerprint import Fingerprinter
-from streams.core.fold import Told, folds_of
+from streams.core.fold import Told, folds_of, sealed
 from streams.core.ladder import status_verdict
 from streams.core.legacy import benchmark_fingerprint, benchmark_normalise, ci_error_hash
 from streams.core.partition import partition_of
@@ -138,9 +138,10 @@ class FoldStage:
                 else:
                     out.outcomes.append(1)
         out.accepted = len(told)
-        folds: dict[int, list[Fold]] = {}
+        folds: dict[int, list[SealedFold]] = {}
         for fold in folds_of(told, fold_id=place.name):
-            folds.setdefault(partition_of(fold.fingerprint.value, self._partitions), []).append(fold)
+            target = partition_of(fold.fingerprint.value, self._partitions)
+            folds.setdefault(target, []).append(sealed(fold, at_ms=at_ms))
         out.batches = self._batches(folds, place, at_ms)
         return out
 
@@ -274,7 +275,7 @@ class FoldStage:
         )
 
     def _batches(
-        self, items: Mapping[int, Sequence[Fold | Verdict | Unanswered]], place: Stretch, at_ms: int
+        self, items: Mapping[int, Sequence[SealedFold | Verdict | Unanswered]], place: Stretch, at_ms: int
     ) -> list[tuple[int, FoldBatch]]:
         """At least one batch for every target: an empty one still carries the cursor."""
         out = []
@@ -286,7 +287,7 @@ class FoldStage:
                     partition=place.partition,
                     cursor=Cursor(place.start, place.end, number, len(chunks)),
                     at_ms=at_ms,
-                    folds=tuple(one for one in chunk if isinstance(one, Fold)),
+                    sealed=tuple(one for one in chunk if isinstance(one, SealedFold)),
                     verdicts=tuple(one for one in chunk if isinstance(one, Verdict)),
                     unanswered=tuple(one for one in chunk if isinstance(one, Unanswered)),
                 )
@@ -312,9 +313,9 @@ def _digest(failure: Failure) -> bytes:
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "replace")).digest()[:16]
 
 
-def _chunks(items: Iterable[Fold | Verdict | Unanswered]) -> Iterable[list[Fold | Verdict | Unanswered]]:
+def _chunks(items: Iterable[SealedFold | Verdict | Unanswered]) -> Iterable[list[SealedFold | Verdict | Unanswered]]:
     """Pieces of at most BATCH_FOLDS_MAX items and about BATCH_BYTES_MAX; at least one, perhaps empty."""
-    piece: list[Fold | Verdict | Unanswered] = []
+    piece: list[SealedFold | Verdict | Unanswered] = []
     size = 0
     for item in items:
         more = len(_encoded(item))

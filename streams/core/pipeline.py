@@ -7,23 +7,28 @@ position in one transaction; if it cannot, it throws all of them away and starts
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from streams.contract import topics
-from streams.contract.classified import Classified, Unseen, VerdictChanged
+from streams.contract.classified import Classified, SealedClassified, Unseen, VerdictChanged
 from streams.contract.errors import CursorBroken
-from streams.contract.failure import Failure
-from streams.contract.fold import WHERE_SEPARATOR, Cursor, Fold, FoldBatch, Member
+from streams.contract.failure import Origin
+from streams.contract.fingerprint import Fingerprint
+from streams.contract.fold import WHERE_SEPARATOR, BriefSample, Cursor, FoldBatch, PlaceCount, Sample, SealedFold
 from streams.contract.rollup import OTHER_WHERE, WHERE_MAX, Rollup, Span
 from streams.contract.topics import Topic
 from streams.contract.verdict import UNKNOWN, Unanswered, Verdict, VerdictSource
-from streams.core.fold import newest_samples, samples_of
+from streams.contract.wire import to_bytes
+from streams.core.fold import merged_samples, sealed
 from streams.core.ladder import replaced, says_the_same, stronger
-from streams.core.tables import AskedRow, FingerprintRow, PlacesRow, PositionRow, Tables
-from streams.core.window import LATENESS_MS, WINDOWS, OpenWindows, is_over, window_start_ms
+from streams.core.rows import AskedRow, FingerprintRow, LifetimeRow, MarkRow, PlacesRow, PositionRow, WindowRow
+from streams.core.tables import Tables
+from streams.core.window import LATENESS_MS, WINDOWS, OpenWindows, over_until_ms, window_start_ms
 
 OFFSET_BITS = 40
 LIFETIMES_MAX = 1_000
@@ -34,27 +39,39 @@ LOST_MS = 7 * 86_400_000
 """A question that got no answer of any sort for so long is lost: its topic does not keep it longer."""
 NOTHING_KNOWN_MS = 30 * 86_400_000
 """After an answer `unknown` that does not say itself when to ask again."""
+_to_json = msgspec.json.Encoder(order="deterministic").encode
 OTHER_PLACE = WHERE_SEPARATOR.join((OTHER_WHERE, "", ""))
 
 
-@dataclass(frozen=True, slots=True)
-class Emission:
-    """A record to be sent to the partition that the input came from."""
+class Emission(Struct, frozen=True):
+    """A record to be sent to the partition that the input came from. Later calls do not change it."""
 
     topic: Topic
     key: str
-    record: Classified | VerdictChanged | Unseen | Rollup
+    sent: SealedClassified | VerdictChanged | Unseen | Rollup
+
+    @property
+    def value(self) -> bytes:
+        """The record as bytes: what is sent."""
+        return to_bytes(self.sent)
+
+    @property
+    def record(self) -> Classified | VerdictChanged | Unseen | Rollup:
+        """The record as its readers see it."""
+        return self.sent.opened() if isinstance(self.sent, SealedClassified) else self.sent
 
 
 @dataclass(slots=True)
 class _Touched:
     """What one call changed; emitted once, at its end, so that all of it carries the final verdicts."""
 
-    folds: list[tuple[Fold, int, bool]] = field(default_factory=list)
+    folds: list[tuple[SealedFold, int, bool]] = field(default_factory=list)
     fingerprints: dict[str, FingerprintRow] = field(default_factory=dict)
     decided: set[str] = field(default_factory=set)
-    windows: dict[str, Rollup] = field(default_factory=dict)
-    lifetimes: dict[str, Rollup] = field(default_factory=dict)
+    windows: dict[str, tuple[str, Span, int, WindowRow]] = field(default_factory=dict)
+    """Fingerprint, span, start and row, by key."""
+    lifetimes: dict[str, tuple[str, str, LifetimeRow]] = field(default_factory=dict)
+    """Fingerprint, dimension and row, by key."""
     places: dict[str, PlacesRow] = field(default_factory=dict)
     asking: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Questions to send: why, and for the how many-th time."""
@@ -102,13 +119,17 @@ class Pipeline:
                 continue
             cursors = _followed(position, batch)
             version = self._epoch << OFFSET_BITS | offset
-            late = sum(self._fold(fold, version, position.watermark_ms, touched) for fold in batch.folds)
+            folds = batch.sealed
+            if batch.folds:  # as the fold stage wrote them at first
+                folds += tuple(sealed(fold, at_ms=batch.at_ms) for fold in batch.folds)
+            over_ms = {span: over_until_ms(span, position.watermark_ms) for span in WINDOWS}
+            late = sum(self._fold(fold, version, over_ms, touched) for fold in folds)
             for verdict in batch.verdicts:
                 self._verdict(verdict, version, touched)
             for told in batch.unanswered:
                 self._unanswered(told)
-            self._ask(batch, touched)
-            watermark = max(position.watermark_ms, _newest_ms(batch) - LATENESS_MS)
+            self._ask(folds, batch.at_ms, touched)
+            watermark = max(position.watermark_ms, _newest_ms(batch, folds) - LATENESS_MS)
             for key in self._open.take_over(watermark):
                 self._tables.windows.delete(key)
                 touched.windows.pop(key, None)
@@ -120,44 +141,58 @@ class Pipeline:
         self._tables.position.put("", position)
         return self._emissions(touched, version)
 
-    def _fold(self, fold: Fold, version: int, watermark_ms: int, touched: _Touched) -> int:
+    def _row(self, key: str, touched: _Touched) -> FingerprintRow | None:
+        """The row of a fingerprint as this call has it so far."""
+        row = touched.fingerprints.get(key)
+        return self._tables.fingerprints.get(key) if row is None else row
+
+    def _fold(self, fold: SealedFold, version: int, over_ms: dict[Span, int], touched: _Touched) -> int:
         """Count one fold. Returns how many of its failures were too late for a window row."""
-        key = fold.fingerprint.value
-        row = touched.fingerprints.get(key) or self._tables.fingerprints.get(key)
-        touched.folds.append((fold, row.count if row else 0, row is not None and row.verdict.kind != UNKNOWN))
+        key = fold.fingerprint
+        row = self._row(key, touched)
         if row is None:
+            touched.folds.append((fold, 0, False))
             row = FingerprintRow(
-                fingerprint=fold.fingerprint,
                 origin=fold.origin,
                 count=fold.count,
                 first_at_ms=fold.first_at_ms,
                 last_at_ms=fold.last_at_ms,
-                samples=fold.samples,
-                where=_added({}, fold.where),
-                verdict=fold.verdict,
+                where={},
+                verdict=self._awaited(fold, touched),
                 verdict_version=version,
+                samples=fold.samples,
             )
-            row = self._awaited(row, touched)
+            self._tables.marks.put(key, MarkRow.of(fold.mark()))
         else:
-            row = replace(
-                row,
-                count=row.count + fold.count,
-                first_at_ms=min(row.first_at_ms, fold.first_at_ms),
-                last_at_ms=max(row.last_at_ms, fold.last_at_ms),
-                samples=newest_samples(row.samples + fold.samples),
-                where=_added(row.where, fold.where),
-            )
-            row = self._decided(row, fold.verdict, version, touched)
+            touched.folds.append((fold, row.count, row.verdict.kind != UNKNOWN))
+            if fold.first_at_ms <= row.first_at_ms:
+                self._marked(fold, row.first_at_ms)
+                row.first_at_ms = fold.first_at_ms
+            if fold.last_at_ms > row.last_at_ms:
+                row.last_at_ms = fold.last_at_ms
+            row.count += fold.count
+            row.samples = merged_samples(row.samples, fold.samples)
+            self._decided(key, row, fold.verdict, version, touched)
         touched.fingerprints[key] = row
-        self._count_lifetimes(fold, version, touched)
-        return self._count_windows(fold, version, watermark_ms, touched)
+        for place, counted in fold.places.items():
+            _add(row.where, place, counted.count)
+            self._count_lifetime(key, place, counted, touched)
+        return self._count_windows(fold, over_ms, touched)
+
+    def _marked(self, fold: SealedFold, first_at_ms: int) -> None:
+        """Keep the whole fingerprint of the earliest failure: its site does not depend on what came first."""
+        mark = MarkRow.of(fold.mark())
+        known = self._tables.marks.get(fold.fingerprint)
+        if known is None or fold.first_at_ms < first_at_ms or mark.site_value < known.site_value:
+            self._tables.marks.put(fold.fingerprint, mark)
 
     def _verdict(self, verdict: Verdict, version: int, touched: _Touched) -> None:
         """A verdict from elsewhere. One that comes before its fingerprint waits for it."""
         key = verdict.fingerprint
-        row = touched.fingerprints.get(key) or self._tables.fingerprints.get(key)
+        row = self._row(key, touched)
         if row is not None and row.origin is verdict.origin:
-            row = touched.fingerprints[key] = self._decided(row, verdict, version, touched)
+            touched.fingerprints[key] = row
+            self._decided(key, row, verdict, version, touched)
             self._answered(row, verdict, touched)
         elif row is None:
             waiting = self._tables.pending.get(key)
@@ -194,35 +229,33 @@ class Pipeline:
         self._tables.asked.put(key, asked)
         heapq.heappush(self._due, (asked.again_ms, key))
 
-    def _ask(self, batch: FoldBatch, touched: _Touched) -> None:
+    def _ask(self, folds: Iterable[SealedFold], at_ms: int, touched: _Touched) -> None:
         """Ask about what is new, what was asked and not answered, and what an answer said to look at again."""
-        for fold in batch.folds:
-            key = fold.fingerprint.value
+        for fold in folds:
+            key = fold.fingerprint
             asked = self._tables.asked.get(key)
-            if asked is not None and asked.answered and asked.again_ms <= batch.at_ms:
-                self._asking(key, "recheck", asked.attempts + 1, batch.at_ms, touched)
+            if asked is not None and asked.answered and asked.again_ms <= at_ms:
+                self._asking(key, "recheck", asked.attempts + 1, at_ms, touched)
             elif asked is None and touched.fingerprints[key].verdict.source.rank < VerdictSource.LLM.rank:
-                self._asking(key, "new", 1, batch.at_ms, touched)
-        while self._due and self._due[0][0] <= batch.at_ms:
+                self._asking(key, "new", 1, at_ms, touched)
+        while self._due and self._due[0][0] <= at_ms:
             again_ms, key = heapq.heappop(self._due)
             asked = self._tables.asked.get(key)
             if asked is not None and not asked.answered and asked.again_ms == again_ms:
-                self._asking(key, "retry", asked.attempts + 1, batch.at_ms, touched)
+                self._asking(key, "retry", asked.attempts + 1, at_ms, touched)
 
     def _asking(self, key: str, why: str, attempt: int, at_ms: int, touched: _Touched) -> None:
         touched.asking[key] = why, attempt
         self._wait(key, AskedRow(attempt, at_ms + LOST_MS))
 
-    def _awaited(self, row: FingerprintRow, touched: _Touched) -> FingerprintRow:
-        """A row that was just made, with the verdict that waited for it."""
-        key = row.fingerprint.value
-        waiting = self._tables.pending.get(key)
+    def _awaited(self, fold: SealedFold, touched: _Touched) -> Verdict:
+        """The verdict of a fingerprint that just came: its own, or one that waited for it."""
+        waiting = self._tables.pending.get(fold.fingerprint)
         if waiting is None:
-            return row
-        self._tables.pending.delete(key)
+            return fold.verdict
+        self._tables.pending.delete(fold.fingerprint)
         touched.pending -= 1
-        best = stronger(row.verdict, waiting) if waiting.origin is row.origin else row.verdict
-        return replace(row, verdict=best)
+        return stronger(fold.verdict, waiting) if waiting.origin is fold.origin else fold.verdict
 
     def forget(self, fingerprints: Iterable[str]) -> None:
         """Delete the rows of fingerprints not seen for long. A person's verdict waits for them to come back."""
@@ -239,37 +272,44 @@ class Pipeline:
                 self._tables.lifetimes.delete(f"{key}|{place}")
             self._tables.places.delete(key)
             self._tables.asked.delete(key)
+            self._tables.marks.delete(key)
             self._tables.fingerprints.delete(key)
         self._tables.position.put("", replace(position, pending=waiting))
 
-    def _decided(self, row: FingerprintRow, verdict: Verdict, version: int, touched: _Touched) -> FingerprintRow:
+    def _decided(self, key: str, row: FingerprintRow, verdict: Verdict, version: int, touched: _Touched) -> None:
         best = stronger(row.verdict, verdict)
         if best is row.verdict:
-            return row
+            return
         if says_the_same(row.verdict, best):
-            return replace(row, verdict=best)
-        touched.decided.add(row.fingerprint.value)
-        return replace(row, verdict=replaced(row.verdict, best), verdict_version=version)
+            row.verdict = best
+            return
+        touched.decided.add(key)
+        row.verdict = replaced(row.verdict, best)
+        row.verdict_version = version
 
-    def _count_lifetimes(self, fold: Fold, version: int, touched: _Touched) -> None:
-        """Count each dimension of a fold in its own row."""
-        fingerprint = fold.fingerprint.value
-        for place, members in _grouped(fold, lambda failure: WHERE_SEPARATOR.join(failure.where)).items():
-            place = self._place(fingerprint, place, touched)
-            key = f"{fingerprint}|{place}"
-            row = touched.lifetimes.get(key) or self._tables.lifetimes.get(key)
-            names = place.split(WHERE_SEPARATOR)
-            touched.lifetimes[key] = Rollup(
-                fingerprint=fingerprint,
-                origin=fold.origin,
-                span=Span.LIFETIME,
-                count=len(members) + (row.count if row else 0),
-                first_at_ms=_earliest(members, row),
-                last_at_ms=_latest(members, row),
-                row_version=version,
-                where=(names[0], names[1], names[2]),
-                samples=newest_samples((row.samples if row else ()) + samples_of(fold, members)),
-            )
+    def _count_lifetime(self, fingerprint: str, place: str, counted: PlaceCount, touched: _Touched) -> None:
+        """Count one dimension of a fold in its own row."""
+        key = f"{fingerprint}|{place}"
+        row = self._lifetime(key, touched)
+        if row is None:
+            own = self._place(fingerprint, place, touched)
+            if own != place:
+                place, key = own, f"{fingerprint}|{own}"
+                row = self._lifetime(key, touched)
+        if row is None:
+            row = LifetimeRow(counted.count, counted.first_at_ms, counted.last_at_ms, counted.samples)
+        else:
+            row.count += counted.count
+            if counted.first_at_ms < row.first_at_ms:
+                row.first_at_ms = counted.first_at_ms
+            if counted.last_at_ms > row.last_at_ms:
+                row.last_at_ms = counted.last_at_ms
+            row.samples = merged_samples(row.samples, counted.samples)
+        touched.lifetimes[key] = fingerprint, place, row
+
+    def _lifetime(self, key: str, touched: _Touched) -> LifetimeRow | None:
+        known = touched.lifetimes.get(key)
+        return self._tables.lifetimes.get(key) if known is None else known[2]
 
     def _place(self, fingerprint: str, place: str, touched: _Touched) -> str:
         """The dimension to count under: its own name, or OTHER_WHERE past LIFETIMES_MAX names."""
@@ -281,90 +321,91 @@ class Pipeline:
                 touched.places[fingerprint] = PlacesRow((*places.names, place))
         return place
 
-    def _count_windows(self, fold: Fold, version: int, watermark_ms: int, touched: _Touched) -> int:
+    def _count_windows(self, fold: SealedFold, over_ms: dict[Span, int], touched: _Touched) -> int:
         """Count a fold in its windows. Returns how many of its failures no window row could take any more."""
         late = 0
-        minutes = _grouped(fold, lambda failure: str(window_start_ms(failure.occurred_at_ms, Span.MINUTE) // 1000))
-        for start_s, members in minutes.items():
+        for minute_ms, counted in fold.minutes.items():
+            number = sum(counted.where.values())
             taken = False
             for span in WINDOWS:
-                start_ms = window_start_ms(int(start_s) * 1000, span)
-                if is_over(start_ms, span, watermark_ms):
+                start_ms = window_start_ms(minute_ms, span)
+                if start_ms <= over_ms[span]:
                     continue
                 taken = True
-                key = f"{span}|{start_ms}|{fold.fingerprint.value}"
-                row = touched.windows.get(key) or self._tables.windows.get(key)
-                touched.windows[key] = Rollup(
-                    fingerprint=fold.fingerprint.value,
-                    origin=fold.origin,
-                    span=span,
-                    count=len(members) + (row.count if row else 0),
-                    first_at_ms=_earliest(members, row),
-                    last_at_ms=_latest(members, row),
-                    row_version=version,
-                    window_start_ms=start_ms,
-                    counts=_added(row.counts if row else {}, fold.windows[start_s]),
-                )
+                key = f"{span.value}|{start_ms}|{fold.fingerprint}"
+                known = touched.windows.get(key)
+                row = self._tables.windows.get(key) if known is None else known[3]
                 if row is None:
+                    row = WindowRow(number, counted.first_at_ms, counted.last_at_ms, {})
                     self._open.add(span, start_ms, key)
-            late += 0 if taken else len(members)
+                else:
+                    row.count += number
+                    if counted.first_at_ms < row.first_at_ms:
+                        row.first_at_ms = counted.first_at_ms
+                    if counted.last_at_ms > row.last_at_ms:
+                        row.last_at_ms = counted.last_at_ms
+                for place, more in counted.where.items():
+                    _add(row.where, place, more)
+                if known is None:
+                    touched.windows[key] = fold.fingerprint, span, start_ms, row
+            late += 0 if taken else number
         return late
 
     def _emissions(self, touched: _Touched, version: int) -> list[Emission]:
+        """Write every row that was touched, once, and say what is to be sent."""
         out: list[Emission] = []
-        shown: dict[str, Verdict] = {}
-        for key, row in touched.fingerprints.items():
-            shown[key] = _dated(row)
+        rows = touched.fingerprints
+        shown = {key: _dated(row) for key, row in rows.items()}
+        written = {key: Raw(_to_json(verdict)) for key, verdict in shown.items()}
         for fold, count_before, known_before in touched.folds:
-            key = fold.fingerprint.value
-            row = touched.fingerprints[key]
-            out.append(
-                Emission(
-                    topics.CLASSIFIED,
-                    key,
-                    Classified(
-                        fold=fold,
-                        verdict=shown[key],
-                        verdict_version=row.verdict_version,
-                        count_before=count_before,
-                        known_before=known_before,
-                    ),
-                )
+            key = fold.fingerprint
+            classified = SealedClassified(
+                fold=Raw(fold.body),
+                verdict=written[key],
+                verdict_version=rows[key].verdict_version,
+                count_before=count_before,
+                known_before=known_before,
             )
+            out.append(Emission(topics.CLASSIFIED, key, classified))
         for key in sorted(touched.decided):
-            row = touched.fingerprints[key]
-            changed = VerdictChanged(fingerprint=key, verdict=shown[key], verdict_version=row.verdict_version)
+            changed = VerdictChanged(fingerprint=key, verdict=shown[key], verdict_version=rows[key].verdict_version)
             out.append(Emission(topics.CLASSIFIED, key, changed))
-        for key, row in touched.fingerprints.items():
+        for key, row in rows.items():
             self._tables.fingerprints.put(key, row)
-            out.append(_rollup(row, shown[key], version))
+            out.append(_rollup(row, self._mark(key), shown[key], version))
         for key, (why, attempt) in touched.asking.items():
-            known = touched.fingerprints.get(key) or self._tables.fingerprints.get(key)
+            known = self._row(key, touched)
             if known is not None:
-                out.append(Emission(topics.UNSEEN, key, _unseen(known, _dated(known), why, attempt)))
+                out.append(Emission(topics.UNSEEN, key, _unseen(known, self._mark(key), why, attempt)))
         for key, places in touched.places.items():
             self._tables.places.put(key, places)
-        for key, rollup in touched.lifetimes.items():
-            verdict = shown[rollup.fingerprint]
-            self._tables.lifetimes.put(key, rollup)
-            out.append(Emission(topics.ROLLUPS, rollup.key, replace(rollup, verdict=verdict)))
+        for key, (fingerprint, place, lifetime) in touched.lifetimes.items():
+            self._tables.lifetimes.put(key, lifetime)
+            origin = rows[fingerprint].origin
+            out.append(_lifetime_rollup(fingerprint, origin, place, lifetime, shown[fingerprint], version))
         out += self._redecided(touched, shown, version)
-        for key, rollup in touched.windows.items():
-            self._tables.windows.put(key, rollup)
-            out.append(Emission(topics.ROLLUPS, rollup.key, rollup))
+        for key, (fingerprint, span, start_ms, window) in touched.windows.items():
+            self._tables.windows.put(key, window)
+            out.append(_window_rollup(fingerprint, rows[fingerprint].origin, span, start_ms, window, version))
         return out
+
+    def _mark(self, key: str) -> Fingerprint:
+        """The whole fingerprint of a row."""
+        row = self._tables.marks.get(key)
+        if row is None:
+            raise RuntimeError(f"{key} has a row and no fingerprint: the table lost a row that was written with it")
+        return row.fingerprint(key)
 
     def _redecided(self, touched: _Touched, shown: dict[str, Verdict], version: int) -> Iterable[Emission]:
         """Fresh snapshots of the lifetime rows that this batch did not count in but whose verdict changed."""
         for fingerprint in sorted(touched.decided):
+            origin = touched.fingerprints[fingerprint].origin
             places = touched.places.get(fingerprint) or self._tables.places.get(fingerprint) or PlacesRow()
             for place in places.names:
                 key = f"{fingerprint}|{place}"
                 row = None if key in touched.lifetimes else self._tables.lifetimes.get(key)
                 if row is not None:
-                    row = replace(row, row_version=version)
-                    self._tables.lifetimes.put(key, row)
-                    yield Emission(topics.ROLLUPS, row.key, replace(row, verdict=shown[fingerprint]))
+                    yield _lifetime_rollup(fingerprint, origin, place, row, shown[fingerprint], version)
 
 
 def _followed(position: PositionRow, batch: FoldBatch) -> dict[str, Cursor]:
@@ -383,44 +424,26 @@ def _followed(position: PositionRow, batch: FoldBatch) -> dict[str, Cursor]:
     return position.cursors | {source: new}
 
 
-def _newest_ms(batch: FoldBatch) -> int:
+def _newest_ms(batch: FoldBatch, folds: Iterable[SealedFold]) -> int:
     """How far time has come: the newest failure, but not past its own arrival; a tick is its clock."""
     if batch.cursor.start == batch.cursor.end:
         return batch.at_ms
-    failures = (member.failure for fold in batch.folds for member in fold.members)
-    return max((min(f.occurred_at_ms, f.received_at_ms or batch.at_ms) for f in failures), default=0)
+    return max((fold.seen_ms for fold in folds), default=0)
 
 
-def _grouped(fold: Fold, by: Callable[[Failure], str]) -> dict[str, list[Member]]:
-    groups: dict[str, list[Member]] = {}
-    for member in fold.members:
-        groups.setdefault(by(member.failure), []).append(member)
-    return groups
+def _add(counts: dict[str, int], place: str, more: int) -> None:
+    """Count in place; at most WHERE_MAX by name."""
+    if place in counts:
+        counts[place] += more
+        return
+    if len(counts) >= WHERE_MAX:
+        place = OTHER_WHERE
+    counts[place] = counts.get(place, 0) + more
 
 
-def _earliest(members: Iterable[Member], row: Rollup | None) -> int:
-    first = min(member.failure.occurred_at_ms for member in members)
-    return min(first, row.first_at_ms) if row else first
-
-
-def _latest(members: Iterable[Member], row: Rollup | None) -> int:
-    last = max(member.failure.occurred_at_ms for member in members)
-    return max(last, row.last_at_ms) if row else last
-
-
-def _added(old: dict[str, int], new: dict[str, int]) -> dict[str, int]:
-    """Both counted together; at most WHERE_MAX by name."""
-    out = dict(old)
-    for place, count in new.items():
-        if place not in out and len(out) >= WHERE_MAX:
-            place = OTHER_WHERE
-        out[place] = out.get(place, 0) + count
-    return out
-
-
-def _rollup(row: FingerprintRow, verdict: Verdict, version: int) -> Emission:
+def _rollup(row: FingerprintRow, mark: Fingerprint, verdict: Verdict, version: int) -> Emission:
     rollup = Rollup(
-        fingerprint=row.fingerprint.value,
+        fingerprint=mark.value,
         origin=row.origin,
         span=Span.LIFETIME,
         count=row.count,
@@ -428,11 +451,51 @@ def _rollup(row: FingerprintRow, verdict: Verdict, version: int) -> Emission:
         last_at_ms=row.last_at_ms,
         row_version=version,
         counts=row.where,
-        samples=row.samples,
+        samples=_samples(row.samples),
         verdict=verdict,
-        parts=row.fingerprint,
+        parts=mark,
     )
     return Emission(topics.ROLLUPS, rollup.key, rollup)
+
+
+def _lifetime_rollup(
+    fingerprint: str, origin: Origin, place: str, row: LifetimeRow, verdict: Verdict, version: int
+) -> Emission:
+    names = place.split(WHERE_SEPARATOR)
+    rollup = Rollup(
+        fingerprint=fingerprint,
+        origin=origin,
+        span=Span.LIFETIME,
+        count=row.count,
+        first_at_ms=row.first_at_ms,
+        last_at_ms=row.last_at_ms,
+        row_version=version,
+        where=(names[0], names[1], names[2]),
+        samples=_samples(row.samples),
+        verdict=verdict,
+    )
+    return Emission(topics.ROLLUPS, rollup.key, rollup)
+
+
+def _window_rollup(
+    fingerprint: str, origin: Origin, span: Span, start_ms: int, row: WindowRow, version: int
+) -> Emission:
+    rollup = Rollup(
+        fingerprint=fingerprint,
+        origin=origin,
+        span=span,
+        count=row.count,
+        first_at_ms=row.first_at_ms,
+        last_at_ms=row.last_at_ms,
+        row_version=version,
+        window_start_ms=start_ms,
+        counts=row.where,
+    )
+    return Emission(topics.ROLLUPS, rollup.key, rollup)
+
+
+def _samples(rows: Sequence[BriefSample]) -> tuple[Sample, ...]:
+    return tuple([Sample(row.text, row.at_ms, row.failure_id) for row in rows])
 
 
 def _dated(row: FingerprintRow) -> Verdict:
@@ -441,16 +504,16 @@ def _dated(row: FingerprintRow) -> Verdict:
     return replace(verdict, decided_at_ms=row.first_at_ms) if verdict.source.is_own_text else verdict
 
 
-def _unseen(row: FingerprintRow, verdict: Verdict, why: str, attempt: int) -> Unseen:
+def _unseen(row: FingerprintRow, mark: Fingerprint, why: str, attempt: int) -> Unseen:
     return Unseen(
-        fingerprint=row.fingerprint,
+        fingerprint=mark,
         origin=row.origin,
         count=row.count,
         first_at_ms=row.first_at_ms,
         last_at_ms=row.last_at_ms,
-        samples=row.samples,
+        samples=_samples(row.samples),
         where=row.where,
-        provisional=verdict,
+        provisional=_dated(row),
         asking_because=why,
         attempt=attempt,
     )

@@ -6,81 +6,55 @@ keys of one partition begin with its number, so that the partition is computable
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from streams.contract.failure import Origin
-from streams.contract.fingerprint import Fingerprint
-from streams.contract.fold import Cursor, Sample
-from streams.contract.rollup import Rollup
 from streams.contract.verdict import Verdict
+from streams.core import older_rows
+from streams.core.rows import (
+    AskedRow,
+    FingerprintRow,
+    LifetimeRow,
+    MarkRow,
+    PlacesRow,
+    PositionRow,
+    WindowRow,
+)
 
 S = TypeVar("S", bound=Struct)
 
 
-class FingerprintRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known of one fingerprint."""
-
-    fingerprint: Fingerprint
-    origin: Origin
-    count: int
-    first_at_ms: int
-    last_at_ms: int
-    samples: tuple[Sample, ...]
-    where: dict[str, int]
-    verdict: Verdict
-    verdict_version: int
-
-
-class AskedRow(Struct, frozen=True, omit_defaults=True):
-    """The llm was asked about a fingerprint, and there may be a reason to ask again. Gone once a verdict is to stay."""
-
-    attempts: int
-    """How often an `Unseen` went out."""
-    again_ms: int
-    """Not before this time."""
-    answered: bool = False
-    """Whether the last question got a verdict: then only a new failure makes it worth asking again."""
-
-
-class PlacesRow(Struct, frozen=True):
-    """The dimensions of one fingerprint that have a lifetime row, in the order they came."""
-
-    names: tuple[str, ...] = ()
-
-
-class PositionRow(Struct, frozen=True, omit_defaults=True):
-    """How far a partition of the tables is: the only position that counts, written with the rows it stands for."""
-
-    offset: int = -1
-    """Of the last applied input record; -1 before the first."""
-    watermark_ms: int = 0
-    cursors: dict[str, Cursor] = {}
-    """By source (`topic/partition`): the cursor of the last applied batch."""
-    late: int = 0
-    """Failures that came after their window's row was gone; they count in the lifetime rows alone."""
-    pending: int = 0
-    """Verdicts that wait for a failure of their fingerprint."""
-    dropped_verdicts: int = 0
-    """Verdicts that came while as many waited as may."""
-
-
 class TypedTable(Generic[S]):
-    """One prefix of a table, as records. A missing key is None; nothing is cached here."""
+    """One prefix of a table, as records. A missing key is None; nothing is cached here.
 
-    def __init__(self, table: MutableMapping[str, bytes], prefix: str, kind: type[S]) -> None:
+    `older` makes a row of what an earlier version wrote under a key: a MessagePack map where rows are arrays now.
+    """
+
+    def __init__(
+        self,
+        table: MutableMapping[str, bytes],
+        prefix: str,
+        kind: type[S],
+        *,
+        older: Callable[[str, bytes], S] | None = None,
+    ) -> None:
         self._table = table
         self._prefix = prefix
         self._decode = msgspec.msgpack.Decoder(kind).decode
         self._encode = msgspec.msgpack.Encoder().encode
+        self._older = older
 
     def get(self, key: str) -> S | None:
         """The row, or None."""
         data = self._table.get(self._prefix + key)
-        return None if data is None else self._decode(data)
+        if data is None:
+            return None
+        if self._older is not None and _is_map(data):
+            return self._older(key, data)
+        return self._decode(data)
 
     def put(self, key: str, row: S) -> None:
         """Write the row."""
@@ -95,14 +69,26 @@ class TypedTable(Generic[S]):
         return (key.removeprefix(self._prefix) for key in self._table if key.startswith(self._prefix))
 
 
+def _is_map(data: bytes) -> bool:
+    """Whether a MessagePack value is a map: fixmap, map 16 or map 32 (MessagePack specification, "map format")."""
+    return data[0] & 0xF0 == 0x80 or data[0] in (0xDE, 0xDF)
+
+
 class Tables:
     """The typed tables of one partition."""
 
     def __init__(self, table: MutableMapping[str, bytes], partition: int) -> None:
-        self.fingerprints = TypedTable(table, f"f|{partition}|", FingerprintRow)
-        self.lifetimes = TypedTable(table, f"l|{partition}|", Rollup)
+        self.fingerprints = TypedTable(table, f"f|{partition}|", FingerprintRow, older=self._parted)
+        self.marks = TypedTable(table, f"t|{partition}|", MarkRow)
+        self.lifetimes = TypedTable(table, f"l|{partition}|", LifetimeRow, older=lambda _, d: older_rows.lifetime(d))
         self.places = TypedTable(table, f"p|{partition}|", PlacesRow)
         self.asked = TypedTable(table, f"a|{partition}|", AskedRow)
         self.pending = TypedTable(table, f"v|{partition}|", Verdict)
-        self.windows = TypedTable(table, f"w|{partition}|", Rollup)
+        self.windows = TypedTable(table, f"w|{partition}|", WindowRow, older=lambda _, d: older_rows.window(d))
         self.position = TypedTable(table, f"m|{partition}|", PositionRow)
+
+    def _parted(self, key: str, data: bytes) -> FingerprintRow:
+        """An earlier row held the whole fingerprint too: it gets its own row before the next write would lose it."""
+        row, mark = older_rows.fingerprint(data)
+        self.marks.put(key, mark)
+        return row

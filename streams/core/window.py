@@ -5,8 +5,6 @@ Times are milliseconds since the epoch. A window is named by its start and holds
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from streams.contract.rollup import Span
 
 WINDOWS: tuple[Span, ...] = (Span.MINUTE, Span.HOUR)
@@ -29,7 +27,12 @@ def window_start_ms(at_ms: int, span: Span) -> int:
 
 def is_over(start_ms: int, span: Span, watermark_ms: int) -> bool:
     """Whether the row of this window may be forgotten: its end lies further back than the span keeps rows."""
-    return start_ms + (span.size_s + span.keep_s) * 1000 <= watermark_ms
+    return start_ms <= over_until_ms(span, watermark_ms)
+
+
+def over_until_ms(span: Span, watermark_ms: int) -> int:
+    """The latest start of a window that is over."""
+    return watermark_ms - (span.size_s + span.keep_s) * 1000
 
 
 class OpenWindows:
@@ -39,16 +42,28 @@ class OpenWindows:
     """
 
     def __init__(self) -> None:
-        self._keys: dict[tuple[Span, int], set[str]] = defaultdict(set)
+        self._keys: dict[Span, dict[int, set[str]]] = {span: {} for span in WINDOWS}
+        self._oldest_ms: dict[Span, int] = {}
 
     def add(self, span: Span, start_ms: int, key: str) -> None:
         """Remember the row `key` of a window."""
-        self._keys[span, start_ms].add(key)
+        self._keys[span].setdefault(start_ms, set()).add(key)
+        if start_ms < self._oldest_ms.get(span, start_ms + 1):
+            self._oldest_ms[span] = start_ms
 
     def take_over(self, watermark_ms: int) -> list[str]:
         """Forget the windows that are over, and return the keys of their rows."""
-        over = [window for window in self._keys if is_over(window[1], window[0], watermark_ms)]
-        return [key for window in over for key in sorted(self._keys.pop(window))]
+        out: list[str] = []
+        for span, oldest_ms in list(self._oldest_ms.items()):
+            if not is_over(oldest_ms, span, watermark_ms):
+                continue
+            starts = self._keys[span]
+            for start_ms in sorted(start for start in starts if is_over(start, span, watermark_ms)):
+                out += sorted(starts.pop(start_ms))
+            del self._oldest_ms[span]
+            if starts:
+                self._oldest_ms[span] = min(starts)
+        return out
 
     def __len__(self) -> int:
-        return sum(map(len, self._keys.values()))
+        return sum(len(keys) for starts in self._keys.values() for keys in starts.values())

@@ -50,7 +50,7 @@ def taken(*values: bytes | None, seen: set[str] | None = None) -> Intake:
 
 
 def folds(intake: Intake) -> list[Fold]:
-    return [fold for _, batch in intake.batches for fold in batch.folds]
+    return [fold.opened() for _, batch in intake.batches for fold in batch.sealed]
 
 
 def only_failure(intake: Intake) -> tuple[Failure, str, str]:
@@ -73,7 +73,7 @@ def test_every_target_gets_the_cursor_and_only_its_own_folds(found: list[Failure
     assert {target for target, _ in intake.batches} == set(range(PARTITIONS))
     for target, batch in intake.batches:
         assert (batch.cursor.start, batch.cursor.end) == (0, 1)
-        assert all(partition_of(fold.fingerprint.value, PARTITIONS) == target for fold in batch.folds)
+        assert all(partition_of(fold.fingerprint, PARTITIONS) == target for fold in batch.sealed)
 
 
 def test_many_folds_come_in_chunks_that_follow_each_other() -> None:
@@ -86,8 +86,8 @@ def test_many_folds_come_in_chunks_that_follow_each_other() -> None:
     chunks = len(intake.batches)
     assert chunks > 1
     assert [batch.cursor for _, batch in intake.batches] == [Cursor(0, 1, number, chunks) for number in range(chunks)]
-    assert sum(len(batch.folds) for _, batch in intake.batches) == len(words)
-    assert max(len(batch.folds) for _, batch in intake.batches) <= BATCH_FOLDS_MAX
+    assert sum(len(batch.sealed) for _, batch in intake.batches) == len(words)
+    assert max(len(batch.sealed) for _, batch in intake.batches) <= BATCH_FOLDS_MAX
 
 
 def test_a_bad_record_is_rejected_verbatim_with_its_offset() -> None:
