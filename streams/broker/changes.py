@@ -25,7 +25,7 @@ async def watch(
 
     Raises:
         ConfigurationError: what waiting will not heal.
-        SinkUnavailable: `stop` was set while the brokers were away.
+        Stopping: `stop` was set while the brokers were away.
     """
     while not stop.is_set():
         consumer = await cluster.start(

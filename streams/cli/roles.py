@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from streams.cli import options
+from streams.cli.bare import help_if_bare
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -43,6 +44,23 @@ def add_to(app: typer.Typer) -> None:
     add(app, "fold", "Read failures from Kafka, fingerprint them, fold equal ones together.", _wired("fold"), port=9100)
     told = "Keep windows, lifetimes and verdicts; tell what is classified, and what wants a verdict."
     add(app, "work", told, _wired("work"), port=9101)
+
+    sink = typer.Typer(
+        name="sink",
+        invoke_without_command=True,
+        rich_markup_mode=None,
+        help="Write documents to a store.",
+        epilog="\b\nExample:\n  faultline sink mongo --port 9102",
+    )
+
+    @sink.callback()
+    def _sink(context: typer.Context) -> None:
+        help_if_bare(context)
+
+    told = "Write documents of failures, and the rows of the page, to MongoDB."
+    add(sink, "mongo", told, _wired("sink mongo"), port=9102)
+    add(sink, "opensearch", "Write documents of failures to OpenSearch.", _wired("sink opensearch"), port=9103)
+    app.add_typer(sink, name="sink")
 
 
 def _wired(name: str) -> Callable[[], Run]:

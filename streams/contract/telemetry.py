@@ -167,3 +167,7 @@ class LogEvent(enum.StrEnum):
     """after_s: it did not stop; what it had open is as after a kill"""
     QUESTIONS_LEFT = "classify.left"
     """batches, items: not answered when the process had to end; they stay unacknowledged and are asked again"""
+    DOCUMENTS_DROPPED = "sink.dropped"
+    """indexes, documents: what retention took away"""
+    RETENTION_LATER = "sink.retention_later"
+    """reason: nothing was dropped this time; it is tried again"""
