@@ -1,0 +1,189 @@
+"""The cluster form under faults: kills, servers that go away, workers that come and go. Nothing is lost or doubled.
+
+The servers are this test's own, so that they can be killed. What is compared comes from the producer's ledger and the
+raw stores. Short forms by default; `make chaos` sets the variables below for the long ones.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from suites.cluster import (
+    Installation,
+    failures,
+    fingerprint_of,
+    rollup_truth,
+    rollups_found,
+    wait_until,
+)
+from suites.fake_llm.process import FakeLlmProcess
+from suites.load import load
+from suites.servers import private
+from testservers.instance import Instance
+from testservers.kinds import Kafka, MongoDB, OpenSearch
+
+from streams.contract.failure import Failure
+
+FAILURES = int(os.environ.get("FAULTLINE_CHAOS_FAILURES", "4000"))
+FAULT_S = float(os.environ.get("FAULTLINE_CHAOS_FAULT_S", "30"))
+"""How long faults go on while failures come in."""
+AWAY_S = float(os.environ.get("FAULTLINE_CHAOS_AWAY_S", "10"))
+"""How long a server is away."""
+SEED = int(os.environ.get("FAULTLINE_CHAOS_SEED", "20261121"))
+FINGERPRINTS = 300
+PARTITIONS = 4
+RECOVERY_S = 30
+BATCH = 50
+
+pytestmark = [pytest.mark.timeout(3000), pytest.mark.xdist_group("cluster")]
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, Instance]]:
+    with ExitStack() as stack:
+        yield {
+            "kafka": stack.enter_context(private(Kafka)),
+            "mongodb": stack.enter_context(private(MongoDB)),
+            "opensearch": stack.enter_context(private(OpenSearch)),
+        }
+
+
+@pytest.fixture
+def installation(
+    servers: dict[str, Instance], tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Installation]:
+    name = f"c{random.SystemRandom().randrange(10**9)}"
+    with FakeLlmProcess(tmp_path / "llm.jsonl") as llm:
+        made = Installation(
+            tmp_path,
+            kafka=servers["kafka"].address,
+            mongodb=servers["mongodb"].address,
+            opensearch=servers["opensearch"].address,
+            prefix=f"{name}.",
+            database=name,
+            index=f"{name}-error_classifications",
+            partitions=PARTITIONS,
+            ANTHROPIC_API_KEY=llm.key,
+            API_BASE_URL=llm.url,
+        )
+        made.create_topics()
+        for role in ("fold", "fold", "work", "work", "classify", "sink mongo", "sink opensearch"):
+            made.add(role)
+        try:
+            yield made
+        finally:
+            made.end()
+
+
+def under(installation: Installation, fault: Callable[[random.Random], None]) -> dict[str, tuple[int, Failure]]:
+    """Publish the load over FAULT_S seconds while `fault` goes on, again and again. Returns the ledger."""
+    start_ms = (int(time.time()) // 60 - 120) * 60_000
+    ledger = failures(load(failures=FAILURES, fingerprints=FINGERPRINTS, seed=SEED, start_ms=start_ms))
+    sent = [failure for _, failure in ledger.values()]
+    errors: list[BaseException] = []
+
+    def publish() -> None:
+        try:
+            began = time.monotonic()
+            for start in range(0, len(sent), BATCH):
+                due = began + FAULT_S * start / len(sent)
+                time.sleep(max(0.0, due - time.monotonic()))
+                installation.publish(sent[start : start + BATCH], deadline_s=300)
+        except BaseException as error:  # noqa: BLE001  # handed to the test, which raises it
+            errors.append(error)
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    rnd = random.Random(SEED)
+    while thread.is_alive():
+        fault(rnd)
+    thread.join()
+    if errors:
+        raise errors[0]
+    return ledger
+
+
+def healed(installation: Installation, ledger: dict[str, tuple[int, Failure]]) -> float:
+    """Everything arrives within RECOVERY_S, and is what the ledger says. Returns the seconds it took."""
+    began = time.monotonic()
+    for count in (installation.mongo_count, installation.opensearch_count):
+        left_s = max(1.0, RECOVERY_S - (time.monotonic() - began))
+        wait_until(count, len(ledger), seconds=left_s, told=installation.said)
+    took_s = time.monotonic() - began
+    mongo, opensearch = installation.mongo_documents(), installation.opensearch_documents()
+    assert set(mongo) == set(ledger) == set(opensearch)
+    fingerprints = {name: fingerprint_of(document) for name, document in mongo.items()}
+    assert fingerprints == {name: fingerprint_of(document) for name, document in opensearch.items()}
+    problem_of: dict[str, set[int]] = {}
+    for name, (problem, _) in ledger.items():
+        problem_of.setdefault(fingerprints[name], set()).add(problem)
+    assert all(len(problems) == 1 for problems in problem_of.values())
+    truth = rollup_truth(ledger, fingerprints)
+    wait_until(lambda: rollups_found(installation.mongo_rollups()) == truth, True, seconds=30, told=installation.said)
+    assert installation.cursor_exits() == 0, installation.said()
+    return took_s
+
+
+def told(what: str, installation: Installation, took_s: float) -> None:
+    exits = sum(len(role.exits) for role in installation.roles)
+    print(f"{what}: {FAILURES} failures, {exits} exits of roles, lag 0 after {took_s:.1f} s, 0 cursor exits")
+
+
+@pytest.mark.parametrize("name", ["fold", "work", "classify", "sink mongo", "sink opensearch"])
+def test_kill_9_of_a_role_loses_and_doubles_nothing(installation: Installation, name: str) -> None:
+    def kill(rnd: random.Random) -> None:
+        time.sleep(rnd.uniform(1, 6))
+        rnd.choice(installation.of(name)).kill()
+
+    ledger = under(installation, kill)
+    told(f"kill -9 of {name}", installation, healed(installation, ledger))
+
+
+@pytest.mark.parametrize("name", ["kafka", "mongodb", "opensearch"])
+def test_a_server_that_is_away_for_a_while_loses_and_doubles_nothing(
+    servers: dict[str, Instance], installation: Installation, name: str
+) -> None:
+    away: list[str] = []
+
+    def go_away(rnd: random.Random) -> None:
+        time.sleep(rnd.uniform(2, 5))
+        if not away:
+            away.append(name)
+            servers[name].kill()
+            time.sleep(AWAY_S)
+            servers[name].start(keep=True)
+
+    ledger = under(installation, go_away)
+    told(f"{name} away for {AWAY_S:.0f} s", installation, healed(installation, ledger))
+
+
+def test_a_worker_that_comes_and_goes_loses_and_doubles_nothing(installation: Installation) -> None:
+    third = installation.add("work")
+
+    def come_and_go(rnd: random.Random) -> None:
+        time.sleep(4)
+        third.stop()
+        time.sleep(4)
+        third.ended_s = 0.0
+        third.start()
+
+    ledger = under(installation, come_and_go)
+    told("a third worker came and went", installation, healed(installation, ledger))
+
+
+def test_a_worker_that_stands_still_for_longer_than_its_session_writes_nothing_afterwards(
+    installation: Installation,
+) -> None:
+    def stand_still(rnd: random.Random) -> None:
+        time.sleep(2)
+        rnd.choice(installation.of(rnd.choice(["fold", "work"]))).pause(9)
+
+    ledger = under(installation, stand_still)
+    told("workers stood still", installation, healed(installation, ledger))

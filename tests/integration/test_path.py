@@ -1,0 +1,169 @@
+"""The whole path on real servers: failures into Kafka, classified documents in both stores.
+
+What is compared comes from the producer's own ledger, the raw stores and the journal of the language model's server.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from suites.cluster import (
+    Installation,
+    copies,
+    failures,
+    fingerprint_of,
+    rollup_truth,
+    rollups_found,
+    settled,
+    wait_until,
+)
+from suites.fake_llm.process import FakeLlmProcess
+from suites.load import load
+
+from streams.contract.failure import Failure
+
+PARTITIONS = 4
+FINGERPRINTS = 300
+BATCH_ITEMS = 50
+DRAIN_S = 120
+Ledger = dict[str, tuple[int, Failure]]
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("cluster")]
+
+
+@pytest.fixture
+def llm(tmp_path: Path) -> Iterator[FakeLlmProcess]:
+    with FakeLlmProcess(tmp_path / "llm.jsonl") as server:
+        yield server
+
+
+@pytest.fixture
+def installation(
+    tmp_path: Path,
+    llm: FakeLlmProcess,
+    kafka: str,
+    mongodb: str,
+    opensearch: str,
+    topic_prefix: str,
+    mongo_database: str,
+    index_prefix: str,
+) -> Iterator[Installation]:
+    made = Installation(
+        tmp_path,
+        kafka=kafka,
+        mongodb=mongodb,
+        opensearch=opensearch,
+        prefix=topic_prefix,
+        database=mongo_database,
+        index=f"{index_prefix}error_classifications",
+        partitions=PARTITIONS,
+        ANTHROPIC_API_KEY=llm.key,
+        API_BASE_URL=llm.url,
+        FAULTLINE_BATCH_AGE_S="10",
+    )
+    made.create_topics()
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+def begin(installation: Installation, *, workers: int = 2) -> None:
+    for name in ("fold", "work"):
+        for _ in range(workers):
+            installation.add(name)
+    for name in ("classify", "sink mongo", "sink opensearch"):
+        installation.add(name)
+
+
+def ledger_of(*, count: int, fingerprints: int, seed: int) -> Ledger:
+    start_ms = (int(time.time()) // 60 - 120) * 60_000
+    return failures(load(failures=count, fingerprints=fingerprints, seed=seed, start_ms=start_ms))
+
+
+def sent(ledger: Ledger) -> list[Failure]:
+    return [failure for _, failure in ledger.values()]
+
+
+def drained(installation: Installation, ledger: Ledger) -> None:
+    """Both stores hold as many documents as the ledger has failures, and all of them have the llm's verdict."""
+    for count in (installation.mongo_count, installation.opensearch_count):
+        wait_until(count, len(ledger), seconds=DRAIN_S, told=installation.said)
+
+    def decided() -> tuple[int, int]:
+        mongo = sum(d["classified_by"] == "llm" for d in installation.mongo_documents().values() if "ts" in d)
+        ci = sum(d["s_verdict_source"] == "llm" for d in installation.mongo_documents().values() if "ts" not in d)
+        found = installation.opensearch_documents().values()
+        return mongo + ci, sum(d["s_verdict_source"] == "llm" for d in found)
+
+    wait_until(decided, (len(ledger), len(ledger)), seconds=DRAIN_S, told=installation.said)
+
+
+def matches(installation: Installation, llm: FakeLlmProcess, ledger: Ledger) -> None:
+    """The stores say what the ledger says, and each document has the label that the llm gives its text."""
+    mongo, opensearch = installation.mongo_documents(), installation.opensearch_documents()
+    assert set(mongo) == set(ledger)
+    assert set(opensearch) == set(ledger)
+    problem_of: dict[str, set[int]] = {}
+    fingerprints = {}
+    for name, (problem, failure) in ledger.items():
+        fingerprints[name] = fingerprint_of(mongo[name])
+        assert fingerprint_of(opensearch[name]) == fingerprints[name]
+        problem_of.setdefault(fingerprints[name], set()).add(problem)
+        kind = mongo[name].get("error_kind") or mongo[name]["s_subcategory"]
+        assert kind == llm.kind_of(failure.origin.value, failure.message)
+        assert opensearch[name]["s_subcategory"] == kind
+    assert all(len(problems) == 1 for problems in problem_of.values())
+    assert rollups_found(installation.mongo_rollups()) == rollup_truth(ledger, fingerprints)
+
+
+def test_every_failure_ends_as_one_document_in_each_store_and_the_llm_is_asked_once_for_50_fingerprints(
+    installation: Installation, llm: FakeLlmProcess
+) -> None:
+    begin(installation)
+    ledger = ledger_of(count=20_000, fingerprints=FINGERPRINTS, seed=1)
+    installation.publish(sent(ledger))
+    drained(installation, ledger)
+    matches(installation, llm, ledger)
+    calls = math.ceil(FINGERPRINTS / BATCH_ITEMS)
+    assert len(llm.calls()) == calls
+    assert llm.faults() == []
+
+    more = ledger_of(count=2_000, fingerprints=FINGERPRINTS, seed=2)
+    installation.publish(sent(more))
+    drained(installation, ledger | more)
+    assert len(llm.calls()) == calls, "the same problems again cost nothing"
+
+    assert set(installation.stop().values()) == {0}
+    begin(installation)
+    last = ledger_of(count=2_000, fingerprints=FINGERPRINTS, seed=3)
+    installation.publish(sent(last))
+    drained(installation, ledger | more | last)
+    matches(installation, llm, ledger | more | last)
+    assert len(llm.calls()) == calls, "nor after a restart"
+    assert installation.cursor_exits() == 0
+
+
+def test_failures_that_come_several_times_are_documents_once_and_counted_once(
+    installation: Installation, llm: FakeLlmProcess
+) -> None:
+    begin(installation, workers=1)
+    ledger = ledger_of(count=3_000, fingerprints=100, seed=4)
+    again = copies(sent(ledger), most=5, seed=4, skew=300)
+    for start in range(0, len(again), 2_000):
+        installation.publish(again[start : start + 2_000])
+        for role in installation.of("fold"):
+            role.kill()
+    drained(installation, ledger)
+    before = {name: settled(d) for name, d in installation.mongo_documents().items()}
+    installation.publish(sent(ledger))
+    marker = ledger_of(count=400, fingerprints=100, seed=5)
+    installation.publish(sent(marker))
+    drained(installation, ledger | marker)
+    matches(installation, llm, ledger | marker)
+    after = installation.mongo_documents()
+    assert {name: settled(after[name]) for name in before} == before
