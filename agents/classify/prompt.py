@@ -117,7 +117,7 @@ _EXAMPLES: Final[Sequence[tuple[Origin, str, str]]] = (
 )
 
 _URL: Final = re.compile(r"\b(?:https?|ftp|file|javascript|data):\S*|\bwww\.\S+", re.IGNORECASE)
-_MARKUP: Final = re.compile(r"[<>`*_#|\[\]{}\\]+")
+_MARKUP: Final = re.compile(r"[<>`*#|\[\]{}\\]+")
 _FENCE: Final = re.compile(r"^\s*```[a-zA-Z]*\s*|\s*```\s*$")
 
 
