@@ -6,7 +6,7 @@ The pages know only `Queries`; which store answers is decided where the program 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -76,6 +76,28 @@ class AsyncSink(Protocol):
 
     async def close(self) -> None:
         """Give the connections back. Afterwards nothing may be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRecord:
+    """A record of the rejected topic as it was read. See `streams.contract.wire.rejected_headers`."""
+
+    partition: int
+    offset: int
+    at_ms: int
+    """The record's own time."""
+    headers: Mapping[str, str]
+    value: bytes
+
+
+class RejectedSink(Protocol):
+    """Keeps what could not be read, so that pages can list it."""
+
+    async def write_rejected(self, records: Sequence[RejectedRecord]) -> None:
+        """Keep them, each once, without credentials; the store forgets the oldest past its own bound.
+
+        Raises as `AsyncSink.write` does.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,9 @@ from streams.contract.documents import (
 from streams.contract.errors import SinkUnavailable
 from streams.contract.failure import Origin
 from streams.core.pipeline import OFFSET_BITS
-from streams.sinks.base import HISTORY_MAX, Record, Refusal
-from streams.sinks.mongo_documents import date
-from streams.sinks.mongo_errors import DUPLICATE_KEY, fault_of, is_passing, refusal_of
+from streams.sinks.base import HISTORY_MAX, Record, Refusal, RejectedRecord
+from streams.sinks.mongo_documents import date, rejected_document
+from streams.sinks.mongo_errors import DUPLICATE_KEY, RETRY_AFTER_S, fault_of, is_passing, refusal_of
 from streams.sinks.mongo_plan import Change, NewDocument, PastVerdict, Plan, Planner, Refusals, Row
 from streams.sinks.mongo_schema import Document, MongoNames, collections, prepare
 
@@ -52,7 +52,7 @@ T = TypeVar("T")
 class MongoSink:
     """Writes to one database. One call at a time; a call ends within about CHANGES_S_MAX and the client's timeouts.
 
-    Implements `AsyncSink`. The client is closed by `close`.
+    Implements `AsyncSink` and `RejectedSink`. The client is closed by `close`.
     """
 
     def __init__(
@@ -104,6 +104,23 @@ class MongoSink:
         except PyMongoError as error:
             raise fault_of(error) from error
         return plan.refusals.all()
+
+    async def write_rejected(self, records: Sequence[RejectedRecord]) -> None:
+        """See `RejectedSink.write_rejected`. The collection is bounded (REJECTED_BYTES_MAX, REJECTED_ROWS_MAX)."""
+        collection = self._db[self._names.rejected]
+        try:
+            for some in _chunks(records):
+                refused = await _bulk(collection, [InsertOne(rejected_document(one)) for one in some])
+                for _, item in refused:
+                    if not _is_own_id(item):
+                        raise SinkUnavailable(
+                            f"MongoDB: {self._names.rejected} does not take a row: {refusal_of(item)}",
+                            retry_after_s=RETRY_AFTER_S,
+                        )
+            if records:
+                await self._count(0)
+        except PyMongoError as error:
+            raise fault_of(error) from error
 
     async def _insert(self, origin: Origin, documents: Mapping[str, NewDocument], refusals: Refusals) -> None:
         collection = self._db[self._names.failures(origin)]

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from streams.contract.documents import DATE_FIELDS, MAP_FIELDS, Document, iso
 from streams.contract.failure import TIME_MS_MAX
+from streams.sinks.base import REJECTED_BYTES_SHOWN, RejectedRecord, RejectedRow
+from streams.sinks.rows import rejected_row
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
@@ -48,3 +50,27 @@ def shown(document: Mapping[str, Any]) -> Document:
         elif field != "_id":
             out[field] = value
     return out
+
+
+def rejected_document(record: RejectedRecord) -> Document:
+    """What a page shows of it, ready, so that no credential of it is in the store.
+
+    The time is part of the `_id`: a topic that was made anew counts its offsets from 0 again.
+    """
+    size = len(record.value)
+    row = rejected_row(record.at_ms, record.headers, size, record.value[:REJECTED_BYTES_SHOWN])
+    return {
+        "_id": f"{record.partition}/{record.offset}/{record.at_ms}",
+        "at": date(record.at_ms),
+        "topic": row.topic,
+        "reason": row.reason,
+        "place": row.place,
+        "size_bytes": size,
+        "text": row.text,
+    }
+
+
+def rejected_of(document: Mapping[str, Any]) -> RejectedRow:
+    """The inverse, as a page asks for it."""
+    fields = {name: document[name] for name in ("topic", "reason", "place", "size_bytes", "text")}
+    return RejectedRow(at_ms=at_ms(document["at"]), **fields)

@@ -43,7 +43,8 @@ def fault_of(error: errors.PyMongoError) -> FaultlineError:
     if isinstance(error, errors.ConnectionFailure) and not isinstance(error, errors.NotPrimaryError):
         return _fault_of_connection(error)
     if isinstance(error, errors.OperationFailure | errors.NotPrimaryError):
-        return _fault_of_answer(getattr(error, "code", None), _line(error))
+        details = error.details if isinstance(error.details, Mapping) else {}
+        return _fault_of_answer(details.get("code"), _line(error))
     return SinkUnavailable(f"MongoDB: {_line(error)}", retry_after_s=RETRY_AFTER_S)
 
 
@@ -130,8 +131,8 @@ def _fault_of_connection(error: errors.PyMongoError) -> FaultlineError:
             " certificate does, or leave tls out where the server has none"
         )
     hint = ""
-    if "connection closed" in told or "reset by peer" in told:
-        hint = "; a server that wants TLS closes like that: then add tls=true to MONGODB_URI"
+    if "closed" in told or "reset by peer" in told:
+        hint = "; a server that wants TLS ends connections like that: then add tls=true to MONGODB_URI"
     elif "Authentication" in told:
         hint = "; check user and password in MONGODB_URI"
     return SinkUnavailable(f"MongoDB does not answer: {told}{hint}", retry_after_s=RETRY_AWAY_S)

@@ -33,6 +33,8 @@ from streams.sinks.rows import search_text, whole
 
 DOCUMENT_BYTES_MAX: Final = 16 * 1024 * 1024
 """The server's own bound (`maxBsonObjectSize`)."""
+VERDICT_BYTES_MAX: Final = 64 * 1024
+"""Its texts have bounds of their own that add up to less."""
 REASON_CHARS_MAX: Final = 500
 Update = Document | list[Document]
 
@@ -134,6 +136,8 @@ class Planner:
         plan = Plan()
         for index, record in enumerate(records):
             match record:
+                case Classified() | VerdictChanged() if isinstance(fault := _verdict(record.verdict), str):
+                    plan.refusals.add(index, "verdict", fault)
                 case Classified():
                     self._classified(plan, index, record)
                 case VerdictChanged():
@@ -153,8 +157,9 @@ class Planner:
     def _group(self, plan: Plan, index: int, record: Rollup) -> None:
         try:
             fields = _group(record)
-        except MalformedRecord as error:
-            plan.refusals.add(index, f"row {record.key}", error.reason)
+        except (MalformedRecord, UnicodeError) as error:
+            told = error.reason if isinstance(error, MalformedRecord) else _no_document(error)
+            plan.refusals.add(index, f"row {record.key}", told)
             return
         if isinstance(reason := _encoded(fields), str):
             plan.refusals.add(index, f"row {record.key}", reason)
@@ -196,10 +201,23 @@ def _encoded(document: Document) -> bytes | str:
     try:
         body = bson.encode(document)
     except (BSONError, UnicodeError, OverflowError) as error:
-        return f"cannot be a document ({type(error).__name__})"
+        return _no_document(error)
     if len(body) > DOCUMENT_BYTES_MAX:
         return f"{len(body)} bytes, more than the {DOCUMENT_BYTES_MAX} that a document may have"
     return body
+
+
+def _verdict(verdict: Verdict) -> bytes | str:
+    """A verdict as bytes, or why it cannot be kept."""
+    try:
+        body = _json(verdict)
+    except UnicodeError as error:
+        return _no_document(error)
+    return body if len(body) <= VERDICT_BYTES_MAX else f"{len(body)} bytes, more than {VERDICT_BYTES_MAX}"
+
+
+def _no_document(error: Exception) -> str:
+    return f"cannot be a document ({type(error).__name__})"
 
 
 def _update(said: Document, copied: dict[str, str]) -> Update:

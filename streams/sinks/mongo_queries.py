@@ -31,7 +31,7 @@ from streams.sinks.base import (
     RejectedPage,
     Totals,
 )
-from streams.sinks.mongo_documents import at_ms, date, shown
+from streams.sinks.mongo_documents import at_ms, date, rejected_of, shown
 from streams.sinks.mongo_errors import RETRY_AFTER_S, fault_of
 from streams.sinks.mongo_schema import Document, MongoNames
 from streams.sinks.rows import (
@@ -40,7 +40,6 @@ from streams.sinks.rows import (
     SITES_READ_MAX,
     alike_of,
     group_row,
-    rejected_row,
     search_words,
     spark_hours,
     sparks_of,
@@ -161,10 +160,7 @@ class MongoQueries:
         limit, offset = max(1, min(limit, PAGE_ROWS_MAX)), max(0, offset)
         collection = self._db[self._names.rejected]
         found = collection.find(sort=[("at", DESCENDING), ("_id", DESCENDING)], skip=offset, limit=limit)
-        rows = tuple(
-            rejected_row(at_ms(one["at"]), _pairs(one["headers"]), one["size_bytes"], one["head"])
-            for one in found.max_time_ms(QUESTION_MS_MAX)
-        )
+        rows = tuple(rejected_of(document) for document in found.max_time_ms(QUESTION_MS_MAX))
         return RejectedPage(rows=rows, total=collection.estimated_document_count(), offset=offset)
 
     @_asked
@@ -242,7 +238,3 @@ class MongoQueries:
         )
         sparks = sparks_of(fingerprints, counted, first_ms)
         return tuple(group_row(rollup, sparks[rollup.fingerprint]) for rollup in rollups)
-
-
-def _pairs(headers: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    return {pair["k"]: pair["v"] for pair in headers}

@@ -8,9 +8,9 @@ are: our documents stand beside its own, the validators look at ours alone, and 
 | `errors_cloud` | failure id | benchmark failures |
 | `ci_failures` | failure id | CI failures, under the earlier CI system's field names |
 | `error_rollups` | rollup key | counts by provider, model and stage; by repo, workflow and job |
-| `faultline_groups` | fingerprint | one fingerprint: its counts, its verdict and the verdicts it had |
+| `faultline_groups` | fingerprint | one fingerprint: its counts, its verdict and the verdicts it had before |
 | `faultline_windows` | rollup key | failures a minute and an hour |
-| `faultline_rejected` | topic/partition/offset | what could not be read; bounded by size |
+| `faultline_rejected` | partition/offset/time | what could not be read; bounded by size |
 | `faultline_counters` | name | the revision of all that a page shows |
 """
 

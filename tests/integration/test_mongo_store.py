@@ -12,9 +12,8 @@ from suites.sink_suite import SinkSuite
 
 @pytest.fixture
 def store(mongodb: str, mongo_database: str) -> Iterator[MongoStore]:
-    made = MongoStore(mongodb, mongo_database)
-    yield made
-    made.close()
+    with MongoStore(mongodb, mongo_database) as made:
+        yield made
 
 
 class TestSink(SinkSuite):

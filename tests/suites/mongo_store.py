@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from pymongo import MongoClient
 from suites.records import AT_MS
@@ -34,12 +34,15 @@ def fast(uri: str) -> str:
 class MongoStore:
     """One database. The sink's clock stands at AT_MS, and nothing expires: the tests' failures are of one fixed day."""
 
-    def __init__(self, uri: str, database: str, *, epoch: int = 0, prepared: bool = True, **options: Any) -> None:
+    def __init__(
+        self, uri: str, database: str, *, more: str = "", epoch: int = 0, prepared: bool = True, **options: Any
+    ) -> None:
+        # `more`: options of the address that the sink alone gets
         self.raw: MongoClient[dict[str, Any]] = open_for_reading(fast(uri), appname="the test itself")
         self.db = self.raw[database]
         self.runner = asyncio.Runner()
         options = {"now_ms": lambda: AT_MS} | options
-        self.sink = MongoSink(open_for_writing(fast(uri), appname=APPNAME), database, **options)
+        self.sink = MongoSink(open_for_writing(fast(uri) + more, appname=APPNAME), database, **options)
         self.queries = MongoQueries(self.raw, database)
         self.feeder = Feeder(epoch=epoch)
         if prepared:
@@ -71,6 +74,12 @@ class MongoStore:
         self.run(self.sink.close())
         self.runner.close()
         self.raw.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @contextmanager
     def failing(self, *commands: str, times: int | None = 1, **how: Any) -> Iterator[None]:

@@ -2,59 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from suites.queries_suite import QueriesSuite
 from suites.records import AT_MS, benchmark_failure, ci_failure, verdict
 from suites.sink_suite import SinkSuite
-from suites.stores import Feeder, feed
+from suites.sqlite_store import SqliteStore
 
 from streams.contract.classified import VerdictChanged
-from streams.contract.documents import COLLECTIONS, iso, rollup_document
+from streams.contract.documents import iso, rollup_document
 from streams.contract.errors import SinkUnavailable
-from streams.contract.failure import Failure, Origin
+from streams.contract.failure import Origin
 from streams.contract.rollup import Rollup, Span
-from streams.contract.verdict import Verdict
-from streams.sinks.base import GroupFilter, Queries, Record, Sink
+from streams.sinks.base import GroupFilter, Queries
 from streams.sinks.rows import title_of
-from streams.sinks.sqlite import SCHEMA, SqliteSink, forget, forget_groups
+from streams.sinks.sqlite import SqliteSink, forget, forget_groups
 from streams.sinks.sqlite_queries import SqliteQueries
 
 
-class Store:
-    """A file with a sink, queries, and a pipeline that feeds it."""
-
-    def __init__(self, path: Path) -> None:
-        self.db = sqlite3.connect(path, isolation_level=None)
-        self.db.executescript(SCHEMA)
-        self.sink: Sink = SqliteSink(self.db)
-        self.queries = SqliteQueries(path)
-        self.feeder = Feeder()
-
-    def feed(self, *failures: Failure, verdicts: Sequence[Verdict] = ()) -> list[Record]:
-        return feed(self, *failures, verdicts=verdicts)
-
-    def write(self, records: Sequence[Record]) -> None:
-        self.sink.write(records)
-
-    def documents(self, origin: Origin) -> dict[str, dict[str, Any]]:
-        rows = self.db.execute("SELECT id, body FROM documents WHERE collection = ?", (COLLECTIONS[origin],))
-        return {name: json.loads(body) for name, body in rows}
-
-    def dump(self) -> list[object]:
-        names = ("documents", "groups", "rollups", "windows", "verdicts")
-        return [self.db.execute(f"SELECT * FROM {name} ORDER BY 1, 2, 3").fetchall() for name in names]
-
-
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(tmp_path / "store.sqlite3")
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    made = SqliteStore(tmp_path / "store.sqlite3")
     yield made
     made.db.close()
 
@@ -68,7 +39,7 @@ class TestQueries(QueriesSuite):
 
 
 @pytest.mark.parametrize(("is_kind", "primary"), [(False, "code_error"), (True, "timeout")])
-def test_the_primary_category_is_family_or_kind_by_setting(store: Store, is_kind: bool, primary: str) -> None:
+def test_the_primary_category_is_family_or_kind_by_setting(store: SqliteStore, is_kind: bool, primary: str) -> None:
     records = store.feed(ci_failure("x"))
     key = records[-1].fingerprint  # type: ignore[union-attr]  # the last are rollups
     sink = SqliteSink(store.db, primary_is_kind=is_kind)
@@ -77,12 +48,12 @@ def test_the_primary_category_is_family_or_kind_by_setting(store: Store, is_kind
     assert (document["s_primary_category"], document["s_subcategory"]) == (primary, "timeout")
 
 
-def test_the_store_keeps_the_port(store: Store) -> None:
+def test_the_store_keeps_the_port(store: SqliteStore) -> None:
     asked: Queries = store.queries
     assert asked.totals().groups == 0
 
 
-def test_rollup_documents_keep_the_earlier_names(store: Store) -> None:
+def test_rollup_documents_keep_the_earlier_names(store: SqliteStore) -> None:
     records = store.feed(*(benchmark_failure("slow", request=str(i), http_status=429) for i in range(5)))
     (rollup,) = [r for r in records if isinstance(r, Rollup) and r.where is not None]
     document = rollup_document(rollup)
@@ -92,7 +63,7 @@ def test_rollup_documents_keep_the_earlier_names(store: Store) -> None:
     assert document["first_seen"] == document["last_seen"] == iso(AT_MS)
 
 
-def test_what_is_past_its_time_is_forgotten_in_bounded_steps(store: Store) -> None:
+def test_what_is_past_its_time_is_forgotten_in_bounded_steps(store: SqliteStore) -> None:
     store.feed(*(ci_failure("x", ordinal=i) for i in range(5)))
     nothing = {Span.MINUTE: 0, Span.HOUR: 0}
     assert forget(store.db, before_ms=AT_MS + 1, windows_before_ms=nothing, rows_max=3) == 3
@@ -101,7 +72,7 @@ def test_what_is_past_its_time_is_forgotten_in_bounded_steps(store: Store) -> No
     assert [row[0] for row in store.db.execute("SELECT DISTINCT span FROM windows")] == ["hour"]
 
 
-def test_groups_not_seen_for_long_go_with_their_counts_and_history(store: Store) -> None:
+def test_groups_not_seen_for_long_go_with_their_counts_and_history(store: SqliteStore) -> None:
     key = store.feed(ci_failure("old", at_ms=AT_MS - 9))[-1].fingerprint  # type: ignore[union-attr]  # the last are rollups
     store.feed(ci_failure("young"))
     assert forget_groups(store.db, before_ms=AT_MS, rows_max=10) == [key]
@@ -144,7 +115,7 @@ def test_a_file_that_cannot_be_read_is_told_as_a_store_that_is_away(tmp_path: Pa
         SqliteQueries(tmp_path / "damaged").groups(GroupFilter(), limit=1, offset=0, now_ms=AT_MS)
 
 
-def test_a_question_leaves_no_connection_open(store: Store) -> None:
+def test_a_question_leaves_no_connection_open(store: SqliteStore) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(20):
         thread = threading.Thread(target=store.queries.totals)
