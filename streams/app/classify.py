@@ -1,0 +1,275 @@
+"""The classification agent (`faultline classify`): fingerprints that want a verdict -> questions -> verdicts.
+
+Who is asked is an argument. A question holds fingerprints of several partitions: full, or old, or long enough; some
+questions are under way at once. A record is acknowledged when the broker has what came of it, in order within its
+partition: after a crash a question may be asked twice, and none is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+import structlog
+from aiokafka import AIOKafkaProducer
+
+from streams.app.ending import end
+from streams.app.ledger import Entry, Ledger
+from streams.app.transport import DoorConsumer
+from streams.app.worker import WAITING_FOR, DoorApp, create_app, raw_topic, run_worker
+from streams.broker.clients import Cluster, close
+from streams.contract import topics
+from streams.contract.classified import Unseen
+from streams.contract.errors import MalformedRecord
+from streams.contract.telemetry import FETCHES_DROPPED, QUESTIONS_OPEN, REJECTED, LogEvent, Observer
+from streams.contract.verdict import Unanswered, Verdict, record_key
+from streams.contract.wire import from_bytes, rejected_headers, to_bytes
+from streams.core.batch import Batcher
+
+ROLE: Final = "classify"
+TAKE_RECORDS_MAX: Final = 50
+TAKE_WITHIN_S: Final = 0.1
+TURN_S: Final = 0.05
+"""How often it is looked whether a batch is due."""
+BUFFER_RECORDS_MAX: Final = 1_000
+"""Records that Faust holds for the agent: more would only be delivered again after a crash."""
+DRAIN_S_MAX: Final = 15.0
+"""How long questions under way are waited for when the process is to end."""
+
+log_event = structlog.get_logger("faultline.role")
+
+Answer = Verdict | Unanswered
+Ask = Callable[[Sequence[Unseen]], Awaitable[list[Answer]]]
+"""One answer for each fingerprint, whatever happens; it has its own deadline. An exception ends the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifyOptions:
+    """When a question is full, and how many may be under way."""
+
+    batch_size: int = 50
+    batch_age_max_s: float = 2.0
+    """After its first fingerprint."""
+    batch_chars_max: int = 60_000
+    """Characters of samples and templates."""
+    questions_max: int = 4
+    app_version: str = ""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A fingerprint on its way into a question."""
+
+    entry: Entry[Any]
+    unseen: Unseen
+
+
+class Classifying:
+    """What the agent does with the records that it is given. Lives in one event loop."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        producer: AIOKafkaProducer,
+        observer: Observer,
+        ask: Ask,
+        options: ClassifyOptions,
+        *,
+        may_acknowledge: Callable[[Any], bool],
+        now_s: Callable[[], float] = time.monotonic,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        retire: Callable[[BaseException], NoReturn] = end,
+    ) -> None:
+        """`may_acknowledge`: whether a delivery still belongs to the present assignment of partitions."""
+        self._cluster = cluster
+        self._producer = producer
+        self._observer = observer
+        self._ask = ask
+        self._options = options
+        self._may_acknowledge = may_acknowledge
+        self._now_s = now_s
+        self._now_ms = now_ms
+        self._retire = retire
+        self._ledger: Ledger[Any] = Ledger()
+        self._batcher = Batcher[_Asked](options.batch_size, options.batch_age_max_s, options.batch_chars_max)
+        self._room = asyncio.Semaphore(options.questions_max)
+        self._under_way: dict[asyncio.Task[None], int] = {}
+        self._is_draining = False
+
+    async def take(self, events: Sequence[Any]) -> None:
+        """Records in the order in which they were delivered. Waits while as many questions are open as may be."""
+        for event in events:
+            if self._is_draining:
+                return  # left unacknowledged
+            message = event.message
+            entry = self._ledger.take(message.partition, message.offset, event)
+            if entry is None:
+                continue
+            try:
+                unseen = from_bytes(Unseen, message.value or b"")
+            except MalformedRecord as error:
+                await self._reject(message, error)
+                self._ledger.finish([entry])
+                continue
+            full = self._batcher.add(_Asked(entry, unseen), size=_chars(unseen), now_s=self._now_s())
+            if full:
+                await self._put(full)
+        self._acknowledge()
+
+    async def watch(self) -> None:
+        """Send what is due. Ends by cancellation."""
+        try:
+            while True:
+                due_s = self._batcher.due_in_s(self._now_s())
+                if due_s == 0 and not self._is_draining:
+                    await self._put(self._batcher.take())
+                else:
+                    await asyncio.sleep(min(TURN_S, TURN_S if due_s is None else due_s))
+        except Exception as error:  # noqa: BLE001  # nobody else looks at this task
+            self._retire(error)
+
+    async def drain(self) -> None:
+        """Finish what is being asked; what is not asked yet stays unacknowledged."""
+        self._is_draining = True
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=DRAIN_S_MAX)
+        if self._under_way:
+            log_event.warning(
+                LogEvent.QUESTIONS_LEFT, batches=len(self._under_way), items=sum(self._under_way.values())
+            )
+        for task in list(self._under_way):
+            task.cancel()
+        self._acknowledge()
+
+    async def _put(self, batch: list[_Asked]) -> None:
+        await self._room.acquire()
+        task = asyncio.create_task(self._answered(batch))
+        self._under_way[task] = len(batch)
+        task.add_done_callback(self._over)
+        self._observer.set(QUESTIONS_OPEN, len(self._under_way))
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._room.release()
+        self._under_way.pop(task, None)
+        self._observer.set(QUESTIONS_OPEN, len(self._under_way))
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._retire(error)
+
+    async def _answered(self, batch: list[_Asked]) -> None:
+        answers = await self._ask([asked.unseen for asked in batch])
+        _check(batch, answers)
+        sent = [await self._send(answer) for answer in answers]
+        await asyncio.gather(*sent)
+        self._ledger.finish(asked.entry for asked in batch)
+        self._acknowledge()
+
+    async def _send(self, answer: Answer) -> asyncio.Future[Any]:
+        if isinstance(answer, Verdict):
+            topic, key = topics.VERDICTS, record_key(answer)
+        else:
+            topic, key = topics.UNANSWERED, answer.fingerprint
+        sent: asyncio.Future[Any] = await self._producer.send(
+            self._cluster.topic(topic), to_bytes(answer), key=key.encode()
+        )
+        return sent
+
+    async def _reject(self, message: Any, error: MalformedRecord) -> None:
+        headers = rejected_headers(
+            error,
+            topic=topics.UNSEEN.name,
+            partition=message.partition,
+            offset=message.offset,
+            stage=ROLE,
+            failed_at_ms=self._now_ms(),
+            app_version=self._options.app_version,
+        )
+        await self._producer.send_and_wait(
+            self._cluster.topic(topics.REJECTED),
+            message.value,
+            key=message.key,
+            headers=[(name, text.encode()) for name, text in headers.items()],
+        )
+        self._observer.add(REJECTED, 1, topics.UNSEEN.name)
+
+    def _acknowledge(self) -> None:
+        for event in self._ledger.acknowledged():
+            if self._may_acknowledge(event):
+                event.ack()
+
+
+def _chars(unseen: Unseen) -> int:
+    return len(unseen.fingerprint.template) + sum(len(sample.text) for sample in unseen.samples)
+
+
+def _check(batch: Sequence[_Asked], answers: Sequence[Answer]) -> None:
+    """Raises: ValueError unless there is one answer for each fingerprint."""
+    asked = sorted({item.unseen.fingerprint.value for item in batch})
+    if sorted({answer.fingerprint for answer in answers}) != asked or len(answers) > len(batch):
+        raise ValueError(f"{len(answers)} answers for {len(batch)} questions, or for others than were asked")
+
+
+def create_classify_app(
+    cluster: Cluster,
+    take: Callable[[Sequence[Any]], Awaitable[None]],
+    *,
+    retire: Callable[[BaseException], NoReturn] = end,
+) -> DoorApp:
+    """The app with its one agent, over all partitions that the process has: a question crosses them."""
+    app = create_app(cluster, ROLE, buffer_records_max=BUFFER_RECORDS_MAX)
+    unseen = raw_topic(app, cluster.topic(topics.UNSEEN), acks=True)
+
+    async def ask(stream: Any) -> None:
+        try:
+            # its `within` counts from the last flush, not from the first record: batches are made by the batcher
+            async for events in stream.noack_take(TAKE_RECORDS_MAX, within=TAKE_WITHIN_S):
+                await take(events)
+        except Exception as error:  # noqa: BLE001  # Faust would start the agent again and pass what it held
+            retire(error)
+
+    app.agent(unseen, name="ask")(ask)
+    return app
+
+
+async def run_classify(
+    cluster: Cluster, observer: Observer, stop: asyncio.Event, ask: Ask, options: ClassifyOptions
+) -> None:
+    """Work until `stop` is set. Raises: ConfigurationError, SinkUnavailable."""
+    producer = await cluster.start(
+        cluster.producer, stop=stop, on_waiting=lambda what: observer.waiting_for(what or WAITING_FOR)
+    )
+
+    def may_acknowledge(event: Any) -> bool:
+        return not consumer().is_held and event.message.generation_id == app.consumer_generation_id
+
+    classifying = Classifying(cluster, producer, observer, ask, options, may_acknowledge=may_acknowledge)
+    app = create_classify_app(cluster, classifying.take)
+
+    def consumer() -> DoorConsumer:
+        found = app.consumer
+        assert isinstance(found, DoorConsumer), "the door's transport makes no other"
+        return found
+
+    async def before_stop() -> None:
+        await classifying.drain()
+        await consumer().last_commit()
+
+    dropped = 0
+
+    def look() -> None:
+        nonlocal dropped
+        if consumer().dropped > dropped:
+            observer.add(FETCHES_DROPPED, consumer().dropped - dropped)
+            dropped = consumer().dropped
+
+    watching = asyncio.create_task(classifying.watch())
+    try:
+        await run_worker(
+            app, observer, stop, is_working=lambda: not consumer().is_held, before_stop=before_stop, look=look
+        )
+    finally:
+        watching.cancel()
+        await asyncio.wait({watching})
+        await close(producer)

@@ -1,0 +1,179 @@
+"""The stream agent (`faultline work`): folds and verdicts -> tables, and what they say.
+
+One `Pipeline` an input partition, over the rows of that partition. Rows, outputs and the position row of a partition
+go out in one transaction; the position row alone says how far the input was applied, the group commits nothing.
+A record that cannot be read, a broken cursor, a fence: the process ends and starts again from its tables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NoReturn, cast
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from streams.app.ending import end
+from streams.app.partition import Partition
+from streams.app.store import Output, Store, StoreOptions
+from streams.app.table import DoorTable
+from streams.app.transport import DoorConsumer
+from streams.app.worker import WAITING_FOR, DoorApp, create_app, raw_topic, run_worker
+from streams.broker.clients import Cluster, close
+from streams.contract import topics
+from streams.contract.fold import FoldBatch
+from streams.contract.telemetry import FETCHES_DROPPED, FOLDS_APPLIED, LAG, TABLE_ROWS, Observer
+from streams.contract.wire import from_bytes, to_bytes
+from streams.core.pipeline import Pipeline
+
+ROLE: Final = "work"
+BATCH_RECORDS_MAX: Final = 16
+"""Records that one transaction a partition may stand for; a record holds up to 500 folds."""
+BATCH_WITHIN_S: Final = 0.02
+READ_RECORDS_MAX: Final = 20_000
+"""Rows of the changelog in one go."""
+LAG_EVERY_S: Final = 10.0
+
+
+def create_work_app(
+    cluster: Cluster,
+    reader: AIOKafkaConsumer,
+    observer: Observer,
+    *,
+    epoch: int = 0,
+    retire: Callable[[BaseException], NoReturn] = end,
+) -> DoorApp:
+    """The app with its one agent and its one table.
+
+    `reader`: started, without a group. `epoch`: of the tables, grows when they are built anew.
+    """
+    app = create_app(cluster, ROLE)
+    options = StoreOptions(
+        cluster=cluster,
+        reader=reader,
+        input=cluster.topic(topics.FOLDED),
+        make=lambda number, rows: Pipeline(rows, partition=number, epoch=epoch),
+        partition_of=partition_of_key,
+        retire=retire,
+    )
+    table = DoorTable(
+        app,
+        name=topics.STATE_TABLE,
+        partitions=cluster.partitions,
+        key_type=str,
+        value_type=bytes,
+        options={"door": options},
+    )
+    app.tables.add(table)
+    # with acks Faust enters every transaction's marker as a gap in an interval tree, and spends most of its time there;
+    # the position is in the table
+    folded = raw_topic(app, cluster.topic(topics.FOLDED), acks=False)
+    worker = Worker(cluster, table.data, observer)
+
+    async def apply_folds(stream: Any) -> None:
+        try:
+            async for events in stream.noack_take(BATCH_RECORDS_MAX, within=BATCH_WITHIN_S):
+                await worker.apply(events)
+        except Exception as error:  # noqa: BLE001  # Faust would start the agent again, on rows that nobody may use
+            retire(error)
+
+    app.agent(folded, name="apply_folds")(apply_folds)
+    return app
+
+
+class Worker:
+    """What the agent does with the records that it is given."""
+
+    def __init__(self, cluster: Cluster, store: Store, observer: Observer) -> None:
+        self._names = {t: cluster.topic(t) for t in (topics.CLASSIFIED, topics.UNSEEN, topics.ROLLUPS)}
+        self._store = store
+        self._observer = observer
+
+    async def apply(self, events: list[Any]) -> None:
+        """Apply records, and write what comes of them. Raises: what ends the process."""
+        by_partition: dict[int, list[Any]] = defaultdict(list)
+        for event in events:
+            message = event.message
+            if self._store.writable(message.partition, message.generation_id):
+                by_partition[message.partition].append(message)
+            # else: delivered before the partitions were assigned anew; its owner reads it from the table's position
+        work = [(number, self._outputs(number, messages)) for number, messages in by_partition.items()]
+        await asyncio.gather(*(self._store.commit(number, outputs) for number, outputs in work if outputs is not None))
+
+    def _outputs(self, number: int, messages: list[Any]) -> list[Output] | None:
+        """Change the rows of a partition without giving anyone else a turn. None when there is nothing to write."""
+        partition = self._store.partitions[number]
+        pipeline = partition.pipeline
+        assert pipeline is not None, "a partition that is served has one"
+        batches = [(message.offset, from_bytes(FoldBatch, message.value or b"")) for message in messages]
+        emissions = pipeline.on_batches(batches)
+        if not partition.pending:
+            return None  # all of it was applied before
+        self._observer.add(FOLDS_APPLIED, sum(len(batch.folds) + len(batch.sealed) for _, batch in batches))
+        return [(self._names[e.topic], e.key.encode(), to_bytes(e.record)) for e in emissions]
+
+
+def partition_of_key(key: str) -> int:
+    """The partition of a row: the second field of its key. Raises: ValueError for a key that is none."""
+    return int(key.split("|", 2)[1])
+
+
+async def run_work(cluster: Cluster, observer: Observer, stop: asyncio.Event, *, epoch: int = 0) -> None:
+    """Work until `stop` is set, while no broker answers as well. Raises: ConfigurationError, SinkUnavailable."""
+    reader = await cluster.start(
+        lambda: cluster.consumer(poll_records_max=READ_RECORDS_MAX),
+        stop=stop,
+        on_waiting=lambda what: observer.waiting_for(what or WAITING_FOR),
+    )
+    app = create_work_app(cluster, reader, observer, epoch=epoch)
+    store = cast(DoorTable, app.tables[topics.STATE_TABLE]).data
+    gauges = _Gauges(store, app, observer)
+    lag = asyncio.create_task(_watch_lag(store, reader, cluster.topic(topics.FOLDED), observer))
+    try:
+        await run_worker(app, observer, stop, is_working=lambda: store.is_serving, look=gauges.look)
+    finally:
+        lag.cancel()
+        await asyncio.wait({lag})
+        await store.leave()
+        await close(reader)
+
+
+class _Gauges:
+    """Figures that are looked up, not counted where they happen."""
+
+    def __init__(self, store: Store, app: DoorApp, observer: Observer) -> None:
+        self._store = store
+        self._app = app
+        self._observer = observer
+        self._dropped = 0
+
+    def look(self) -> None:
+        consumer = self._app.consumer
+        assert isinstance(consumer, DoorConsumer), "the door's transport makes no other"
+        if consumer.dropped > self._dropped:
+            self._observer.add(FETCHES_DROPPED, consumer.dropped - self._dropped)
+            self._dropped = consumer.dropped
+        self._observer.set(TABLE_ROWS, sum(len(partition.rows) for partition in self._store.partitions.values()))
+
+
+async def _watch_lag(store: Store, reader: AIOKafkaConsumer, topic: str, observer: Observer) -> None:
+    """How far the tables of this process are behind their input."""
+    while True:
+        await asyncio.sleep(LAG_EVERY_S)
+        if not store.is_serving:
+            continue
+        at = _positions(store.partitions)
+        try:
+            ends: Mapping[TopicPartition, int] = await reader.end_offsets([TopicPartition(topic, n) for n in at])
+        except (KafkaError, OSError, TimeoutError):
+            continue  # a broker is away: the gauge keeps what it said last
+        # the last offset of a partition may be a transaction's marker, which nobody reads
+        behind = sum(max(0, offset - at[tp.partition] - 2) for tp, offset in ends.items())
+        observer.set(LAG, behind, ROLE, topics.FOLDED.name)
+
+
+def _positions(partitions: Mapping[int, Partition]) -> dict[int, int]:
+    return {number: p.pipeline.position.offset for number, p in partitions.items() if p.pipeline is not None}

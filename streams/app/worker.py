@@ -1,0 +1,147 @@
+"""A Faust app inside our process: its settings, its start, its end.
+
+Faust's own worker takes over signals, log and standard output and serves its tables on a public address; none of that
+is used. The app is started and stopped like any service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import faust
+import structlog
+from faust.auth import SASLCredentials, SSLCredentials
+from faust.types.auth import SASLMechanism
+from yarl import URL
+
+from streams.app import store, transport
+from streams.app.ending import end
+from streams.broker.clients import Cluster
+from streams.contract.telemetry import LogEvent, Observer
+
+STOP_S_MAX: Final = 20.0
+"""What Faust may take to stop. What it leaves open then is as it is after a kill."""
+LOOK_S: Final = 0.5
+WAITING_FOR: Final = "its partitions"
+FETCH_BYTES_MAX: Final = 4 * 1024 * 1024
+
+log_event = structlog.get_logger("faultline.role")
+
+
+class DoorApp(faust.App):
+    """Faust's app without its directories on disk: nothing of ours is kept there."""
+
+    async def on_first_start(self) -> None:
+        """Nothing: Faust would make directories for tables on disk."""
+
+
+def create_app(
+    cluster: Cluster,
+    role: str,
+    *,
+    recovery_delay_s: float = 0.0,
+    commit_s: float = 0.5,
+    buffer_records_max: int = 4096,
+    poll_records_max: int = 500,
+) -> DoorApp:
+    """An app whose id, and so whose group and changelogs, are those of the role."""
+    transport.register()
+    store.register()
+    timing = cluster.timing
+    return DoorApp(
+        cluster.group(role),
+        env={},  # Faust lets variables such as BROKER_URL win over what it is given
+        broker=[URL(f"{transport.SCHEME}://{address}") for address in cluster.bootstrap.split(",")],
+        broker_credentials=_credentials(cluster),
+        store=f"{store.SCHEME}://",
+        processing_guarantee="at_least_once",
+        autodiscover=False,
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        topic_partitions=cluster.partitions,
+        table_standby_replicas=0,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=FETCH_BYTES_MAX,
+        broker_max_poll_records=poll_records_max,
+        broker_session_timeout=timing.session_ms / 1000,
+        broker_heartbeat_interval=timing.heartbeat_ms / 1000,
+        broker_rebalance_timeout=timing.rebalance_ms / 1000,
+        broker_request_timeout=30.0,
+        broker_commit_interval=commit_s,
+        producer_acks=-1,
+        producer_request_timeout=30.0,
+        stream_recovery_delay=recovery_delay_s,
+        stream_buffer_maxsize=buffer_records_max,
+        stream_wait_empty=False,
+    )
+
+
+def raw_topic(app: DoorApp, name: str, *, acks: bool) -> Any:
+    """A topic whose keys and records stay bytes."""
+    return app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", acks=acks)
+
+
+def _credentials(cluster: Cluster) -> Any:
+    security = cluster.security
+    if security.protocol == "ssl":
+        return SSLCredentials(context=security.context)
+    if security.protocol == "sasl_ssl":
+        return SASLCredentials(
+            username=security.user,
+            password=security.password,
+            mechanism=SASLMechanism.SCRAM_SHA_512,
+            ssl_context=security.context,
+        )
+    return None
+
+
+async def run_worker(
+    app: DoorApp,
+    observer: Observer,
+    stop: asyncio.Event,
+    *,
+    is_working: Callable[[], bool],
+    before_stop: Callable[[], Awaitable[None]] | None = None,
+    look: Callable[[], None] = lambda: None,
+) -> None:
+    """Run the app until `stop` is set, then stop it within STOP_S_MAX.
+
+    `is_working`: asked every LOOK_S, and told as being ready. `before_stop`: what is to be finished while Faust still
+    runs. `look`: called every LOOK_S, for gauges.
+    What breaks inside Faust ends the process (`ending.end`).
+    """
+    observer.waiting_for(WAITING_FOR)
+    starting = asyncio.ensure_future(app.start())
+    stopped = asyncio.ensure_future(stop.wait())
+    is_told = False
+    try:
+        while not stop.is_set():
+            await asyncio.wait({stopped}, timeout=LOOK_S)
+            if starting.done() and not starting.cancelled() and (error := starting.exception()) is not None:
+                end(error)
+            if app.crashed:
+                end(app.crash_reason or RuntimeError("Faust crashed"))
+            look()
+            if is_working() == is_told:
+                continue
+            is_told = not is_told
+            observer.waiting_for("" if is_told else WAITING_FOR)
+        if before_stop is not None:
+            await before_stop()
+    finally:
+        stopped.cancel()
+        await _stop(app, starting)
+
+
+async def _stop(app: DoorApp, starting: asyncio.Future[None]) -> None:
+    try:
+        async with asyncio.timeout(STOP_S_MAX):
+            await app.stop()
+    except TimeoutError:
+        log_event.warning(LogEvent.FAUST_HANGS, after_s=STOP_S_MAX)
+    starting.cancel()
+    await asyncio.wait({starting}, timeout=1.0)
