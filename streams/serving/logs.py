@@ -23,6 +23,9 @@ LIBRARY_CHARS_MAX: Final = 1_000
 LOGGERS_MAX: Final = 200
 """Names of loggers that are counted one by one; the rest share one count."""
 
+ANSWERED: Final = ("opensearch",)
+"""Loggers of clients that warn of every refusal, also of such as our code asks for: only their errors are written."""
+
 _PLAIN = (str, int, float, bool, type(None))
 
 Event = MutableMapping[str, Any]
@@ -57,6 +60,8 @@ def configure_log(log_format: str, **always: str) -> None:
     for handler in [one for one in root.handlers if isinstance(one, LibraryLines)]:
         root.removeHandler(handler)
     root.addHandler(LibraryLines(monotonic_s=time.monotonic))
+    for name in ANSWERED:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def _texts(_logger: object, _method: str, event: Event) -> Event:

@@ -48,12 +48,13 @@ class RoleObserver(Collector):
         self._lock = threading.Lock()
         self._values: dict[str, dict[tuple[str, ...], float]] = {}
         self._waiting = STARTING
+        self._away = ""
         self.set(telemetry.BUILD_INFO, 1, version)
 
     @property
     def waiting(self) -> str:
-        """What the role waits for; empty when it works."""
-        return self._waiting
+        """What the role waits for; empty when it works, and what it needs is there."""
+        return self._waiting or self._away
 
     def add(self, metric: Metric, amount: float, *labels: str) -> None:
         """Count up a counter; `amount` is not negative."""
@@ -74,6 +75,14 @@ class RoleObserver(Collector):
             log_event.warning(LogEvent.ROLE_WAITING, what=what)
         else:
             log_event.info(LogEvent.ROLE_READY)
+
+    def away(self, what: str) -> None:
+        """Say what a look from outside the role found missing; empty once it is back."""
+        if what and not self._away:
+            log_event.warning(LogEvent.ROLE_WAITING, what=what)
+        elif self._away and not what and not self._waiting:
+            log_event.info(LogEvent.ROLE_READY)
+        self._away = what
 
     def ending(self) -> None:
         """The role was told to stop: it is not ready any more."""

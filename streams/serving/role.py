@@ -40,6 +40,7 @@ FAILED: Final = 70
 REFUSED: Final = 2
 """Exit status when a setting is wrong or something is missing: starting again will not help."""
 INTERRUPTED: Final = 130
+PROBE_EVERY_S: Final = 5.0
 GC_THRESHOLD: Final = 50_000
 """New objects before the collector of cycles looks (700 by default): records come in thousands and hold no cycles,
 and looking through them costs a tenth."""
@@ -52,6 +53,10 @@ Body = Callable[[Observer, asyncio.Event], Awaitable[None]]
 
 `SinkUnavailable` once the event is set is a good end: nothing was taken that would have to be finished.
 """
+
+Probe = Callable[[], Awaitable[str]]
+"""Looks whether what the role needs answers: what does not, in words, or nothing. Ends within some seconds, and raises
+only `ConfigurationError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ def run_role(
     body: Body,
     *,
     site: Callable[[RoleObserver], Site] | None = None,
+    probe: Probe | None = None,
     stop_s_max: float = STOP_S_MAX,
 ) -> int:
     """Run `body` in this process until a signal comes.
@@ -77,6 +83,7 @@ def run_role(
     `port`: where health and metrics are served on `settings.host`, 0 for a free one, None for nowhere.
     `site`: makes what is served there instead, in the running loop before the body begins; its requests end before
     the body is told to stop. Without one, health is served until the body has ended.
+    `probe`: asked every PROBE_EVERY_S, so that /readyz knows of what is away also while the body has nothing to do.
     Returns the exit status: 0 after a signal, FAILED when the body ended by itself or not in time, REFUSED for what
     is configured wrong, where log lines are JSON.
     Raises: `ConfigurationError` for a port that cannot be used and for what the body finds wrong, where lines are
@@ -84,7 +91,7 @@ def run_role(
     """
     configure_log(settings.log_format, role=name)
     gc.set_threshold(GC_THRESHOLD)
-    role = _Role(name, settings, body, site, _Watchdog(stop_s_max))
+    role = _Role(settings, body, site, probe, _Watchdog(stop_s_max))
     try:
         with contextlib.ExitStack() as open_until_end:
             listener = None
@@ -107,16 +114,16 @@ class _Role:
 
     def __init__(
         self,
-        name: str,
         settings: Settings,
         body: Body,
         site: Callable[[RoleObserver], Site] | None,
+        probe: Probe | None,
         watchdog: _Watchdog,
     ) -> None:
-        self._name = name
         self._settings = settings
         self._body = body
         self._site = site
+        self._probe = probe
         self.watchdog = watchdog
 
     async def live(self, listener: socket.socket | None) -> bool:
@@ -134,9 +141,12 @@ class _Role:
             log_event.info(LogEvent.STARTED, url=url, version=version("faultline"))
             working = asyncio.ensure_future(self._body(observer, stop))
             asked = asyncio.create_task(told.wait())
-            await asyncio.wait({working, asked, *([serving] if serving else [])}, return_when=asyncio.FIRST_COMPLETED)
+            probing = asyncio.create_task(self._look(observer))
+            tasks = {working, asked, probing} if serving is None else {working, asked, probing, serving}
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             self.watchdog.watch()
             asked.cancel()
+            probing.cancel()
             log_event.info(LogEvent.STOPPING)
             observer.ending()
             site.on_stop()
@@ -148,7 +158,9 @@ class _Role:
             server.should_exit = True
             if serving is not None:
                 await asyncio.wait({serving})
-        faults = [fault for task in (working, serving) if task is not None and (fault := _fault(task)) is not None]
+            await asyncio.wait({probing})
+        ended = (working, serving, None if probing.cancelled() else probing)
+        faults = [fault for task in ended if task is not None and (fault := _fault(task)) is not None]
         if told.is_set():  # who was told to end while it waited for a server ends by saying that it is away
             faults = [fault for fault in faults if not isinstance(fault, SinkUnavailable)]
         for fault in faults:
@@ -156,6 +168,13 @@ class _Role:
         if not faults and not told.is_set():
             log_event.error(LogEvent.ROLE_FAILED, error="it ended without being told to")
         return bool(faults) or not told.is_set()
+
+    async def _look(self, observer: RoleObserver) -> None:
+        """Ask the probe again and again; without one, only wait."""
+        while self._probe is not None:
+            observer.away(await self._probe())
+            await asyncio.sleep(PROBE_EVERY_S)
+        await asyncio.Event().wait()
 
 
 def _fault(task: asyncio.Future[None]) -> BaseException | None:

@@ -195,6 +195,26 @@ def test_ready_is_told_once_nothing_is_waited_for(capsys):
     assert told == ["role.waiting", "role.ready"]
 
 
+def test_what_a_look_from_outside_finds_missing_makes_it_unready_until_it_is_back(capsys):
+    configure_log("json")
+    observer = RoleObserver(version="1")
+    observer.waiting_for("")
+    for what in ("", "Kafka at a:9092", "Kafka at a:9092 (refused)"):
+        observer.away(what)
+    assert client(observer).get("/readyz").json()["for"] == "Kafka at a:9092 (refused)"
+    observer.away("")
+    assert client(observer).get("/readyz").status_code == 200
+    told = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
+    assert told == ["role.ready", "role.waiting", "role.ready"]
+
+
+def test_who_was_told_to_end_is_not_ready_again():
+    observer = RoleObserver(version="1")
+    observer.ending()
+    observer.waiting_for("")
+    assert client(observer).get("/readyz").json()["for"] == "the end"
+
+
 def test_metrics_are_in_the_format_that_scrapers_read():
     answer = client(RoleObserver(version="1")).get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
