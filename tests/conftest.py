@@ -42,7 +42,8 @@ KEPT_PREFIXES = (
     "NPM_CONFIG_",
     "REQUESTS_",
 )
-"""What tools need to start. All else could be a setting, a key or the context of the CI job that runs us."""
+"""What tools need to start, and where servers are that run already. All else could be a setting, a key or the context
+of the CI job that runs us."""
 
 # Examples are few by default, so that the suite stays quick; CI draws the same ones every time.
 settings.register_profile("quick", max_examples=50, deadline=None)
