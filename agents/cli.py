@@ -30,10 +30,12 @@ def main() -> None:
 
 def create() -> typer.Typer:
     """All commands."""
-    from streams.cli import running
+    from streams.cli import roles, running
     from streams.cli.app import create_app
 
     app = create_app()
+    told = "Ask a language model about fingerprints nobody has a verdict for, many in one question."
+    roles.add(app, "classify", told, lambda: _classify, port=9104)
     running.add_to(app, _serve)
     return app
 
@@ -46,6 +48,48 @@ def _serve(settings: Settings, demo: Path | None) -> int:
     from agents.local.server import run
 
     return run(settings, demo=demo)
+
+
+def _classify(settings: Settings, port: int | None) -> int:
+    """The classification agent. Without a key it says so once, and every fingerprint stays to be asked later."""
+    import asyncio
+    import contextlib
+    import random
+    from importlib.metadata import version
+
+    from agents.classify.agent import Classifier
+    from agents.clients.connect import connect
+    from streams.app.classify import ClassifyOptions, run_classify
+    from streams.broker.admin import check
+    from streams.broker.clients import Cluster, Stopping
+    from streams.broker.probe import away
+    from streams.cli.wiring import now_ms
+    from streams.contract import topics
+    from streams.contract.telemetry import Observer
+    from streams.serving.role import run_role
+
+    cluster, taxonomy = Cluster.of(settings), settings.load_taxonomy()
+    needed = (topics.UNSEEN, topics.VERDICTS, topics.UNANSWERED, topics.REJECTED)
+    options = ClassifyOptions(
+        batch_size=settings.batch_size, batch_age_max_s=settings.batch_age_s, app_version=version("faultline")
+    )
+
+    async def body(observer: Observer, stop: asyncio.Event) -> None:
+        classifier = Classifier(
+            connect(settings, observer=observer),
+            taxonomy=taxonomy,
+            now_ms=now_ms,
+            draw=random.randrange,
+            batch_items=settings.batch_size,
+            confidence_min=settings.confidence_min,
+            low_confidence_hours=settings.verdict_ttl_hours,
+            observer=observer,
+        )
+        with contextlib.suppress(Stopping):
+            await check(cluster, needed, stop=stop, on_waiting=lambda what: observer.waiting_for(what or "its topics"))
+            await run_classify(cluster, observer, stop, classifier.classify, options)
+
+    return run_role("classify", settings, port, body, probe=lambda: away(cluster))
 
 
 if __name__ == "__main__":

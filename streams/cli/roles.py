@@ -62,6 +62,11 @@ def add_to(app: typer.Typer) -> None:
     add(sink, "opensearch", "Write documents of failures to OpenSearch.", _wired("sink opensearch"), port=9103)
     app.add_typer(sink, name="sink")
 
+    told = "Take failures in over HTTP, and publish them to Kafka."
+    add(app, "gateway", told, _wired("gateway"), port=8765, serves=True)
+    told = "Show the page over MongoDB, live. A person's verdicts go to Kafka."
+    add(app, "dashboard", told, _wired("dashboard"), port=8766, serves=True)
+
 
 def _wired(name: str) -> Callable[[], Run]:
     def run() -> Run:

@@ -8,25 +8,35 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
+from starlette.routing import Route
 
 from streams.broker.clients import Cluster, Stopping
+from streams.broker.probe import away
 from streams.contract import topics
 from streams.contract.errors import ConfigurationError, SinkUnavailable
 from streams.contract.failure import Origin
 from streams.contract.telemetry import LogEvent, Observer
 from streams.core.flood import FloodBounds
-from streams.serving.role import run_role
+from streams.serving.observer import RoleObserver
+from streams.serving.role import Site, run_role
 from streams.settings import Settings
 
 if TYPE_CHECKING:
+    from pymongo import MongoClient
+
     from streams.sinks.mongo_schema import MongoNames
 
+BESIDE_THE_PAGE: Final = frozenset({"verdicts", "healthz", "readyz"})
+"""Routes of the gateway that the page's process has too: whoever reads a group there says there what it is."""
+POLL_S: Final = 5.0
+"""How often the page's store is asked without a hint."""
 FORGET_S: Final = 3_600.0
 """Between two looks for documents past their retention."""
 
@@ -62,7 +72,7 @@ def fold(settings: Settings, port: int | None) -> int:
     async def body(observer: Observer, stop: asyncio.Event) -> None:
         await work_on(cluster, stage, observer=observer, stop=stop, now_ms=now_ms, limits=limits)
 
-    return run_role("fold", settings, port, body)
+    return run_role("fold", settings, port, body, probe=lambda: away(cluster))
 
 
 def work(settings: Settings, port: int | None) -> int:
@@ -78,7 +88,7 @@ def work(settings: Settings, port: int | None) -> int:
             await check(cluster, needed, stop=stop, on_waiting=lambda what: observer.waiting_for(what or "its topics"))
             await run_work(cluster, observer, stop)
 
-    return run_role("work", settings, port, body)
+    return run_role("work", settings, port, body, probe=lambda: away(cluster))
 
 
 def sink_mongo(settings: Settings, port: int | None) -> int:
@@ -122,7 +132,7 @@ def sink_mongo(settings: Settings, port: int | None) -> int:
         finally:
             await store.close()
 
-    return run_role("sink mongo", settings, port, body)
+    return run_role("sink mongo", settings, port, body, probe=lambda: away(cluster))
 
 
 def sink_opensearch(settings: Settings, port: int | None) -> int:
@@ -151,7 +161,7 @@ def sink_opensearch(settings: Settings, port: int | None) -> int:
             await asyncio.wait({forgetting})
             await store.close()
 
-    return run_role("sink opensearch", settings, port, body)
+    return run_role("sink opensearch", settings, port, body, probe=lambda: away(cluster))
 
 
 async def _forget(settings: Settings, stop: asyncio.Event) -> None:
@@ -179,6 +189,117 @@ async def _forget(settings: Settings, stop: asyncio.Event) -> None:
         await store.close()
 
 
+def gateway(settings: Settings, port: int | None) -> int:
+    """HTTP in, Kafka out."""
+    from streams.broker.publish import KafkaPublisher
+    from streams.gateway.app import gateway_routes
+    from streams.serving.health import metrics_route
+    from streams.serving.observer import exposition
+
+    cluster, taxonomy = Cluster.of(settings), settings.load_taxonomy()
+    publisher: KafkaPublisher | None = None
+
+    def site(observer: RoleObserver) -> Site:
+        nonlocal publisher
+        publisher = KafkaPublisher(
+            cluster, source="gateway", now_ms=now_ms, observer=observer, app_version=version("faultline")
+        )
+        routes = gateway_routes(
+            publisher,
+            now_ms=now_ms,
+            new_run_id=_new_run_id,
+            taxonomy=taxonomy,
+            allowed_hosts=settings.allowed_hosts,
+            ready=lambda: observer.waiting,
+        )
+        return Site([*routes, metrics_route(lambda: exposition(observer), allowed_hosts=settings.allowed_hosts)])
+
+    async def body(observer: Observer, stop: asyncio.Event) -> None:
+        assert publisher is not None, "the site is made before"
+        try:
+            with contextlib.suppress(Stopping):
+                await publisher.start(stop=stop, on_waiting=lambda what: observer.waiting_for(what or "its topics"))
+                observer.waiting_for("")
+                await stop.wait()
+        finally:
+            await publisher.close()
+
+    return run_role("gateway", settings, port, body, site=site, probe=lambda: away(cluster))
+
+
+def dashboard(settings: Settings, port: int | None) -> int:
+    """The page over MongoDB. Without Kafka it shows what there is, and looks less often; verdicts are refused."""
+    from streams.broker.changes import watch
+    from streams.broker.publish import KafkaPublisher
+    from streams.dashboard.app import dashboard_routes
+    from streams.dashboard.live import Live
+    from streams.gateway.app import gateway_routes
+    from streams.serving.health import metrics_route
+    from streams.serving.observer import exposition
+    from streams.sinks.mongo_client import open_for_reading
+    from streams.sinks.mongo_queries import MongoQueries
+
+    cluster, taxonomy = Cluster.of(settings), settings.load_taxonomy()
+    publisher = KafkaPublisher(cluster, source="dashboard", now_ms=now_ms, app_version=version("faultline"))
+    client = open_for_reading(settings.mongodb_uri.get_secret_value(), appname="faultline-dashboard")
+    queries = MongoQueries(client, settings.mongodb_db, names=mongo_names(settings))
+    live = Live(queries, now_ms=now_ms, poll_s=POLL_S)
+
+    def site(observer: RoleObserver) -> Site:
+        taken = gateway_routes(
+            publisher,
+            now_ms=now_ms,
+            new_run_id=_new_run_id,
+            taxonomy=taxonomy,
+            allowed_hosts=settings.allowed_hosts,
+            ready=lambda: observer.waiting,
+        )
+        routes = [
+            *(route for route in taken if isinstance(route, Route) and route.name in BESIDE_THE_PAGE),
+            *dashboard_routes(
+                queries, now_ms=now_ms, taxonomy=taxonomy, live=live, allowed_hosts=settings.allowed_hosts
+            ),
+            metrics_route(lambda: exposition(observer), allowed_hosts=settings.allowed_hosts),
+        ]
+        return Site(routes, on_stop=live.stop)
+
+    async def probe() -> str:
+        return await asyncio.to_thread(mongo_away, client)
+
+    async def body(observer: Observer, stop: asyncio.Event) -> None:
+        observer.waiting_for("")  # the page is there whatever is away, and says so itself; the probe looks at MongoDB
+        try:
+            with contextlib.suppress(Stopping):
+                await publisher.start(stop=stop)
+                own = f"dashboard-{uuid.uuid4().hex[:12]}"
+                await watch(cluster, topics.CLASSIFIED, role=own, on_change=live.look, stop=stop)
+        finally:
+            await publisher.close()
+            client.close()
+
+    return run_role("dashboard", settings, port, body, site=site, probe=probe)
+
+
+def mongo_away(client: MongoClient[dict[str, Any]]) -> str:
+    """Why MongoDB does not answer; empty when it does. Blocks. Raises: ConfigurationError when it refuses us."""
+    from pymongo.errors import PyMongoError
+
+    from streams.sinks.mongo_errors import fault_of
+
+    try:
+        client.admin.command("ping")
+    except PyMongoError as error:
+        fault = fault_of(error)
+        if isinstance(fault, ConfigurationError):
+            raise fault from error
+        return str(fault)
+    return ""
+
+
+def _new_run_id() -> str:
+    return uuid.uuid4().hex
+
+
 def mongo_names(settings: Settings) -> MongoNames:
     """Names of the collections."""
     from streams.sinks.mongo_schema import MongoNames
@@ -196,5 +317,12 @@ def _flood(settings: Settings) -> FloodBounds:
 
 
 ROLES: Final[Mapping[str, Callable[[Settings, int | None], int]]] = MappingProxyType(
-    {"fold": fold, "work": work, "sink mongo": sink_mongo, "sink opensearch": sink_opensearch}
+    {
+        "fold": fold,
+        "work": work,
+        "sink mongo": sink_mongo,
+        "sink opensearch": sink_opensearch,
+        "gateway": gateway,
+        "dashboard": dashboard,
+    }
 )
