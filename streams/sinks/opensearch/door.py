@@ -132,8 +132,9 @@ class Door:
         body: object = None,
         *,
         params: Mapping[str, object] | None = None,
+        may_be_missing: bool = False,
     ) -> Any:
-        """The decoded answer.
+        """The decoded answer. `may_be_missing`: a 404 is one too, not a refusal.
 
         Raises: Refused, ConfigurationError, SinkUnavailable.
         """
@@ -143,7 +144,12 @@ class Door:
         }
         try:
             return await self._client.transport.perform_request(
-                method, path, params=texts, body=sent, headers={"content-type": "application/json"}
+                method,
+                path,
+                params=texts,
+                body=sent,
+                headers={"content-type": "application/json"},
+                ignore=(404,) if may_be_missing else (),
             )
         except exceptions.ConnectionTimeout as error:
             raise self._away(f"did not answer within {self._request_s_max:g} s") from error

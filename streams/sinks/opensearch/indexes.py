@@ -242,15 +242,10 @@ class Indexes:
         base = self._options.indexes[origin]
         single = self._options.period == "none"
         patterns = [base] if single else [period_pattern(base)]
-        try:
-            (there,) = (await self._door.ask("GET", f"/_index_template/{base}"))["index_templates"]
-        except Refused as refused:
-            if refused.status != 404:
-                raise
-        else:
-            has = there["index_template"]
-            if has.get("version", 0) >= TEMPLATE_VERSION and has["index_patterns"] == patterns:
-                return
+        answer = await self._door.ask("GET", f"/_index_template/{base}", may_be_missing=True)
+        (there,) = [one["index_template"] for one in answer.get("index_templates", ())] or [None]
+        if there and there.get("version", 0) >= TEMPLATE_VERSION and there["index_patterns"] == patterns:
+            return
         body = template(origin, patterns, alias=None if single else base, replicas=self._options.replicas)
         await self._door.ask("PUT", f"/_index_template/{base}", body)
 

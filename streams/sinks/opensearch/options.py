@@ -37,8 +37,8 @@ class OpenSearchOptions:
     backfill_days: int = 30
     """A verdict changes documents of failures up to so many days older than itself."""
     bulk_documents_max: int = 500
-    bulk_bytes_max: int = 5 * MIB
-    """Of one request, unless a single document is larger."""
+    bulk_bytes_max: int = MIB
+    """Of one request, unless a single document is larger; aiohttp warns of more, because it would hold up the loop."""
     request_s_max: float = 30.0
     """A request without an answer for so long is given up."""
     write_s_max: float = 120.0
