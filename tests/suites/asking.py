@@ -107,13 +107,13 @@ def wrong_labels(asked: Sequence[Unseen], results: Sequence[Result]) -> list[str
     return out
 
 
-def claude(fake: FakeLlm, time: Time, *, llm: str = "claude-haiku-5-5", key: str = KEY) -> Provider:
+def claude(fake: FakeLlm, time: Time, *, llm: str = "claude-haiku-5-5", key: str = KEY) -> Claude:
     return Claude(
         llm=llm, key=SecretStr(key), base_url=fake.url, clock=time.clock, wall_clock=lambda: time.now_ms() / 1000
     )
 
 
-def openai_chat(fake: FakeLlm, time: Time, *, llm: str = "gpt-6-luna", key: str = KEY) -> Provider:
+def openai_chat(fake: FakeLlm, time: Time, *, llm: str = "gpt-6-luna", key: str = KEY) -> OpenaiChat:
     return OpenaiChat(llm=llm, key=SecretStr(key), base_url=f"{fake.url}/v1", wall_clock=lambda: time.now_ms() / 1000)
 
 

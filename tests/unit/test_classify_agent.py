@@ -281,7 +281,7 @@ def test_a_doubtful_answer_is_asked_for_again_after_the_time_that_is_set() -> No
 
 
 def test_what_was_answered_is_not_asked_again_whatever_comes_twice() -> None:
-    """The earlier system paid again for a verdict that the next failure had wiped; redelivered questions cost nothing."""
+    """The earlier system paid again for a verdict that the next failure had wiped."""
     llm, batch = answering(), both_origins(50)
 
     async def twice() -> tuple[list[Result], list[Result], list[Result]]:

@@ -3,6 +3,7 @@
 Faults are a queue: each question takes the next one, and is answered well when there is none. A fault is an object:
 
     {"fault": "status", "status": 429, "headers": {"retry-after": "1"}, "kind": "", "code": "", "message": ""}
+    {"fault": "status", "status": 503, "body": "<html>..."}
     {"fault": "hang"}         never answers          {"fault": "drip", "pause_s": 0.1}   a byte at a time
     {"fault": "reset"}        cuts the line          {"fault": "reset_body"}             in the middle of the answer
     {"fault": "html"} {"fault": "empty"} {"fault": "half_json"} {"fault": "hello"} {"fault": "null"}
@@ -251,6 +252,8 @@ class FakeLlm:
 
     async def _answer(self, request: web.Request, answer: Any, fault: Fault) -> web.StreamResponse:
         name = fault.get("fault", "")
+        if name == "status" and "body" in fault:
+            return web.Response(text=fault["body"], content_type="text/html", status=fault["status"])
         if name == "status":
             kind, message = fault.get("kind", "api_error"), fault.get("message", "as ordered")
             error = {"type": kind, "message": message, "code": fault.get("code") or None}
