@@ -19,17 +19,13 @@ import structlog
 from agents.local.stages import FOLD, INPUTS, STEP_BYTES_MAX, TICK_MS, EngineSettings, Stages
 from streams.contract import topics
 from streams.contract.errors import ConfigurationError, LogFull, MalformedRecord
-from streams.contract.failure import (
-    ENVELOPE_BYTES_MAX,
-    ENVELOPE_FAILURES_MAX,
-    Failure,
-)
+from streams.contract.failure import Failure
 from streams.contract.taxonomy import Taxonomy
 from streams.contract.telemetry import LogEvent
-from streams.contract.topics import Topic
 from streams.contract.verdict import Verdict, record_key
-from streams.contract.wire import envelope_of, rejected_headers, to_bytes
+from streams.contract.wire import rejected_headers, to_bytes
 from streams.core.batch import Batcher
+from streams.core.envelopes import envelopes
 from streams.core.partition import partition_of
 from streams.core.rules import RuleBook
 from streams.local import Entry, Log
@@ -118,11 +114,11 @@ class Engine:
         """Durable when it returns. Raises `LogFull` when the stages are too far behind: then nothing was taken."""
         entries = []
         counted: dict[str, int] = {}
-        for topic, key, value, number in _envelopes(failures):
-            partition = partition_of(key, self._settings.partitions)
-            entries.append(Entry(topic, partition, key, value))
-            name = f"accepted|{topic.name}"
-            counted[name] = counted.get(name, 0) + number
+        for one in envelopes(failures):
+            partition = partition_of(one.key, self._settings.partitions)
+            entries.append(Entry(one.topic, partition, one.key, one.value))
+            name = f"accepted|{one.topic.name}"
+            counted[name] = counted.get(name, 0) + one.failures
         await self._append(entries, counted)
 
     async def reject(self, data: bytes, error: MalformedRecord, *, place: str) -> None:
@@ -273,25 +269,3 @@ class Engine:
                 return
             if append is not None and append.done.set_running_or_notify_cancel():
                 append.done.set_exception(LogFull("the process is stopping", retry_after_s=RETRY_AFTER_S))
-
-
-def _envelopes(failures: Sequence[Failure]) -> list[tuple[Topic, str, bytes, int]]:
-    """The failures as records: topic, key, value and how many are in it.
-
-    At most ENVELOPE_FAILURES_MAX and ENVELOPE_BYTES_MAX each; one failure alone may be larger.
-    """
-    groups: dict[tuple[Topic, str], list[bytes]] = {}
-    for failure in failures:
-        groups.setdefault((topics.INPUTS[failure.origin], failure.topic_key), []).append(to_bytes(failure))
-    out = []
-    for (topic, key), group in groups.items():
-        piece: list[bytes] = []
-        size = 0
-        for data in group:
-            if piece and (len(piece) >= ENVELOPE_FAILURES_MAX or size + len(data) > ENVELOPE_BYTES_MAX):
-                out.append((topic, key, envelope_of(piece), len(piece)))
-                piece, size = [], 0
-            piece.append(data)
-            size += len(data)
-        out.append((topic, key, envelope_of(piece), len(piece)))
-    return out

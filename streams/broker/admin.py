@@ -34,12 +34,11 @@ ALL: Final[tuple[Topic, ...]] = (*topics.TOPICS, topics.STATE)
 APPLY: Final = "faultline topics apply"
 """The command that makes them."""
 MIB: Final = 1024 * 1024
-LARGE: Final = frozenset({topics.REJECTED, topics.FOLDED, topics.CLASSIFIED, topics.STATE})
-"""Records of ours around what others sent: they take twice what an input takes."""
 STAMPED: Final = frozenset({topics.CI, topics.BENCHMARK})
 """Their records carry the time the broker got them: it stands in where nobody stamped a failure's arrival."""
 DYNAMIC_TOPIC_CONFIG: Final = 1
 """Where a configuration comes from: it was set on this very topic (Kafka protocol, DescribeConfigs)."""
+LEADERS_S_MAX: Final = 30.0
 AUTHORIZATION: Final = (ClusterAuthorizationFailedError, TopicAuthorizationFailedError)
 
 
@@ -74,9 +73,10 @@ class Found:
 
 def configs_of(topic: Topic, *, replication: int = 1) -> dict[str, str]:
     """What a topic is to be configured with; everything else is the brokers' choice."""
+    # Twice what a record may have: rejected bytes have headers around them, and JSON escapes what a failure holds.
     out = {
         "cleanup.policy": topic.cleanup,
-        "max.message.bytes": str((2 if topic in LARGE else 1) * RECORD_BYTES_MAX),
+        "max.message.bytes": str(2 * RECORD_BYTES_MAX),
         "message.timestamp.type": "LogAppendTime" if topic in STAMPED else "CreateTime",
         "segment.bytes": str((64 if "compact" in topic.cleanup else 256) * MIB),
     }
@@ -132,13 +132,14 @@ async def check(
     wanted: Iterable[Topic],
     *,
     stop: asyncio.Event | None = None,
+    deadline_s: float | None = None,
     on_waiting: Callable[[str], None] = lambda _: None,
 ) -> None:
     """See that these topics are there with the right number of partitions, before a role starts.
 
     Raises: ConfigurationError with the command that helps; as `Cluster.start`, when no broker answers.
     """
-    async with administering(cluster, stop=stop, on_waiting=on_waiting) as client:
+    async with administering(cluster, stop=stop, deadline_s=deadline_s, on_waiting=on_waiting) as client:
         described = await _described(client, [cluster.topic(topic) for topic in wanted])
         names = [cluster.topic(topic) for topic in wanted]
     missing = [name for name in names if name not in described]
@@ -263,7 +264,21 @@ async def _create(cluster: Cluster, client: AIOKafkaAdminClient, new: Sequence[T
             continue  # somebody else made it in this moment
         _raise_for(code, f"{name}: {message[0] if message and message[0] else 'not made'}")
         done.append(f"{name}: made with {cluster.partitions} partitions")
+    await _led(client, [cluster.topic(topic) for topic in new])
     return done
+
+
+async def _led(client: AIOKafkaAdminClient, names: Sequence[str]) -> None:
+    """Wait until every partition of new topics has a leader: whoever asks before that does not find it."""
+    async with asyncio.timeout(LEADERS_S_MAX):
+        while True:
+            topics_now = await client.describe_topics(list(names))
+            if all(
+                for_code(one["error_code"]) is NoError and all(part["leader"] >= 0 for part in one["partitions"])
+                for one in topics_now
+            ):
+                return
+            await asyncio.sleep(0.1)
 
 
 async def _configure(cluster: Cluster, client: AIOKafkaAdminClient, changed: Sequence[Topic]) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import random
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -366,11 +366,6 @@ async def close(*clients: Any) -> None:
     for client in clients:
         with contextlib.suppress(KafkaError, OSError, TimeoutError):
             await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
-
-
-def headers_of(headers: Sequence[tuple[str, bytes]]) -> dict[str, str]:
-    """A record's headers as text, the last of a name; a byte that is not UTF-8 stands as `\\xff`."""
-    return {name: (value or b"").decode("utf-8", "backslashreplace") for name, value in headers}
 
 
 async def _speaks_tls(host: str, port: int) -> bool:

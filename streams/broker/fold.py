@@ -23,10 +23,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from streams.broker.admin import check
 from streams.broker.clients import Cluster, Stopping, close
 from streams.broker.counts import Counts
+from streams.broker.headers import MSGPACK, Headers, event_headers
 from streams.broker.reject import Outgoing, rejected
 from streams.broker.stretch import RECORDS_FIRST, records_for, stretches
 from streams.contract import telemetry, topics
 from streams.contract.errors import TooManyRejected
+from streams.contract.fold import FoldBatch
 from streams.contract.telemetry import LogEvent, Observer
 from streams.contract.topics import Topic
 from streams.contract.wire import to_bytes
@@ -87,6 +89,23 @@ async def fold(
             cluster, (*INPUTS, *OUTPUTS), stop=stop, on_waiting=lambda what: observer.waiting_for(what or "its topics")
         )
         await _Role(cluster, stage, observer, now_ms, limits or FoldLimits()).run(stop)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """A `FoldBatch` as a record."""
+
+    target: int
+    value: bytes
+    headers: Headers
+
+    @classmethod
+    def of(cls, target: int, batch: FoldBatch) -> _Batch:
+        cursor = batch.cursor
+        stretch = f"{batch.topic}/{batch.partition}/{cursor.start}-{cursor.end}"
+        name = f"{stretch}/{batch.at_ms}/{target}.{cursor.chunk}"  # a tick has a stretch of length 0, and a time
+        headers = event_headers(kind=topics.FOLDED.name, id_=name, source=ROLE, at_ms=batch.at_ms, content_type=MSGPACK)
+        return cls(target, to_bytes(batch), headers)
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -295,7 +314,7 @@ class _Partition:
             intake = self._intake(records, Stretch(self._topic.name, self._place.partition, self._at, end))
             if passed := self._flood.add(intake.outcomes):
                 raise self._flooded(passed, intake)
-            batches = [(target, to_bytes(batch)) for target, batch in intake.batches]
+            batches = [_Batch.of(target, batch) for target, batch in intake.batches]
             put_aside = self._put_aside(records, intake)
         counts = self._counts + Counts(intake.accepted, intake.repeats, len(intake.rejected))
         async with producer.transaction():
@@ -337,21 +356,24 @@ class _Partition:
             for one in intake.rejected
         ]
 
-    async def _send(
-        self, producer: AIOKafkaProducer, batches: Sequence[tuple[int, bytes]], put_aside: Sequence[Outgoing]
-    ) -> None:
+    async def _send(self, producer: AIOKafkaProducer, batches: Sequence[_Batch], put_aside: Sequence[Outgoing]) -> None:
         """Send inside the transaction, and wait for every record: what failed must not be committed around."""
         cluster = self._role.cluster
         folded, aside = cluster.topic(topics.FOLDED), cluster.topic(topics.REJECTED)
-        sent = [await producer.send(folded, data, key=b"%d" % target, partition=target) for target, data in batches]
+        sent = []
+        for batch in batches:
+            key = b"%d" % batch.target
+            sent.append(
+                await producer.send(folded, batch.value, key=key, partition=batch.target, headers=batch.headers)
+            )
         for one in put_aside:
             sent.append(
                 await producer.send(aside, one.value, key=one.key, partition=self._place.partition, headers=one.headers)
             )
         await asyncio.gather(*sent)
         now_s = time.monotonic()
-        for target, _ in batches:
-            self._role.sent_s[target] = now_s
+        for batch in batches:
+            self._role.sent_s[batch.target] = now_s
 
     async def _tick(self, producer: AIOKafkaProducer) -> None:
         """Nothing went to our target for TICK_S: send the time."""
@@ -359,7 +381,7 @@ class _Partition:
         at_ms = self._role.now_ms()
         tick = self._role.stage.on_tick(topic=self._topic.name, partition=target, at=self._at, at_ms=at_ms)
         async with producer.transaction():
-            await self._send(producer, [(target, to_bytes(tick))], ())
+            await self._send(producer, [_Batch.of(target, tick)], ())
 
     def _wait_ms(self) -> int:
         """How long to wait for records: not past the next tick."""

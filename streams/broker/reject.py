@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from streams.broker.headers import Headers
 from streams.contract.errors import FaultlineError
 from streams.contract.wire import RECORD_BYTES_MAX, rejected_headers
 
@@ -16,8 +17,6 @@ KEPT_HEADER_BYTES_MAX: Final = 1024
 KEY_BYTES_MAX: Final = 4096
 CUT_HEADER: Final = "dlq.original_bytes"
 """Only on a value that was longer than REJECTED_BYTES_MAX: how long it was."""
-
-Headers = list[tuple[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from streams.broker.admin import check
-from streams.broker.clients import Cluster, Stopping, close, headers_of
+from streams.broker.clients import Cluster, Stopping, close
+from streams.broker.headers import headers_of
 from streams.broker.reject import rejected
 from streams.broker.stretch import RECORDS_FIRST, records_for, stretches
 from streams.contract import telemetry, topics

@@ -17,6 +17,7 @@
 | `ladder` | which verdict wins; what a status or signal alone says |
 | `fold`, `window` | failures -> folds; which windows, which are over |
 | `partition` | key -> partition, as Kafka's own clients have it |
+| `envelopes` | failures -> the records that carry them |
 | `intake` | raw records -> `FoldBatch`es: decode, clamp, redact, fingerprint, fold |
 | `recent`, `flood` | which failures came before; when too much of an input cannot be read |
 | `tables`, `pipeline` | `FoldBatch` -> rows and emissions |
