@@ -33,7 +33,7 @@ LAYERS = (
 )
 """The house, roof first. A room imports rooms of lower floors; rooms of one floor do not know each other."""
 
-PURE = ("streams.contract", "streams.core", "streams.producers")
+PURE = ("streams.contract", "streams.core", "streams.producers", "agents.llm", "agents.classify")
 IMPURE = "aiokafka faust pymongo opensearchpy anthropic openai sqlite3 smtplib socket os time random".split()
 
 UPWARDS = [(room, above) for upper, lower in itertools.pairwise(LAYERS) for room in lower for above in upper]
