@@ -1,0 +1,155 @@
+"""The stream agent under kill -9, pauses, workers that come and go, and a broker that restarts: exact, every time.
+
+Exact totals are not enough: a record that was skipped ends the worker by its cursor and is read again, so an exit by
+the cursor is a fault as well. What is compared comes from the failures that were sent and from the raw topics.
+Short forms by default; `make chaos` sets FAULTLINE_CHAOS_WORK_S for the long ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from suites.app_fleet import Fleet
+from suites.folds import Ledger, Writer, compare, create_topics, wait_applied, written
+from suites.servers import private
+from testservers.kinds import Kafka
+
+from streams.broker.clients import Cluster
+
+WORK_S = float(os.environ.get("FAULTLINE_CHAOS_WORK_S", "40"))
+"""How long faults go on while folds come in."""
+SEED = int(os.environ.get("FAULTLINE_CHAOS_SEED", "20261121"))
+PARTITIONS = 4
+SOURCES = 3
+PER = 40
+EVERY_S = 0.05
+FAILURES_MAX = int(WORK_S / EVERY_S * PER)
+DRAIN_S = 60.0
+PAUSE_S = 4.0
+"""Twice the session of the test's groups: the worker has lost its partitions when it goes on."""
+COMES_S = 4.0
+EXPECTED = ("ProducerFenced", "KafkaConnectionError", "InvalidProducerEpoch", "FencedInstanceIdError")
+"""Why a worker may end by itself: another one has its partitions, or the broker was down when it wanted to begin."""
+
+pytestmark = [pytest.mark.timeout(int(WORK_S * 3 + 400)), pytest.mark.xdist_group("work-chaos")]
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[Kafka]:
+    """Of this module's own, so that it can be restarted."""
+    with private(Kafka) as kafka:
+        yield kafka
+
+
+@dataclass(slots=True)
+class Load:
+    """Folds that come in while faults happen."""
+
+    cluster: Cluster
+    ledger: Ledger
+    last: dict[int, int] = field(default_factory=dict)
+    flowing: asyncio.Event = field(default_factory=asyncio.Event)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def write(self) -> None:
+        """Until `done`. The writer is no subject here: it stands still while the broker is restarted."""
+        sent = written(
+            self.ledger,
+            failures=FAILURES_MAX,
+            fingerprints=300,
+            sources=SOURCES,
+            partitions=PARTITIONS,
+            per=PER,
+            seed=SEED,
+        )
+        async with Writer(self.cluster, SOURCES) as writer:
+            while not self.done.is_set():
+                await self.flowing.wait()
+                one = await asyncio.to_thread(next, sent, None)
+                if one is None:
+                    break
+                await writer.write(one)
+                await asyncio.sleep(EVERY_S)
+            self.last |= writer.last
+
+
+def scene(broker: Kafka, folder: Path, name: str, faults: Callable[[Fleet, Load], Awaitable[None]]) -> None:
+    """Two workers and folds that come in, faults for a while, and then everything compared."""
+
+    async def run() -> None:
+        cluster = Cluster(broker.address, f"{name}.", PARTITIONS)
+        await create_topics(cluster)
+        load = Load(cluster, Ledger())
+        load.flowing.set()
+        writing = asyncio.create_task(load.write())
+        with Fleet(folder, cluster, "work") as fleet:
+            fleet.add()
+            fleet.add()
+            await faults(fleet, load)
+            load.done.set()
+            await writing
+            await check(load, fleet)
+
+    asyncio.run(run())
+
+
+async def check(load: Load, fleet: Fleet) -> None:
+    """Wait for the tables, compare, and look at why workers ended."""
+    for member in fleet.members:
+        member.signal(signal.SIGCONT)
+    took_s = await wait_applied(load.cluster, load.last, seconds=DRAIN_S)
+    out = await compare(load.cluster, load.ledger)
+    unexpected = [why for why in fleet.failures() if not why.startswith(EXPECTED)]
+    print(
+        f"{len(out.classified)} failures, exits {fleet.exits()}, {fleet.count('kafka.fetch_dropped')} fetches dropped, "
+        f"{fleet.count('table.loaded')} assignments, drained in {took_s:.1f} s, {fleet.failures()}"
+    )
+    assert fleet.cursor_exits() == 0
+    assert unexpected == []
+    assert set(await asyncio.to_thread(fleet.stop)) <= {0}
+
+
+def test_kills_pauses_and_a_broker_that_restarts_leave_the_tables_exact(broker: Kafka, tmp_path: Path) -> None:
+    rnd = random.Random(SEED)
+
+    async def faults(fleet: Fleet, load: Load) -> None:
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + WORK_S
+        restart_s = loop.time() + WORK_S / 2
+        while loop.time() < until_s:
+            await asyncio.sleep(rnd.uniform(2.0, 6.0))
+            member = rnd.choice(fleet.members)
+            if loop.time() >= restart_s:
+                restart_s = float("inf")
+                load.flowing.clear()
+                await asyncio.sleep(1.0)
+                await asyncio.to_thread(broker.restart)
+                load.flowing.set()
+            elif rnd.random() < 0.25:
+                member.signal(signal.SIGSTOP)
+                await asyncio.sleep(PAUSE_S)
+                member.signal(signal.SIGCONT)
+            else:
+                member.signal(signal.SIGKILL)
+
+    scene(broker, tmp_path, "kill", faults)
+
+
+def test_a_third_worker_that_comes_and_goes_leaves_the_tables_exact(broker: Kafka, tmp_path: Path) -> None:
+    async def faults(fleet: Fleet, _: Load) -> None:
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + WORK_S
+        while loop.time() < until_s:
+            third = fleet.add()
+            await asyncio.sleep(COMES_S)
+            assert await asyncio.to_thread(third.end) in (0, 70)
+            await asyncio.sleep(COMES_S)
+
+    scene(broker, tmp_path, "third", faults)

@@ -1,0 +1,383 @@
+"""Rows of one partition, what is acknowledged when, questions across partitions: the door without a broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from suites.records import AT_MS, ci_failure, told
+
+from streams.app.classify import Classifying, ClassifyOptions
+from streams.app.ledger import FINISHED_MAX, Entry, Ledger
+from streams.app.partition import Partition
+from streams.app.work import partition_of_key
+from streams.broker.clients import Cluster
+from streams.contract import topics
+from streams.contract.classified import Unseen
+from streams.contract.telemetry import Metric
+from streams.contract.verdict import Unanswered, Verdict, VerdictSource
+from streams.contract.wire import from_bytes, to_bytes
+
+Change = tuple[str, bytes | None]
+changes = st.lists(
+    st.lists(st.tuples(st.sampled_from("abcd"), st.none() | st.binary(min_size=1, max_size=2)), max_size=6), max_size=6
+)
+
+
+@given(changes)
+def test_a_partition_is_a_mapping_whose_changes_wait_for_their_transaction(batches: list[list[Change]]) -> None:
+    partition, truth, changelog = Partition(0, now_s=0.0), dict[str, bytes](), dict[str, bytes]()
+    for batch in batches:
+        before = dict(truth)
+        for key, row in batch:
+            if row is not None:
+                partition[key] = truth[key] = row
+            elif key in truth:
+                del partition[key], truth[key]
+            else:
+                assert partition.pop(key, None) is None
+        assert dict(partition) == truth
+        assert len(partition) == len(truth)
+        assert partition.rows == before, "what is committed does not change before its transaction"
+        taken = partition.take_pending()
+        assert not [key for key, row in taken.items() if row is None and key not in before], "a tombstone for nothing"
+        for key, row in taken.items():
+            if row is None:
+                del changelog[key]
+            else:
+                changelog[key] = row
+        partition.apply(taken)
+        assert changelog == partition.rows == truth
+        with pytest.raises(KeyError):
+            partition["missing"]
+
+
+def test_the_partition_of_a_row_stands_in_its_key() -> None:
+    assert [partition_of_key(key) for key in ("f|0|fp1.x", "w|11|minute|0|fp1.x", "m|7|")] == [0, 11, 7]
+    with pytest.raises(ValueError, match="invalid literal"):
+        partition_of_key("a|b|c")
+
+
+@given(st.permutations(range(8)), st.integers(0, 7), st.integers(0, 7))
+def test_acknowledgements_come_in_order_whatever_is_finished_first(
+    finished: Sequence[int], again_from: int, again_at: int
+) -> None:
+    """Also when records from `again_from` on are delivered a second time in between."""
+    ledger = Ledger[tuple[int, str]]()
+    entries = [ledger.take(3, offset, (offset, "first")) for offset in range(8)]
+    out: list[tuple[int, str]] = []
+    for turn, number in enumerate(finished):
+        if turn == again_at:
+            for offset in range(again_from, 8):
+                assert ledger.take(3, offset, (offset, "again")) is None, "nothing is asked again"
+        entry = entries[number]
+        assert entry is not None
+        ledger.finish([entry])
+        out += ledger.acknowledged()
+    once = [offset for offset, delivery in out if delivery == "first"]
+    assert once == sorted(once)
+    again = [offset for offset, delivery in out if delivery == "again"]
+    assert again == list(range(again_from, 8)), "each delivery is acknowledged in order"
+    assert len(ledger) == 0
+
+
+def test_partitions_do_not_wait_for_each_other() -> None:
+    ledger = Ledger[str]()
+    slow, fast = ledger.take(0, 5, "slow"), ledger.take(1, 9, "fast")
+    assert slow is not None
+    assert fast is not None
+    ledger.finish([fast])
+    assert list(ledger.acknowledged()) == ["fast"]
+    ledger.finish([slow])
+    assert list(ledger.acknowledged()) == ["slow"]
+
+
+def test_what_is_remembered_of_finished_records_is_bounded() -> None:
+    ledger = Ledger[int]()
+    for offset in range(FINISHED_MAX + 5):
+        entry = ledger.take(0, offset, offset)
+        assert entry is not None
+        ledger.finish([entry])
+        assert list(ledger.acknowledged()) == [offset]
+    assert isinstance(ledger.take(0, 4, 4), Entry), "forgotten: it would be asked again"
+    assert ledger.take(0, 5, 5) is None
+
+
+@dataclass
+class Message:
+    partition: int
+    offset: int
+    value: bytes | None
+    key: bytes | None = None
+
+
+@dataclass
+class Delivery:
+    message: Message
+    acks: list[tuple[int, int]]
+
+    def ack(self) -> None:
+        self.acks.append((self.message.partition, self.message.offset))
+
+
+@dataclass
+class Sent:
+    """A producer that keeps what it is given, and acknowledges it at once or when it is told to."""
+
+    records: list[tuple[str, bytes, bytes]] = field(default_factory=list)
+    headers: list[Any] = field(default_factory=list)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(self, topic: str, value: bytes, key: bytes) -> asyncio.Future[Any]:
+        self.records.append((topic, key, value))
+        return asyncio.ensure_future(self.gate.wait())
+
+    async def send_and_wait(self, topic: str, value: bytes, key: bytes | None, headers: Any) -> None:
+        self.records.append((topic, key or b"", value))
+        self.headers.append(headers)
+
+
+class Nobody:
+    """An observer that keeps counters."""
+
+    def __init__(self) -> None:
+        self.added: dict[tuple[str, ...], float] = {}
+
+    def add(self, metric: Metric, amount: float, *labels: str) -> None:
+        self.added[metric.name, *labels] = self.added.get((metric.name, *labels), 0) + amount
+
+    def set(self, metric: Metric, value: float, *labels: str) -> None:
+        pass
+
+    def waiting_for(self, what: str) -> None:
+        pass
+
+
+class Ended(Exception):
+    """Where the process would end."""
+
+
+def unseen(number: int) -> Unseen:
+    one = told(ci_failure(f"number {'x' * number} is wrong"))
+    return Unseen(
+        fingerprint=one.fingerprint,
+        origin=one.failure.origin,
+        count=1,
+        first_at_ms=AT_MS,
+        last_at_ms=AT_MS,
+        samples=(),
+        where={},
+        provisional=one.verdict,
+        asking_because="new",
+    )
+
+
+def verdict(item: Unseen) -> Verdict:
+    return Verdict(
+        fingerprint=item.fingerprint.value,
+        origin=item.origin,
+        kind="test_failure",
+        family="code_error",
+        confidence=0.9,
+        source=VerdictSource.LLM,
+        decided_at_ms=AT_MS,
+    )
+
+
+class Scene:
+    """Classifying over a fake producer, a clock that is moved by hand, and questions that wait for their answer."""
+
+    def __init__(self, **options: Any) -> None:
+        self.now_s = 0.0
+        self.acks: list[tuple[int, int]] = []
+        self.ended: list[BaseException] = []
+        self.asked: list[list[str]] = []
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.producer = Sent()
+        self.producer.gate.set()
+        self.observer = Nobody()
+        self.assigned = True
+        self.wrong = False
+        self.classifying = Classifying(
+            Cluster("nowhere:1", "p."),
+            self.producer,
+            self.observer,
+            self.ask,
+            ClassifyOptions(**options),
+            may_acknowledge=lambda _: self.assigned,
+            now_s=lambda: self.now_s,
+            now_ms=lambda: AT_MS,
+            retire=self.retire,
+        )
+
+    def retire(self, error: BaseException) -> NoReturn:
+        self.ended.append(error)
+        raise Ended
+
+    async def ask(self, items: Sequence[Unseen]) -> list[Verdict | Unanswered]:
+        self.asked.append([item.fingerprint.value for item in items])
+        await self.answers.wait()
+        if self.wrong:
+            return [verdict(items[0])] * len(items)
+        return [
+            verdict(item)
+            if number % 2 == 0
+            else Unanswered(fingerprint=item.fingerprint.value, origin=item.origin, retry_at_ms=AT_MS + 1)
+            for number, item in enumerate(items)
+        ]
+
+    def deliveries(self, *places: tuple[int, int], data: bytes | None = None) -> list[Delivery]:
+        return [
+            Delivery(Message(p, o, to_bytes(unseen(100 * p + o)) if data is None else data), self.acks)
+            for p, o in places
+        ]
+
+    async def settle(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+def test_a_question_crosses_partitions_and_goes_when_it_is_full() -> None:
+    async def run() -> None:
+        scene = Scene(batch_size=4)
+        await scene.classifying.take(scene.deliveries((0, 1), (1, 1), (0, 2)))
+        await scene.settle()
+        assert scene.asked == []
+        await scene.classifying.take(scene.deliveries((2, 1)))
+        await scene.settle()
+        assert [len(batch) for batch in scene.asked] == [4]
+        assert sorted(scene.acks) == [(0, 1), (0, 2), (1, 1), (2, 1)]
+        by_topic: dict[str, int] = {}
+        for topic, key, value in scene.producer.records:
+            by_topic[topic] = by_topic.get(topic, 0) + 1
+            if topic == f"p.{topics.VERDICTS.name}":
+                record = from_bytes(Verdict, value)
+                assert key.decode() == f"{record.fingerprint}/llm"
+            else:
+                assert key.decode() == from_bytes(Unanswered, value).fingerprint
+        assert by_topic == {f"p.{topics.VERDICTS.name}": 2, f"p.{topics.UNANSWERED.name}": 2}
+
+    asyncio.run(run())
+
+
+def test_a_question_goes_when_its_first_fingerprint_is_old_enough() -> None:
+    async def run() -> None:
+        scene = Scene(batch_age_max_s=2.0)
+        watching = asyncio.create_task(scene.classifying.watch())
+        await scene.classifying.take(scene.deliveries((0, 1)))
+        scene.now_s = 1.5
+        await scene.classifying.take(scene.deliveries((0, 2)))
+        await asyncio.sleep(0.12)
+        assert scene.asked == []
+        scene.now_s = 2.01
+        await asyncio.sleep(0.12)
+        assert [len(batch) for batch in scene.asked] == [2]
+        watching.cancel()
+
+    asyncio.run(run())
+
+
+def test_nothing_is_acknowledged_before_the_broker_has_what_came_of_it() -> None:
+    async def run() -> None:
+        scene = Scene(batch_size=2)
+        scene.producer.gate.clear()
+        await scene.classifying.take(scene.deliveries((0, 1), (0, 2)))
+        await scene.settle()
+        assert len(scene.producer.records) == 2
+        assert scene.acks == []
+        scene.producer.gate.set()
+        await scene.settle()
+        assert scene.acks == [(0, 1), (0, 2)]
+
+    asyncio.run(run())
+
+
+def test_no_more_questions_are_open_than_may_be() -> None:
+    async def run() -> None:
+        scene = Scene(batch_size=1, questions_max=2)
+        scene.answers.clear()
+        taking = asyncio.create_task(scene.classifying.take(scene.deliveries(*((0, n) for n in range(5)))))
+        await scene.settle()
+        assert len(scene.asked) == 2
+        assert not taking.done(), "the stream waits"
+        scene.answers.set()
+        await taking
+        await scene.settle()
+        assert len(scene.asked) == 5
+        assert scene.acks == [(0, n) for n in range(5)]
+
+    asyncio.run(run())
+
+
+def test_a_record_that_cannot_be_read_is_rejected_and_blocks_nobody() -> None:
+    async def run() -> None:
+        scene = Scene(batch_size=1)
+        bad = scene.deliveries((0, 1), data=b"{no json")
+        await scene.classifying.take([*bad, *scene.deliveries((0, 2))])
+        await scene.settle()
+        assert scene.acks == [(0, 1), (0, 2)]
+        assert (f"p.{topics.REJECTED.name}", b"", b"{no json") in scene.producer.records
+        headers = {name: text.decode() for name, text in scene.producer.headers[0]}
+        assert headers["dlq.stage"] == "classify"
+        assert headers["__streams.errors.topic"] == topics.UNSEEN.name
+        assert scene.observer.added["faultline_failures_rejected_total", topics.UNSEEN.name] == 1
+
+    asyncio.run(run())
+
+
+def test_what_comes_again_after_a_new_assignment_is_not_asked_again() -> None:
+    async def run() -> None:
+        scene = Scene(batch_size=2)
+        scene.answers.clear()
+        await scene.classifying.take(scene.deliveries((0, 1), (0, 2)))
+        await scene.settle()
+        scene.assigned = False
+        scene.answers.set()
+        await scene.settle()
+        assert scene.acks == [], "they belong to an assignment that is over"
+        scene.assigned = True
+        await scene.classifying.take(scene.deliveries((0, 1), (0, 2)))
+        await scene.settle()
+        assert scene.acks == [(0, 1), (0, 2)]
+        assert len(scene.asked) == 1
+
+    asyncio.run(run())
+
+
+def test_an_end_waits_for_open_questions_and_leaves_the_rest_unacknowledged() -> None:
+    async def run() -> None:
+        scene = Scene(batch_size=2)
+        scene.answers.clear()
+        await scene.classifying.take(scene.deliveries((0, 1), (0, 2), (0, 3)))
+        await scene.settle()
+        draining = asyncio.create_task(scene.classifying.drain())
+        await scene.settle()
+        await scene.classifying.take(scene.deliveries((0, 4)))
+        await scene.settle()
+        assert not draining.done()
+        scene.answers.set()
+        await draining
+        assert scene.acks == [(0, 1), (0, 2)]
+        assert len(scene.asked) == 1
+
+    asyncio.run(run())
+
+
+def test_answers_for_others_than_were_asked_end_the_process() -> None:
+    async def run() -> None:
+        scene = Scene(batch_size=2)
+        scene.wrong = True
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # `retire` raises here, it ends elsewhere
+        await scene.classifying.take(scene.deliveries((0, 1), (0, 2)))
+        await scene.settle()
+        assert [str(error) for error in scene.ended] == ["2 answers for 2 questions, or for others than were asked"]
+        assert scene.acks == []
+        assert scene.producer.records == []
+
+    asyncio.run(run())
