@@ -44,9 +44,10 @@ TICKER: Final = topics.CI
 OUTPUTS: Final[tuple[Topic, ...]] = (topics.FOLDED, topics.REJECTED)
 
 TICK_S: Final = 5.0
-STRETCH: Final = {"records_max": 2_000, "bytes_max": 2 * 1024 * 1024}
-"""Records and bytes of values in one transaction, unless a single record is larger: a fraction of a second of work,
-so that the group's heartbeats and the other partitions get their turns."""
+STRETCH: Final = {"records_max": 2_000, "bytes_max": 256 * 1024}
+"""Records and bytes of values in one transaction, unless a single record is larger: some tenths of a second of work on
+a slow core, so that the group's heartbeats get their turns, and an open transaction waits for few turns of the other
+partitions: with 2 MiB the transactions of eight partitions that had much to catch up on ran into their timeout."""
 REVOKE_S_MAX: Final = 8.0
 """Within the time that a group gives its members to let go."""
 STARTS_MAX: Final = 8
@@ -140,12 +141,16 @@ class _Role:
         """When something went to a target partition the last time, by this process's monotonic clock."""
         self._lags: dict[TopicPartition, int] = {}
         self._tasks: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._has_joined = False
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Belong to the group until `stop` is set. Raises what went wrong in any task."""
-        self.consumer = await self.cluster.start(self._subscribed, stop=stop, on_waiting=self.observer.waiting_for)
-        self.observer.waiting_for("its partitions")
+        self.consumer = await self.cluster.start(
+            self._subscribed, stop=stop, on_waiting=lambda what: self.observer.waiting_for(what or "its partitions")
+        )
+        if self._has_joined:
+            self.observer.waiting_for("")
         stopped = asyncio.ensure_future(stop.wait())
         try:
             while not stopped.done():
@@ -172,6 +177,7 @@ class _Role:
             task = asyncio.create_task(_Partition(self, place).run(), name=f"fold {place.topic}/{place.partition}")
             task.add_done_callback(self._ended)
             self._tasks[place] = task
+        self._has_joined = True
         self.observer.waiting_for("")
 
     async def let_go(self, revoked: set[TopicPartition]) -> None:

@@ -128,6 +128,10 @@ class KafkaPublisher:
 
     async def _sent(self, records: Sequence[_Record]) -> None:
         """Hand them over and wait until all are acknowledged."""
+        if self._producer is None:
+            raise SinkUnavailable(
+                f"Kafka at {self._cluster.bootstrap} has not answered yet", retry_after_s=RETRY_AFTER_S
+            )
         size = sum(len(record.value) for record in records)
         if self._waiting_bytes and self._waiting_bytes + size > self._waiting_bytes_max:
             raise LogFull(
@@ -152,7 +156,6 @@ class KafkaPublisher:
 
     async def _acknowledged(self, records: Sequence[_Record]) -> None:
         producer = self._producer
-        assert producer is not None, "it is started first"
         sent = []
         for one in records:
             sent.append(
