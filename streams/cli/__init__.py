@@ -12,6 +12,7 @@
 | `server` | a running server, asked over HTTP within a deadline |
 | `outgoing` | failures, cleaned before they leave the machine, in chunks the server takes |
 | `delivery` | sending or showing them, and the ledger with a line for each that was not sent |
+| `to_kafka` | the way to Kafka; the one to a server is in `delivery` |
 | `publish` | `publish junit, log, benchmark, event` |
 | `reading` | a text read as the stages would: fingerprint, parts, verdict |
 | `explain` | `explain`, `explain --why` |

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from streams.cli import interrupt
 from streams.cli.options import DEADLINE_S, url_name
@@ -46,6 +47,8 @@ class Ledger:
     losses: list[Loss] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     reasons: dict[str, Counter[str]] = field(default_factory=dict)
+    place: str = ""
+    """Where it went."""
 
     def lose(self, loss: Loss) -> None:
         """Count it, and say it while there are not too many."""
@@ -86,11 +89,27 @@ class Ledger:
         return {"sent": self.sent, **fates, "losses": losses[:COMPLAINTS_MAX]}
 
 
+class Way(Protocol):
+    """A way out of this process."""
+
+    @property
+    def place(self) -> str:
+        """Where it leads, for people."""
+
+    def send(self, members: list[Failure], body: bytes, ledger: Ledger) -> str:
+        """Send some failures and tell the ledger what became of each; `body` has them as NDJSON.
+
+        Returns why none of them, and nothing after them, can be sent any more; then the ledger was told nothing.
+        Raises: `ConfigurationError`.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """How to deliver, as the options say."""
 
     url: str
+    to: Literal["http", "kafka"] = "http"
     deadline_s: float | None
     """As it was given; None: DEADLINE_S to send, and input is read to its end."""
 
@@ -102,28 +121,38 @@ class Delivery:
         """Deliver, and print the ledger. Returns the exit status.
 
         Raises:
-            ConfigurationError: the address is none.
+            ConfigurationError: the address is none; for Kafka: a setting is wrong, or a topic is missing.
         """
         ledger = self.show(found) if self.dry_run else self.send(found)
         if self.as_json and not self.dry_run:
             say(json.dumps(ledger.data()))
         elif not self.as_json:
-            say(ledger.summary("not sent (dry run)" if self.dry_run else f"sent to {self.url}"))
+            say(ledger.summary("not sent (dry run)" if self.dry_run else f"sent to {ledger.place}"))
         return 0 if ledger.is_clean or not self.strict else 1
 
     def send(self, found: Iterable[Failure | Loss]) -> Ledger:
-        """Send all that can be sent. Raises: `ConfigurationError` when the address is none."""
-        ledger, server = Ledger(), Server(self.url, deadline_s=self.deadline_s or DEADLINE_S)
+        """Send all that can be sent. Raises: as the call."""
+        ledger = Ledger()
         failures = self._kept(found, ledger)
         if is_watched() and not self.as_json:
             failures = _watched(failures)
-        interrupt.raises()
-        try:
-            self._send(failures, server, ledger)
-        except KeyboardInterrupt:
-            tell(f"Ctrl-C: {ledger.sent} sent, the rest not")
-            raise
+        with self._way() as way:
+            ledger.place = way.place
+            interrupt.raises()
+            try:
+                self._send(failures, way, ledger)
+            except KeyboardInterrupt:
+                tell(f"Ctrl-C: {ledger.sent} sent, the rest not")
+                raise
         return ledger
+
+    def _way(self) -> AbstractContextManager[Way]:
+        deadline_s = self.deadline_s or DEADLINE_S
+        if self.to == "kafka":
+            from streams.cli.to_kafka import ToKafka
+
+            return ToKafka(deadline_s)
+        return nullcontext(_ToServer(Server(self.url, deadline_s=deadline_s)))
 
     def _kept(self, found: Iterable[Failure | Loss], ledger: Ledger) -> Iterator[Failure]:
         for one in found:
@@ -132,44 +161,12 @@ class Delivery:
             else:
                 yield outgoing(one)
 
-    def _send(self, failures: Iterable[Failure], server: Server, ledger: Ledger) -> None:
+    def _send(self, failures: Iterable[Failure], way: Way, ledger: Ledger) -> None:
         gone = ""
         for members, body in chunks(failures):
+            gone = gone or way.send(members, body, ledger)
             if gone:
                 ledger.lose(Loss("unsent", "", gone, len(members)))
-                continue
-            try:
-                answer = server.post(EVENTS, body, NDJSON).value
-            except Unreachable as error:
-                gone = str(error)
-                ledger.lose(Loss("unsent", "", gone, len(members)))
-                continue
-            except Refusal as error:
-                answer = error.value
-                if not (isinstance(answer, dict) and "items" in answer):
-                    ledger.lose(Loss("refused", "", str(error), len(members)))
-                    continue
-            self._record(answer, members, ledger)
-
-    def _record(self, answer: Any, members: list[Failure], ledger: Ledger) -> None:
-        """What the server says became of each."""
-        if not isinstance(answer, dict) or not isinstance(answer.get("accepted"), int):
-            reason = f"the answer is not that of a faultline server; check {url_name(self.url)}"
-            ledger.lose(Loss("unsent", "", reason, len(members)))
-            return
-        items = answer.get("items")
-        items = items if isinstance(items, list) else []
-        refused = [item for item in items if isinstance(item, dict) and "error" in item]
-        ledger.sent += answer["accepted"]
-        for item in refused:
-            index = item.get("index")
-            where = ""
-            if isinstance(index, int) and 0 <= index < len(members):
-                where = "/".join(filter(None, members[index].where))
-            ledger.lose(Loss("refused", where, f"{item['error']} (at {item.get('place', '$')})"))
-        unnamed = len(members) - answer["accepted"] - len(refused)
-        if unnamed > 0:
-            ledger.lose(Loss("refused", "", "the server gives no reason", unnamed))
 
     def show(self, found: Iterable[Failure | Loss]) -> Ledger:
         """Print what would be sent, with fingerprints and verdicts."""
@@ -187,6 +184,50 @@ class Delivery:
         if self.as_json:
             say(json.dumps(ledger.data() | {"sent": 0, "dry_run": True, "failures": told}))
         return ledger
+
+
+class _ToServer:
+    """The HTTP of a running server."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    @property
+    def place(self) -> str:
+        return self._server.url
+
+    def send(self, members: list[Failure], body: bytes, ledger: Ledger) -> str:
+        try:
+            answer = self._server.post(EVENTS, body, NDJSON).value
+        except Unreachable as error:
+            return str(error)
+        except Refusal as error:
+            answer = error.value
+            if not (isinstance(answer, dict) and "items" in answer):
+                ledger.lose(Loss("refused", "", str(error), len(members)))
+                return ""
+        self._record(answer, members, ledger)
+        return ""
+
+    def _record(self, answer: Any, members: list[Failure], ledger: Ledger) -> None:
+        """What the server says became of each."""
+        if not isinstance(answer, dict) or not isinstance(answer.get("accepted"), int):
+            reason = f"the answer is not that of a faultline server; check {url_name(self.place)}"
+            ledger.lose(Loss("unsent", "", reason, len(members)))
+            return
+        items = answer.get("items")
+        items = items if isinstance(items, list) else []
+        refused = [item for item in items if isinstance(item, dict) and "error" in item]
+        ledger.sent += answer["accepted"]
+        for item in refused:
+            index = item.get("index")
+            where = ""
+            if isinstance(index, int) and 0 <= index < len(members):
+                where = "/".join(filter(None, members[index].where))
+            ledger.lose(Loss("refused", where, f"{item['error']} (at {item.get('place', '$')})"))
+        unnamed = len(members) - answer["accepted"] - len(refused)
+        if unnamed > 0:
+            ledger.lose(Loss("refused", "", "the server gives no reason", unnamed))
 
 
 def _watched(failures: Iterable[Failure]) -> Iterator[Failure]:

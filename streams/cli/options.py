@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,6 +15,10 @@ DEADLINE_S = 60.0
 
 Url = Annotated[
     str, typer.Option("--url", envvar=URL_VARIABLE, show_envvar=True, metavar="URL", help="The running server.")
+]
+To = Annotated[
+    Literal["http", "kafka"],
+    typer.Option("--to", help="The running server's HTTP, or Kafka itself at FAULTLINE_KAFKA and its like."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on standard output, for programs.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, with fingerprints; send nothing.")]

@@ -1,4 +1,4 @@
-"""`faultline publish`: failures out of reports, logs, flags and records, sent to a running server.
+"""`faultline publish`: failures out of reports, logs, flags and records, sent to a running server or to Kafka.
 
 The exit status is 0 whatever happens, unless `--strict` asks for another: a publishing step must not break its job.
 """
@@ -45,12 +45,14 @@ def _publish(context: typer.Context) -> None:
 
 @app.command(
     epilog="\b\nExamples:\n  faultline publish junit 'results/**/*.xml'\n"
-    "  faultline publish junit report.xml --dry-run\n  cat report.xml | faultline publish junit -"
+    "  faultline publish junit report.xml --dry-run\n  faultline publish junit report.xml --to kafka\n"
+    "  cat report.xml | faultline publish junit -"
 )
 def junit(
     reports: Annotated[list[str], typer.Argument(metavar="GLOB...|-", help="Reports; ** stands for any folders.")],
     *,
     url: options.Url = URL_DEFAULT,
+    to: options.To = "http",
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
     strict: options.Strict = False,
@@ -66,7 +68,7 @@ def junit(
     """Send the failed tests of JUnit reports."""
     from streams.cli.delivery import Delivery
 
-    delivery = Delivery(url=url, deadline_s=deadline, dry_run=dry_run, as_json=as_json, strict=strict)
+    delivery = Delivery(url=url, to=to, deadline_s=deadline, dry_run=dry_run, as_json=as_json, strict=strict)
     context = _context(
         repo=repo, workflow=workflow, run_id=run_id, job=job, attempt=attempt, branch=branch, commit=commit
     )
@@ -85,6 +87,7 @@ def log(
         typer.Option(metavar="FILE", help="Log of a run of this job that passed: what it says is no reason."),
     ] = None,
     url: options.Url = URL_DEFAULT,
+    to: options.To = "http",
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
     strict: options.Strict = False,
@@ -100,7 +103,7 @@ def log(
     """Send the failures that the logs of failed jobs tell of."""
     from streams.cli.delivery import Delivery
 
-    delivery = Delivery(url=url, deadline_s=deadline, dry_run=dry_run, as_json=as_json, strict=strict)
+    delivery = Delivery(url=url, to=to, deadline_s=deadline, dry_run=dry_run, as_json=as_json, strict=strict)
     context = _context(
         repo=repo, workflow=workflow, run_id=run_id, job=job, attempt=attempt, branch=branch, commit=commit
     )
@@ -127,6 +130,7 @@ def benchmark(
     request_id: Annotated[str, typer.Option(metavar="ID", help="Request, as the provider names it.")] = "",
     *,
     url: options.Url = URL_DEFAULT,
+    to: options.To = "http",
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
     strict: options.Strict = False,
@@ -135,7 +139,7 @@ def benchmark(
     """Send errors of LLM calls: one by flags, or rows. Flags stand in for what a row does not say."""
     from streams.cli.delivery import Delivery
 
-    delivery = Delivery(url=url, deadline_s=deadline, dry_run=dry_run, as_json=as_json, strict=strict)
+    delivery = Delivery(url=url, to=to, deadline_s=deadline, dry_run=dry_run, as_json=as_json, strict=strict)
     flags: dict[str, Any] = {
         "provider": provider,
         "model": model,
@@ -167,6 +171,7 @@ def event(
     records: Annotated[list[str], typer.Argument(metavar="FILE...|-", help="Failures as JSON: one, a list, or lines.")],
     *,
     url: options.Url = URL_DEFAULT,
+    to: options.To = "http",
     dry_run: options.DryRun = False,
     as_json: options.Json = False,
     strict: options.Strict = False,
@@ -175,7 +180,7 @@ def event(
     """Send failures that are records already."""
     from streams.cli.delivery import Delivery
 
-    delivery = Delivery(url=url, deadline_s=deadline, dry_run=dry_run, as_json=as_json, strict=strict)
+    delivery = Delivery(url=url, to=to, deadline_s=deadline, dry_run=dry_run, as_json=as_json, strict=strict)
     key = _new_run_id()
     _deliver_inputs(delivery, records, lambda one: _of_records(one, key), pattern="*.ndjson")
 

@@ -31,10 +31,11 @@ _PLAIN = (str, int, float, bool, type(None))
 Event = MutableMapping[str, Any]
 
 
-def configure_log(log_format: str, **always: str) -> None:
+def configure_log(log_format: str, *, libraries: bool = True, **always: str) -> None:
     """Set up this process's log. `log_format`: `json` or `console`; `always`: fields that every line has.
 
-    Replaces what libraries would have written to standard error by lines of the same form, warnings and worse alone.
+    Replaces what libraries would have written to standard error by lines of the same form, warnings and worse alone;
+    without `libraries`, for a command that tells what went wrong itself, by nothing.
     """
     last = (
         structlog.processors.JSONRenderer()  # escapes all that is not ASCII, so also what would turn a line around
@@ -57,9 +58,9 @@ def configure_log(log_format: str, **always: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     root = logging.getLogger()
-    for handler in [one for one in root.handlers if isinstance(one, LibraryLines)]:
+    for handler in [one for one in root.handlers if isinstance(one, LibraryLines | logging.NullHandler)]:
         root.removeHandler(handler)
-    root.addHandler(LibraryLines(monotonic_s=time.monotonic))
+    root.addHandler(LibraryLines(monotonic_s=time.monotonic) if libraries else logging.NullHandler())
     for name in ANSWERED:
         logging.getLogger(name).setLevel(logging.ERROR)
 

@@ -126,6 +126,12 @@ def test_setting_the_log_up_twice_writes_each_line_once(capsys):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+def test_a_command_can_keep_what_libraries_log_to_itself(capsys):
+    configure_log("console", libraries=False)
+    logging.getLogger("aiokafka").error("cannot connect")
+    assert capsys.readouterr().err == ""
+
+
 def metrics_of(observer: RoleObserver) -> dict[str, float]:
     lines = exposition(observer).decode().splitlines()
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
