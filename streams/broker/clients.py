@@ -186,15 +186,19 @@ class Cluster:
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )
 
-    def transactional_producer(self, transactional_id: str) -> AIOKafkaProducer:
-        """For one input partition. Once it has started, the former owner of the id is fenced.
+    def transactional_producer(
+        self, transactional_id: str, *, timeout_ms: int = TRANSACTION_TIMEOUT_MS
+    ) -> AIOKafkaProducer:
+        """For one input partition, with transactions of at most `timeout_ms`.
+
+        Once it has started, the former owner of the id is fenced.
 
         What that one left open has been ended by then, so the committed offset is to be asked for afterwards.
         """
         return AIOKafkaProducer(
             **self._everywhere,
             transactional_id=transactional_id,
-            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+            transaction_timeout_ms=timeout_ms,
             acks="all",
             compression_type="lz4",
             linger_ms=0,

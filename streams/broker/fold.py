@@ -23,7 +23,15 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from streams.broker.admin import check
 from streams.broker.clients import Cluster, Stopping, close
 from streams.broker.counts import Counts
-from streams.broker.headers import MSGPACK, Headers, event_headers
+from streams.broker.headers import (
+    MSGPACK,
+    REPLAY_BACKFILL,
+    REPLAY_JOB,
+    REPLAY_RECEIVED,
+    Headers,
+    event_headers,
+    headers_of,
+)
 from streams.broker.reject import Outgoing, rejected
 from streams.broker.stretch import RECORDS_FIRST, records_for, stretches
 from streams.contract import telemetry, topics
@@ -56,6 +64,8 @@ LOOK_BACK_RECORDS: Final = 1_000
 """How far a partition's past is read first; how many ids a record has shows how far to go."""
 LOOK_BACK_RECORDS_MAX: Final = 100_000
 CHECK_S: Final = 1.0
+TIME_DIGITS_MAX: Final = 15
+"""Of milliseconds in a header; strangers write headers too."""
 
 log_event = structlog.get_logger("faultline.fold")
 
@@ -333,10 +343,7 @@ class _Partition:
 
     def _intake(self, records: Sequence[Any], place: Stretch) -> Intake:
         now_ms = self._role.now_ms()
-        raw = [
-            RawRecord(one.offset, one.value, one.timestamp if 0 <= one.timestamp <= now_ms else now_ms)
-            for one in records
-        ]
+        raw = [_raw(one, now_ms) for one in records]
         stage = self._role.stage
         if self._topic is topics.VERDICTS:
             return stage.on_verdicts(raw, place, at_ms=now_ms)
@@ -405,3 +412,15 @@ class _Partition:
             "to put all of them aside and go on, start with larger FAULTLINE_REJECTED_IN_A_ROW "
             "and FAULTLINE_REJECTED_RATIO (0 and 1: no bound)"
         )
+
+
+def _raw(record: Any, now_ms: int) -> RawRecord:
+    """The record as the stage reads it. One that comes again is as old as its first arrival."""
+    at_ms, is_backfill = record.timestamp, False
+    if record.headers:
+        told = headers_of(record.headers)
+        first = told.get(REPLAY_RECEIVED, "") if REPLAY_JOB in told else ""
+        if first.isascii() and first.isdigit() and len(first) <= TIME_DIGITS_MAX:
+            at_ms = int(first)
+        is_backfill = REPLAY_JOB in told and told.get(REPLAY_BACKFILL) == "1"
+    return RawRecord(record.offset, record.value, at_ms if 0 <= at_ms <= now_ms else now_ms, is_backfill)

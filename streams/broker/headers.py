@@ -11,6 +11,12 @@ Headers = list[tuple[str, bytes]]
 SPEC_VERSION: Final = b"1.0"
 JSON: Final = "application/json"
 MSGPACK: Final = "application/vnd.msgpack"
+REPLAY_JOB: Final = "replay.job"
+"""On a record that comes again: which job sent it."""
+REPLAY_RECEIVED: Final = "replay.received_at_ms"
+"""When the log first took a record that comes again: it stands in where nobody stamped its failures."""
+REPLAY_BACKFILL: Final = "replay.backfill"
+"""`1` on failures of the past that come for the first time: their time may be of any age."""
 
 
 def event_headers(*, kind: str, id_: str, source: str, at_ms: int, content_type: str = JSON) -> Headers:

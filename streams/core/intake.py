@@ -46,6 +46,8 @@ class RawRecord:
     value: bytes | None
     at_ms: int
     """When the log took it; stands in where nobody stamped the failures."""
+    is_backfill: bool = False
+    """Whether it holds failures of the past that come for the first time: then they may be of any age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class FoldStage:
                     out.outcomes.append(1)
                     continue
                 try:
-                    told.append(self.told(failure, received_at_ms=record.at_ms))
+                    told.append(self.told(failure, received_at_ms=record.at_ms, is_backfill=record.is_backfill))
                 except Exception as error:  # noqa: BLE001  # a fault of ours in one text must not stop all others
                     reason = f"our own fault, {type(error).__name__}: {error}"
                     out.reject(record.offset, to_bytes(failure), MalformedRecord(reason))
@@ -181,10 +183,10 @@ class FoldStage:
         """Time, as a record: the source has nothing up to `at_ms`."""
         return FoldBatch(topic=topic, partition=partition, cursor=Cursor(at, at), at_ms=at_ms)
 
-    def told(self, failure: Failure, *, received_at_ms: int) -> Told:
+    def told(self, failure: Failure, *, received_at_ms: int, is_backfill: bool = False) -> Told:
         """One failure, read: its time clamped, its texts clean and redacted, fingerprinted and judged."""
         received = failure.received_at_ms or received_at_ms
-        at_ms = clamped(failure.occurred_at_ms, received)
+        at_ms = clamped(failure.occurred_at_ms, received, is_backfill=is_backfill)
         original = failure.occurred_at_ms if at_ms != failure.occurred_at_ms else None
         failure = safe(replace(failure, occurred_at_ms=at_ms, received_at_ms=received))
         if failure.benchmark is not None and failure.http_status is None:

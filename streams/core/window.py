@@ -14,9 +14,13 @@ LATENESS_MS = 300_000
 """How far behind the newest failure another may be without being late: producers and partitions drift apart."""
 
 
-def clamped(at_ms: int, received_at_ms: int) -> int:
-    """Event time within [arrival - 7 days, arrival + 5 minutes]: nobody's clock may open windows anywhere else."""
-    return max(received_at_ms - CLAMP_PAST_MS, min(at_ms, received_at_ms + CLAMP_FUTURE_MS), 0)
+def clamped(at_ms: int, received_at_ms: int, *, is_backfill: bool = False) -> int:
+    """Event time within [arrival - 7 days, arrival + 5 minutes]: nobody's clock may open windows anywhere else.
+
+    A backfill may be of any age: it comes long after it happened, and its windows are over.
+    """
+    latest_ms = min(at_ms, received_at_ms + CLAMP_FUTURE_MS)
+    return max(latest_ms, 0) if is_backfill else max(received_at_ms - CLAMP_PAST_MS, latest_ms, 0)
 
 
 def window_start_ms(at_ms: int, span: Span) -> int:
