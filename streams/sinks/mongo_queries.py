@@ -26,7 +26,6 @@ from streams.sinks.base import (
     GroupFilter,
     GroupPage,
     GroupRow,
-    KindSeries,
     KindsOverTime,
     RejectedPage,
     Totals,
@@ -41,6 +40,7 @@ from streams.sinks.rows import (
     alike_of,
     group_row,
     search_words,
+    series_of,
     spark_hours,
     sparks_of,
     whole,
@@ -150,9 +150,7 @@ class MongoQueries:
             group, number = row["_id"]["g"], row["_id"]["b"]
             name = group["origin"], group["kind"], group["family"]
             counts.setdefault(name, [0] * buckets)[number] += row["n"]
-        series = (KindSeries(*name, counts=tuple(c), total=sum(c)) for name, c in counts.items())
-        ordered = tuple(sorted(series, key=lambda s: (-s.total, s.origin, s.kind)))
-        return KindsOverTime(start_ms=start_ms, step_ms=step_ms, buckets=buckets, series=ordered)
+        return KindsOverTime(start_ms=start_ms, step_ms=step_ms, buckets=buckets, series=series_of(counts))
 
     @_asked
     def rejected(self, *, limit: int, offset: int) -> RejectedPage:

@@ -12,7 +12,7 @@ from streams.contract.rollup import Rollup
 from streams.contract.verdict import Verdict
 from streams.core.alias import grouped
 from streams.core.redact import redact
-from streams.sinks.base import ALIKE_MAX, AT_THE_GATEWAY, REJECTED_BYTES_SHOWN, GroupRow, RejectedRow
+from streams.sinks.base import ALIKE_MAX, AT_THE_GATEWAY, REJECTED_BYTES_SHOWN, GroupRow, KindSeries, RejectedRow
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
@@ -63,6 +63,12 @@ def sparks_of(
     for fingerprint, start_ms, number in counted:
         sparks[fingerprint][(start_ms - first_ms) // HOUR_MS] = number
     return {fingerprint: tuple(spark) for fingerprint, spark in sparks.items()}
+
+
+def series_of(counts: Mapping[tuple[str, str, str], list[int]]) -> tuple[KindSeries, ...]:
+    """The lines of a chart, largest first, from counts by (origin, kind, family)."""
+    series = (KindSeries(*name, counts=tuple(c), total=sum(c)) for name, c in counts.items())
+    return tuple(sorted(series, key=lambda s: (-s.total, s.origin, s.kind, s.family)))
 
 
 def alike_of(rollup: Rollup, others: list[Rollup]) -> list[Rollup]:

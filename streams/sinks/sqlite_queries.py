@@ -31,7 +31,6 @@ from streams.sinks.base import (
     GroupFilter,
     GroupPage,
     GroupRow,
-    KindSeries,
     KindsOverTime,
     RejectedPage,
     Totals,
@@ -44,6 +43,7 @@ from streams.sinks.rows import (
     group_row,
     rejected_row,
     search_words,
+    series_of,
     spark_hours,
     sparks_of,
     whole,
@@ -164,9 +164,7 @@ class SqliteQueries:
         counts: dict[tuple[str, str, str], list[int]] = {}
         for origin, kind, family, bucket, number in found:
             counts.setdefault((origin, kind, family), [0] * buckets)[bucket] += number
-        series = (KindSeries(*name, counts=tuple(c), total=sum(c)) for name, c in counts.items())
-        ordered = tuple(sorted(series, key=lambda s: (-s.total, s.origin, s.kind)))
-        return KindsOverTime(start_ms=start_ms, step_ms=step_ms, buckets=buckets, series=ordered)
+        return KindsOverTime(start_ms=start_ms, step_ms=step_ms, buckets=buckets, series=series_of(counts))
 
     @_in_one_snapshot
     def rejected(self, *, limit: int, offset: int) -> RejectedPage:
