@@ -78,7 +78,7 @@ def run_role(
     probe: Probe | None = None,
     stop_s_max: float = STOP_S_MAX,
 ) -> int:
-    """Run `body` in this process until a signal comes.
+    """Run `body` in this process until a signal comes. The last thing that a process does.
 
     `port`: where health and metrics are served on `settings.host`, 0 for a free one, None for nowhere.
     `site`: makes what is served there instead, in the running loop before the body begins; its requests end before
@@ -103,8 +103,6 @@ def run_role(
             raise
         log_event.error(LogEvent.ROLE_REFUSED, error=str(error))
         return REFUSED
-    finally:
-        role.watchdog.leave()
     log_event.info(LogEvent.STOPPED)
     return FAILED if failed else 0
 
@@ -124,13 +122,13 @@ class _Role:
         self._body = body
         self._site = site
         self._probe = probe
-        self.watchdog = watchdog
+        self._watchdog = watchdog
 
     async def live(self, listener: socket.socket | None) -> bool:
         """Work until told to stop. Returns whether it ended otherwise. Raises: `ConfigurationError`."""
         stop, told = asyncio.Event(), asyncio.Event()
         observer = RoleObserver(version=version("faultline"))
-        with _signals(told.set, self.watchdog):
+        with _signals(told.set, self._watchdog):
             site = Site(health_routes(observer, allowed_hosts=self._settings.allowed_hosts))
             if self._site is not None:
                 site = self._site(observer)
@@ -144,7 +142,7 @@ class _Role:
             probing = asyncio.create_task(self._look(observer))
             tasks = {working, asked, probing} if serving is None else {working, asked, probing, serving}
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            self.watchdog.watch()
+            self._watchdog.watch()
             asked.cancel()
             probing.cancel()
             log_event.info(LogEvent.STOPPING)
@@ -200,7 +198,10 @@ def _tell(fault: BaseException) -> None:
 
 
 class _Watchdog:
-    """Ends the process hard when it does not end by itself. In a thread, because the event loop may be what hangs."""
+    """Ends the process hard when it does not end by itself. In a thread, because the event loop may be what hangs.
+
+    It is never called off: threads and exit handlers, too, may keep a process from ending.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -213,11 +214,6 @@ class _Watchdog:
             self._timer.daemon = True
             self._timer.start()
 
-    def leave(self) -> None:
-        """It has ended."""
-        if self._timer is not None:
-            self._timer.cancel()
-
     def _end(self) -> None:
         log_event.error(LogEvent.ROLE_KILLED, after_s=self._seconds)
         sys.stderr.flush()
@@ -229,6 +225,7 @@ def _signals(told: Callable[[], None], watchdog: _Watchdog) -> Iterator[None]:
     """SIGTERM and SIGINT call `told` in the running loop.
 
     Not the loop's own handlers: those would run only once the loop turns, and the watchdog is for when it does not.
+    Afterwards both are ignored: who ends already must not be made to end in another way.
     """
     loop = asyncio.get_running_loop()
     interrupted = False
@@ -242,9 +239,11 @@ def _signals(told: Callable[[], None], watchdog: _Watchdog) -> Iterator[None]:
         watchdog.watch()
         loop.call_soon_threadsafe(told)
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    both = (signal.SIGINT, signal.SIGTERM)
+    for number in both:
+        signal.signal(number, on_signal)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in both:
+            signal.signal(number, signal.SIG_IGN)
