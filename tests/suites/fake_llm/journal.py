@@ -103,12 +103,11 @@ def violations(entries: Iterable[Entry], *, rpm_max: int | None = None, items_ma
             out.append(f"{said} has {len(ids)} items")
         if any(len(item.get("text", "")) > TEXT_CHARS_MAX for item in entry.items):
             out.append(f"{said} has a text of more than {TEXT_CHARS_MAX} characters")
-        for item in entry.items:
-            key = item.get("from", ""), item.get("where", ""), item.get("text", "")
-            if key in answered:
-                out.append(f"{said} asks again what request {answered[key]} answered: {item.get('text', '')[:60]!r}")
-            elif entry.status == 200 and not entry.fault:
-                answered[key] = entry.number
+        keys = {(item.get("from", ""), item.get("where", ""), item["text"]) for item in entry.items if "text" in item}
+        for key in sorted(keys & set(answered)):
+            out.append(f"{said} asks again what request {answered[key]} answered: {key[2][:60]!r}")
+        if entry.status == 200 and not entry.fault:
+            answered |= dict.fromkeys(keys, entry.number)
     if len(instructions) > 1:
         out.append(f"{len(instructions)} different instructions")
     if rpm_max is not None:
