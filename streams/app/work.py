@@ -43,19 +43,15 @@ def create_work_app(
     reader: AIOKafkaConsumer,
     observer: Observer,
     *,
-    epoch: int = 0,
     retire: Callable[[BaseException], NoReturn] = end,
 ) -> DoorApp:
-    """The app with its one agent and its one table.
-
-    `reader`: started, without a group. `epoch`: of the tables, grows when they are built anew.
-    """
+    """The app with its one agent and its one table. `reader`: started, without a group."""
     app = create_app(cluster, ROLE)
     options = StoreOptions(
         cluster=cluster,
         reader=reader,
         input=cluster.topic(topics.FOLDED),
-        make=lambda number, rows: Pipeline(rows, partition=number, epoch=epoch),
+        make=lambda number, rows: Pipeline(rows, partition=number),
         partition_of=partition_of_key,
         retire=retire,
     )
@@ -121,14 +117,14 @@ def partition_of_key(key: str) -> int:
     return int(key.split("|", 2)[1])
 
 
-async def run_work(cluster: Cluster, observer: Observer, stop: asyncio.Event, *, epoch: int = 0) -> None:
+async def run_work(cluster: Cluster, observer: Observer, stop: asyncio.Event) -> None:
     """Work until `stop` is set, while no broker answers as well. Raises: ConfigurationError, SinkUnavailable."""
     reader = await cluster.start(
         lambda: cluster.consumer(poll_records_max=READ_RECORDS_MAX),
         stop=stop,
         on_waiting=lambda what: observer.waiting_for(what or WAITING_FOR),
     )
-    app = create_work_app(cluster, reader, observer, epoch=epoch)
+    app = create_work_app(cluster, reader, observer)
     store = cast(DoorTable, app.tables[topics.STATE_TABLE]).data
     gauges = _Gauges(store, app, observer)
     lag = asyncio.create_task(_watch_lag(store, reader, cluster.topic(topics.FOLDED), observer))

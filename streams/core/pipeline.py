@@ -80,14 +80,10 @@ class _Touched:
 
 
 class Pipeline:
-    """The tables of one partition and all that happens to them.
+    """The tables of one partition and all that happens to them."""
 
-    `epoch` (0..65,535) grows when the tables are built anew; versions never go backwards.
-    """
-
-    def __init__(self, table: MutableMapping[str, bytes], *, partition: int, epoch: int = 0) -> None:
+    def __init__(self, table: MutableMapping[str, bytes], *, partition: int) -> None:
         self._tables = Tables(table, partition)
-        self._epoch = epoch
         self._open = OpenWindows()
         for key in self._tables.windows:
             span, start, _ = key.split("|", 2)
@@ -118,7 +114,7 @@ class Pipeline:
             if offset <= position.offset:
                 continue
             cursors = _followed(position, batch)
-            version = self._epoch << OFFSET_BITS | offset
+            version = position.epoch << OFFSET_BITS | offset
             folds = batch.sealed
             if batch.folds:  # as the fold stage wrote them at first
                 folds += tuple(sealed(fold, at_ms=batch.at_ms) for fold in batch.folds)
@@ -134,7 +130,13 @@ class Pipeline:
                 self._tables.windows.delete(key)
                 touched.windows.pop(key, None)
             position = PositionRow(
-                offset, watermark, cursors, position.late + late, touched.pending, touched.dropped_verdicts
+                offset,
+                watermark,
+                cursors,
+                position.late + late,
+                touched.pending,
+                touched.dropped_verdicts,
+                position.epoch,
             )
         if position is before:
             return []

@@ -12,6 +12,8 @@ from streams.contract.fingerprint import Fingerprint, Part
 from streams.contract.fold import BriefSample, Cursor
 from streams.contract.verdict import Verdict
 
+EPOCH_MAX = 2**16 - 1
+
 
 class FingerprintRow(Struct, array_like=True):
     """What is known of one fingerprint. A working copy: only the call that read it changes it."""
@@ -100,3 +102,5 @@ class PositionRow(Struct, frozen=True, omit_defaults=True):
     """Verdicts that wait for a failure of their fingerprint."""
     dropped_verdicts: int = 0
     """Verdicts that came while as many waited as may."""
+    epoch: int = 0
+    """How often the tables were built anew, 0 to EPOCH_MAX: the higher part of every version that they give."""

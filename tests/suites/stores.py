@@ -13,6 +13,8 @@ from streams.contract.fold import Cursor, FoldBatch
 from streams.contract.verdict import Verdict
 from streams.core.fold import folds_of
 from streams.core.pipeline import Pipeline
+from streams.core.rows import PositionRow
+from streams.core.tables import Tables
 from streams.sinks.base import Queries, Record
 
 
@@ -20,7 +22,9 @@ class Feeder:
     """What the tables say of failures and verdicts, batch by batch, as the sinks read it."""
 
     def __init__(self, *, epoch: int = 0) -> None:
-        self.pipeline = Pipeline({}, partition=0, epoch=epoch)
+        rows: dict[str, bytes] = {}
+        Tables(rows, 0).position.put("", PositionRow(epoch=epoch))
+        self.pipeline = Pipeline(rows, partition=0)
         self.at = 0
 
     def records(self, *failures: Failure, verdicts: Sequence[Verdict] = ()) -> list[Record]:
