@@ -1,0 +1,192 @@
+"""The parts of the broker's door that need no broker: names, topics' configurations, rejected records, pieces."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from suites.records import benchmark_failure, ci_failure
+
+from streams.broker.admin import ALL, Difference, configs_of
+from streams.broker.clients import Cluster, Security, Stopping, unless
+from streams.broker.headers import event_headers, headers_of
+from streams.broker.reject import CUT_HEADER, KEPT_HEADERS_MAX, REJECTED_BYTES_MAX, rejected
+from streams.broker.stretch import records_for, stretches
+from streams.contract import topics
+from streams.contract.errors import ConfigurationError, MalformedRecord
+from streams.contract.failure import ENVELOPE_BYTES_MAX, ENVELOPE_FAILURES_MAX, Failure
+from streams.contract.topics import STATE, TOPICS
+from streams.contract.wire import RECORD_BYTES_MAX, failures_from_bytes
+from streams.core.envelopes import envelopes
+from streams.settings import Settings
+
+
+def test_everything_on_the_brokers_begins_with_the_prefix() -> None:
+    cluster = Cluster("b:9092", prefix="x.")
+    assert cluster.topic(topics.CI) == "x.failures.ci.v1"
+    assert cluster.topic(STATE) == "x.faultline-work-state-changelog"
+    assert cluster.group("fold") == "x.faultline-fold"
+    assert cluster.transactional_id("fold", topics.CI, 3) == "x.faultline-fold-failures.ci.v1-3"
+
+
+def test_the_cluster_is_what_the_settings_say_and_shows_no_password() -> None:
+    environ = {
+        "FAULTLINE_KAFKA": "a:1,b:2",
+        "FAULTLINE_KAFKA_SECURITY": "sasl_ssl",
+        "FAULTLINE_KAFKA_USER": "ada",
+        "FAULTLINE_KAFKA_PASSWORD": "canary-7",
+        "FAULTLINE_PARTITIONS": "7",
+        "FAULTLINE_TOPIC_PREFIX": "p.",
+    }
+    cluster = Cluster.of(Settings.read(environ))
+    assert (cluster.bootstrap, cluster.partitions, cluster.prefix) == ("a:1,b:2", 7, "p.")
+    arguments = cluster.security.arguments
+    assert arguments["security_protocol"] == "SASL_SSL"
+    assert arguments["sasl_mechanism"] == "SCRAM-SHA-512"
+    assert (arguments["sasl_plain_username"], arguments["sasl_plain_password"]) == ("ada", "canary-7")
+    assert "canary" not in repr(cluster)
+
+
+@pytest.mark.parametrize("protocol", ["ssl", "sasl_ssl"])
+def test_certificates_and_host_names_are_checked(protocol: Any) -> None:
+    context = Security(protocol=protocol, user="u", password="p").context
+    assert context is not None
+    assert context.check_hostname
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+
+
+def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text("nothing")
+    with pytest.raises(ConfigurationError, match=r"FAULTLINE_KAFKA_CA=.*ca\.pem"):
+        _ = Security(protocol="ssl", ca=file).context
+
+
+def test_plaintext_has_no_context() -> None:
+    assert Security().arguments == {"security_protocol": "PLAINTEXT", "ssl_context": None}
+
+
+@pytest.mark.parametrize("topic", ALL, ids=lambda topic: topic.name)
+def test_every_topic_is_configured_as_its_row_says(topic: topics.Topic) -> None:
+    configs = configs_of(topic)
+    assert configs["cleanup.policy"] == topic.cleanup
+    assert configs.get("retention.ms") == (None if topic.retention_ms is None else str(topic.retention_ms))
+    assert int(configs["max.message.bytes"]) >= RECORD_BYTES_MAX
+    is_compacted = "compact" in topic.cleanup
+    assert ("max.compaction.lag.ms" in configs) is is_compacted
+    assert int(configs["segment.bytes"]) <= (64 if is_compacted else 256) * 2**20
+    assert configs["message.timestamp.type"] == ("LogAppendTime" if topic in topics.INPUTS.values() else "CreateTime")
+    assert "min.insync.replicas" not in configs
+    assert configs_of(topic, replication=3)["min.insync.replicas"] == "2"
+
+
+def test_the_changelog_of_the_tables_is_one_of_the_topics() -> None:
+    assert set(ALL) == {*TOPICS, STATE}
+
+
+def test_a_difference_says_what_is_and_what_should_be() -> None:
+    assert str(Difference("t", "missing", "", "")) == "t: missing"
+    assert str(Difference("t", "partitions", "4", "3")) == "t: partitions is 3, should be 4"
+
+
+def put_aside(data: bytes = b"{", headers: Any = (), **more: Any) -> Any:
+    about: dict[str, Any] = {"key": b"k", "topic": "t", "partition": 2, "offset": 9, "stage": "fold", "at_ms": 50}
+    return rejected(data, MalformedRecord("no", place="$.a"), headers=headers, app_version="1", **about | more)
+
+
+def test_a_rejected_record_keeps_its_bytes_key_and_headers() -> None:
+    out = put_aside(headers=[("traceparent", b"00-1"), ("ce_id", b"7")])
+    assert (out.key, out.value) == (b"k", b"{")
+    said = headers_of(out.headers)
+    assert said["__streams.errors.topic"] == "t"
+    assert (said["__streams.errors.partition"], said["__streams.errors.offset"]) == ("2", "9")
+    assert (said["__streams.errors.stacktrace"], said["dlq.attempt"], said["dlq.first_failed_at"]) == ("$.a", "1", "50")
+    assert (said["traceparent"], said["ce_id"]) == ("00-1", "7")
+
+
+def test_a_record_that_is_rejected_again_keeps_the_time_of_the_first() -> None:
+    again = put_aside(headers=put_aside().headers, at_ms=99)
+    said = headers_of(again.headers)
+    assert (said["dlq.attempt"], said["dlq.first_failed_at"]) == ("2", "50")
+    assert len(said) == len(again.headers), "no header twice"
+
+
+def test_headers_of_strangers_are_bounded() -> None:
+    many = [(f"h{n}", b"v") for n in range(1000)]
+    out = put_aside(headers=[*many, ("dlq.attempt", b"9" * 400), ("long", b"v" * 5000)])
+    said = headers_of(out.headers)
+    assert said["dlq.attempt"] == "1"
+    assert "long" not in said
+    assert len([name for name in said if name.startswith("h")]) == KEPT_HEADERS_MAX
+
+
+def test_bytes_that_no_topic_takes_are_cut_and_say_so() -> None:
+    out = put_aside(b"x" * (REJECTED_BYTES_MAX + 5))
+    assert len(out.value) == REJECTED_BYTES_MAX
+    assert headers_of(out.headers)[CUT_HEADER] == str(REJECTED_BYTES_MAX + 5)
+    assert CUT_HEADER not in headers_of(put_aside(b"x").headers)
+
+
+def test_an_event_has_the_headers_of_cloudevents() -> None:
+    said = headers_of(event_headers(kind="failures.ci.v1", id_="i", source="gateway", at_ms=1_790_000_000_123))
+    assert said == {
+        "ce_specversion": "1.0",
+        "ce_id": "i",
+        "ce_type": "faultline.failures.ci.v1",
+        "ce_source": "gateway",
+        "ce_time": "2026-09-21T14:13:20.123Z",
+        "content-type": "application/json",
+    }
+
+
+def records(*sizes: int) -> list[Any]:
+    return [SimpleNamespace(value=b"x" * size if size else None) for size in sizes]
+
+
+def test_pieces_keep_order_and_bounds_and_one_large_record_stands_alone() -> None:
+    given = records(3, 3, 3, 50, 1, 0, 0)
+    pieces = list(stretches(given, records_max=3, bytes_max=7))
+    assert [one for piece in pieces for one in piece] == given
+    assert [len(piece) for piece in pieces] == [2, 1, 1, 3]
+    assert list(stretches([], records_max=3, bytes_max=7)) == []
+
+
+def test_as_many_records_are_taken_in_hand_as_make_a_piece() -> None:
+    assert records_for(records(100, 300), records_max=50, bytes_max=1000) == 5
+    assert records_for(records(0), records_max=50, bytes_max=1000) == 50
+    assert records_for(records(5000), records_max=50, bytes_max=1000) == 1
+
+
+def test_envelopes_keep_every_failure_in_the_order_of_its_key() -> None:
+    failures = [ci_failure(f"m{n}", run_id=str(n % 2)) for n in range(250)]
+    failures += [benchmark_failure("x" * 60_000, request=str(n)) for n in range(9)]
+    out = list(envelopes(failures))
+    back: dict[tuple[str, str], list[str]] = {}
+    for one in out:
+        inside = [failure for failure in failures_from_bytes(one.value) if isinstance(failure, Failure)]
+        assert len(inside) == one.failures <= ENVELOPE_FAILURES_MAX
+        assert inside[0].id == one.first_id
+        assert len(one.value) <= ENVELOPE_BYTES_MAX + 1000
+        back.setdefault((one.topic.name, one.key), []).extend(failure.id for failure in inside)
+    expected: dict[tuple[str, str], list[str]] = {}
+    for failure in failures:
+        expected.setdefault((topics.INPUTS[failure.origin].name, failure.topic_key), []).append(failure.id)
+    assert back == expected
+    assert list(envelopes([])) == []
+
+
+def test_waiting_ends_when_told_to_stop() -> None:
+    async def scenario() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.01, stop.set)
+        with pytest.raises(Stopping):
+            await unless(stop, asyncio.sleep(60))
+        assert await unless(asyncio.Event(), asyncio.sleep(0, "done")) == "done"
+        assert await unless(None, asyncio.sleep(0, "done")) == "done"
+
+    asyncio.run(scenario())
