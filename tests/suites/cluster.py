@@ -23,7 +23,7 @@ from typing import Any
 
 import opensearchpy
 import pymongo
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from suites.load import Told
 
 from streams.contract import topics
@@ -212,11 +212,37 @@ class Installation:
         """Records that were skipped or repeated, and caught by the cursor."""
         return sum(role.log.read_text(errors="replace").count(CURSOR_EXIT) for role in self.roles)
 
+    def refused_to_start(self) -> bool:
+        """Whether a role ended for good: a setting or a topic is wrong, and starting it again will not help."""
+        return any(code in (1, 2) for role in self.roles for code in role.exits)
+
     def said(self) -> str:
         """The end of every log, for the message of a failed test."""
         return "\n".join(f"--- {role.name} {role.exits}\n{role.said(1500)}" for role in self.roles)
 
-    # The raw stores.
+    # The raw topics and stores.
+
+    def records(self, topic: str) -> list[bytes]:
+        """Values of all committed records of a topic, named without the prefix."""
+        return asyncio.run(self._records(self.prefix + topic))
+
+    async def _records(self, topic: str) -> list[bytes]:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.kafka, isolation_level="read_committed", enable_auto_commit=False
+        )
+        await consumer.start()
+        try:
+            places = [TopicPartition(topic, number) for number in range(self.partitions)]
+            consumer.assign(places)
+            await consumer.seek_to_beginning(*places)
+            ends = await consumer.end_offsets(places)
+            found: list[bytes] = []
+            while [place for place in places if await consumer.position(place) < ends[place]]:
+                for some in (await consumer.getmany(timeout_ms=200)).values():
+                    found += [record.value for record in some]
+            return found
+        finally:
+            await consumer.stop()
 
     def mongo_documents(self) -> dict[str, dict[str, Any]]:
         """Documents of failures by id, of both origins."""
