@@ -366,6 +366,8 @@ class Settings(BaseSettings):
     def _is_one_word(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None and key.get_secret_value().split() != [key.get_secret_value()]:
             raise ValueError("there is white space in it")
+        if key is not None and not key.get_secret_value().isascii():
+            raise ValueError("there is something in it that no header can carry")
         return key
 
     def load_taxonomy(self) -> Taxonomy:

@@ -89,8 +89,8 @@ class Claude:
             raise CallFailed(Way.RETRY, f"the connection failed ({cause})", may_be_billed=True) from None
         except anthropic.AnthropicError as error:
             raise CallFailed(Way.RETRY, f"no answer ({type(error).__name__})", may_be_billed=True) from None
-        except ValueError:
-            raise CallFailed(Way.RETRY, "status 200 without JSON in it", may_be_billed=True) from None
+        except (ValueError, RecursionError):  # of the JSON reader: no JSON, no UTF-8, or without a bottom
+            raise CallFailed(Way.RETRY, "status 200 without readable JSON in it", may_be_billed=True) from None
         return _reply(message, asked=self._llm)
 
     def _request(self, question: Question, *, effort: bool) -> dict[str, Any]:

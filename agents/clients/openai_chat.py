@@ -99,8 +99,8 @@ class OpenaiChat:
             raise CallFailed(Way.RETRY, f"the connection failed ({cause})", may_be_billed=True) from None
         except openai.OpenAIError as error:
             raise CallFailed(Way.RETRY, f"no answer ({type(error).__name__})", may_be_billed=True) from None
-        except ValueError:
-            raise CallFailed(Way.RETRY, "status 200 without JSON in it", may_be_billed=True) from None
+        except (ValueError, RecursionError):  # of the JSON reader: no JSON, no UTF-8, or without a bottom
+            raise CallFailed(Way.RETRY, "status 200 without readable JSON in it", may_be_billed=True) from None
         reply = _reply(completion, asked=self._llm)
         self._answered = True
         return reply
@@ -169,7 +169,7 @@ def _reply(completion: object, *, asked: str) -> Reply:
         cache_written_tokens=written,
         output_tokens=_number(getattr(used, "completion_tokens", 0)),
     )
-    content = choice.message.content
+    content = getattr(choice.message, "content", None)
     end = End.COMPLETE
     if choice.finish_reason == "content_filter" or getattr(choice.message, "refusal", None):
         end = End.REFUSED

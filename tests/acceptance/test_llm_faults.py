@@ -134,6 +134,34 @@ def test_a_fault_has_its_one_outcome_after_a_known_number_of_requests(name: str,
     asyncio.run(run())
 
 
+USAGE = '"usage":{"input_tokens":1,"output_tokens":1}'
+ODD_BODIES = [
+    "[]", "1", '"text"', "true", "{}", '{"content":{}}', '{"content":[1]}', '{"content":"x",' + USAGE + "}",
+    '{"content":[null],' + USAGE + "}", '{"content":[{"type":"text"}],' + USAGE + "}", '{"content":[],"usage":[]}',
+    '{"content":[{"type":"text","text":{}}],"usage":{"input_tokens":"a","output_tokens":null}}',
+    '{"content":[],"stop_reason":7,"model":[],' + USAGE + "}", '{"choices":{}}', '{"choices":[1]}', '{"choices":[{}]}',
+    '{"choices":[{"message":1}]}', '{"choices":[{"message":{"content":[]}}],"usage":3,"model":null}',
+    '{"choices":[{"message":{"content":5},"finish_reason":{}}],"usage":{"prompt_tokens":-4}}', '{"error":{}}',
+    '{"type":"error","error":{"type":"overloaded_error"}}', "\u0000", "[" * 2_000 + "]" * 2_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("body", ODD_BODIES)
+def test_no_body_with_status_200_breaks_anything_but_its_own_question(body: str, provider: str) -> None:
+    async def run() -> None:
+        async with fake_llm(key=KEY) as fake:
+            fake.order(*[{"fault": "body", "body": body}] * FOUR)
+            clock = Time()
+            llm = asking(PROVIDERS[provider](fake, clock), clock)
+            told = await outcome(llm)
+            assert isinstance(told, Answer | LlmUnavailable | LlmClosed), told
+            assert not isinstance(told, Answer) or isinstance(told.text, str)
+            await llm.aclose()
+
+    asyncio.run(run())
+
+
 def test_the_matrix_has_forty_faults() -> None:
     assert len(MATRIX) >= 40
 

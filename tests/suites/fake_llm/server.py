@@ -7,6 +7,7 @@ Faults are a queue: each question takes the next one, and is answered well when 
     {"fault": "hang"}         never answers          {"fault": "drip", "pause_s": 0.1}   a byte at a time
     {"fault": "reset"}        cuts the line          {"fault": "reset_body"}             in the middle of the answer
     {"fault": "html"} {"fault": "empty"} {"fault": "half_json"} {"fault": "hello"} {"fault": "null"}
+    {"fault": "body", "body": "[]"}                  any JSON
     {"fault": "no_content"} {"fault": "text_null"}   status 200 with something else in it
     {"fault": "max_tokens"} {"fault": "refusal"}     how an answer may end
     {"fault": "drop", "at": "first"}                 every name of `personality.ROWS` and `TEXTS`, `leak` and `obey`
@@ -261,6 +262,8 @@ class FakeLlm:
                 error["details"] = {"error_code": fault["code"]}
             body = {"type": "error", "error": error}
             return web.json_response(body, status=fault["status"], headers=fault.get("headers", {}))
+        if name == "body":
+            return web.Response(text=fault["body"], content_type="application/json")
         if name in BODIES:
             data, kind = BODIES[name]
             return web.Response(body=data, content_type=kind)
