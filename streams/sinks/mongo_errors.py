@@ -44,7 +44,7 @@ def fault_of(error: errors.PyMongoError) -> FaultlineError:
         return _fault_of_connection(error)
     if isinstance(error, errors.OperationFailure | errors.NotPrimaryError):
         details = error.details if isinstance(error.details, Mapping) else {}
-        return _fault_of_answer(details.get("code"), _line(error))
+        return _fault_of_answer(getattr(error, "code", None) or details.get("code"), _line(error))
     return SinkUnavailable(f"MongoDB: {_line(error)}", retry_after_s=RETRY_AFTER_S)
 
 
