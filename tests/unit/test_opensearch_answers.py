@@ -23,7 +23,7 @@ from streams.sinks.base import Refusal
 from streams.sinks.opensearch import bulk
 from streams.sinks.opensearch.bulk import Item, chunks
 from streams.sinks.opensearch.door import Door
-from streams.sinks.opensearch.indexes import index_name, period_of
+from streams.sinks.opensearch.names import index_name, period_of
 from streams.sinks.opensearch.options import OpenSearchOptions
 from streams.sinks.opensearch.sink import OpenSearchSink
 
