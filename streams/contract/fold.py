@@ -117,9 +117,10 @@ class PlaceCount(Struct, frozen=True, array_like=True):
 class MinuteCount(Struct, frozen=True, array_like=True):
     """Failures of a fold in one window of 60 s, by dimension."""
 
-    where: dict[str, int]
+    count: int
     first_at_ms: int
     last_at_ms: int
+    where: dict[str, int]
 
 
 class SealedFold(Struct, frozen=True, array_like=True):

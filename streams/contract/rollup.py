@@ -70,7 +70,7 @@ class Rollup(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The key of the record and the `_id` of its document."""
         if self.span is Span.LIFETIME:
             return f"{self.fingerprint}@{_quoted(self.where or ())}"
-        return f"{self.fingerprint}@{self.span.value}:{self.window_start_ms}"
+        return f"{self.fingerprint}@{self.span}:{self.window_start_ms}"
 
 
 @functools.lru_cache(maxsize=10_000)

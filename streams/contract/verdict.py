@@ -39,10 +39,12 @@ class VerdictSource(enum.StrEnum):
     @property
     def is_own_text(self) -> bool:
         """Whether such a verdict is a function of one failure alone."""
-        return self.rank <= 1
+        return self in OWN_TEXT
 
 
 _RANK = {source: rank for rank, source in enumerate(VerdictSource)}
+OWN_TEXT = (VerdictSource.STATUS, VerdictSource.RULE)
+"""Who says what a failure's own text says."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -157,7 +157,7 @@ def sealed(fold: Fold, *, at_ms: int) -> SealedFold:
         samples=tuple(BriefSample(one.text, one.at_ms, one.failure_id) for one in fold.samples),
         places={place: _place_count(fold, members) for place, members in places.items()},
         minutes={
-            start: MinuteCount(fold.windows[str(start // 1000)], moments[0], moments[-1])
+            start: MinuteCount(len(moments), moments[0], moments[-1], fold.windows[str(start // 1000)])
             for start, moments in minutes.items()
         },
         body=_to_json(fold),
@@ -186,7 +186,11 @@ def newest_samples(samples: Iterable[AnySample]) -> tuple[AnySample, ...]:
 
 def merged_samples(old: tuple[BriefSample, ...], new: tuple[BriefSample, ...]) -> tuple[BriefSample, ...]:
     """`newest_samples` of both, where each is such already."""
-    if len(new) == 1 and old and new[0].at_ms > old[0].at_ms:  # most often: one that is newer than all there are
-        text = new[0].text
-        return (*new, *[sample for sample in old if sample.text != text][: SAMPLES_MAX - 1])
-    return newest_samples(old + new) if old else new
+    if not old or not new:
+        return old or new
+    if new[-1].at_ms <= old[0].at_ms:
+        return newest_samples(old + new)
+    if len(new) == SAMPLES_MAX:  # most often: all that comes is newer than all there is
+        return new
+    texts = [sample.text for sample in new]
+    return (*new, *[sample for sample in old if sample.text not in texts][: SAMPLES_MAX - len(new)])

@@ -10,7 +10,7 @@ import msgspec
 
 from streams.contract.failure import Origin
 from streams.contract.taxonomy import Taxonomy, status_kind
-from streams.contract.verdict import UNKNOWN, Verdict, VerdictSource
+from streams.contract.verdict import OWN_TEXT, UNKNOWN, Verdict, VerdictSource
 
 STATUS_CONFIDENCE = 0.6
 """A status is a hint: measured right in about three of four cases where it says anything (earlier hot path)."""
@@ -31,15 +31,24 @@ def strength(verdict: Verdict) -> tuple[bool, int, int, float, str, str, str, bo
     Among verdicts of one source that were decided at a time of their own the later wins; those that are functions of
     a failure's text are compared by confidence, then by rule, so that the order of arrival does not matter.
     """
-    known = verdict.kind != UNKNOWN or verdict.source is VerdictSource.HUMAN
-    decided = 0 if verdict.source.is_own_text else verdict.decided_at_ms
-    rule = verdict.rule_id or verdict.model
-    told = (verdict.kind, verdict.reason, verdict.transient, verdict.evidence)
-    return known, verdict.source.rank, decided, verdict.confidence, rule, *told
+    source, kind = verdict.source, verdict.kind
+    return (
+        kind != UNKNOWN or source is VerdictSource.HUMAN,
+        source.rank,
+        0 if source in OWN_TEXT else verdict.decided_at_ms,
+        verdict.confidence,
+        verdict.rule_id or verdict.model,
+        kind,
+        verdict.reason,
+        verdict.transient,
+        verdict.evidence,
+    )
 
 
 def stronger(a: Verdict, b: Verdict) -> Verdict:
     """The verdict that stands when both are known."""
+    if a.source is not b.source and UNKNOWN not in (a.kind, b.kind):  # most often: the rank decides
+        return b if b.source.rank > a.source.rank else a
     return b if strength(b) > strength(a) else a
 
 

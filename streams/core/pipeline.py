@@ -6,6 +6,7 @@ position in one transaction; if it cannot, it throws all of them away and starts
 
 from __future__ import annotations
 
+import functools
 import heapq
 from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
@@ -28,19 +29,25 @@ from streams.core.fold import merged_samples, sealed
 from streams.core.ladder import replaced, says_the_same, stronger
 from streams.core.rows import AskedRow, FingerprintRow, LifetimeRow, MarkRow, PlacesRow, PositionRow, WindowRow
 from streams.core.tables import Tables
-from streams.core.window import LATENESS_MS, WINDOWS, OpenWindows, over_until_ms, window_start_ms
+from streams.core.window import LATENESS_MS, WINDOWS, OpenWindows, over_until_ms
 
 OFFSET_BITS = 40
 LIFETIMES_MAX = 1_000
 """Dimensions of one fingerprint that get a lifetime row of their own; later ones share the row OTHER_WHERE."""
 PENDING_VERDICTS_MAX = 10_000
 """Verdicts of one partition that may wait for their fingerprint; more are dropped and counted."""
+MARKS_MAX = 1_000
+"""Whole fingerprints that a partition keeps in hand, about 2 KB each."""
 LOST_MS = 7 * 86_400_000
 """A question that got no answer of any sort for so long is lost: its topic does not keep it longer."""
 NOTHING_KNOWN_MS = 30 * 86_400_000
 """After an answer `unknown` that does not say itself when to ask again."""
 _to_json = msgspec.json.Encoder(order="deterministic").encode
 OTHER_PLACE = WHERE_SEPARATOR.join((OTHER_WHERE, "", ""))
+
+
+_Spanned = tuple[Span, int, int]
+"""A span, its size and the latest start of a window that is over, both in milliseconds."""
 
 
 class Emission(Struct, frozen=True):
@@ -85,6 +92,8 @@ class Pipeline:
     def __init__(self, table: MutableMapping[str, bytes], *, partition: int) -> None:
         self._tables = Tables(table, partition)
         self._open = OpenWindows()
+        self._marks: dict[str, Fingerprint] = {}
+        """Whole fingerprints that were read lately: they hardly ever change."""
         for key in self._tables.windows:
             span, start, _ = key.split("|", 2)
             self._open.add(Span(span), int(start), key)
@@ -118,8 +127,10 @@ class Pipeline:
             folds = batch.sealed
             if batch.folds:  # as the fold stage wrote them at first
                 folds += tuple(sealed(fold, at_ms=batch.at_ms) for fold in batch.folds)
-            over_ms = {span: over_until_ms(span, position.watermark_ms) for span in WINDOWS}
-            late = sum(self._fold(fold, version, over_ms, touched) for fold in folds)
+            spans = [(span, span.size_s * 1000, over_until_ms(span, position.watermark_ms)) for span in WINDOWS]
+            late = 0
+            for fold in folds:
+                late += self._fold(fold, version, spans, touched)
             for verdict in batch.verdicts:
                 self._verdict(verdict, version, touched)
             for told in batch.unanswered:
@@ -148,7 +159,7 @@ class Pipeline:
         row = touched.fingerprints.get(key)
         return self._tables.fingerprints.get(key) if row is None else row
 
-    def _fold(self, fold: SealedFold, version: int, over_ms: dict[Span, int], touched: _Touched) -> int:
+    def _fold(self, fold: SealedFold, version: int, spans: Sequence[_Spanned], touched: _Touched) -> int:
         """Count one fold. Returns how many of its failures were too late for a window row."""
         key = fold.fingerprint
         row = self._row(key, touched)
@@ -164,7 +175,7 @@ class Pipeline:
                 verdict_version=version,
                 samples=fold.samples,
             )
-            self._tables.marks.put(key, MarkRow.of(fold.mark()))
+            self._put_mark(fold.mark())
         else:
             touched.folds.append((fold, row.count, row.verdict.kind != UNKNOWN))
             if fold.first_at_ms <= row.first_at_ms:
@@ -179,14 +190,13 @@ class Pipeline:
         for place, counted in fold.places.items():
             _add(row.where, place, counted.count)
             self._count_lifetime(key, place, counted, touched)
-        return self._count_windows(fold, over_ms, touched)
+        return self._count_windows(fold, spans, touched)
 
     def _marked(self, fold: SealedFold, first_at_ms: int) -> None:
         """Keep the whole fingerprint of the earliest failure: its site does not depend on what came first."""
-        mark = MarkRow.of(fold.mark())
-        known = self._tables.marks.get(fold.fingerprint)
-        if known is None or fold.first_at_ms < first_at_ms or mark.site_value < known.site_value:
-            self._tables.marks.put(fold.fingerprint, mark)
+        mark = fold.mark()
+        if fold.first_at_ms < first_at_ms or mark.site_value < self._mark(fold.fingerprint).site_value:
+            self._put_mark(mark)
 
     def _verdict(self, verdict: Verdict, version: int, touched: _Touched) -> None:
         """A verdict from elsewhere. One that comes before its fingerprint waits for it."""
@@ -275,6 +285,7 @@ class Pipeline:
             self._tables.places.delete(key)
             self._tables.asked.delete(key)
             self._tables.marks.delete(key)
+            self._marks.pop(key, None)
             self._tables.fingerprints.delete(key)
         self._tables.position.put("", replace(position, pending=waiting))
 
@@ -323,34 +334,37 @@ class Pipeline:
                 touched.places[fingerprint] = PlacesRow((*places.names, place))
         return place
 
-    def _count_windows(self, fold: SealedFold, over_ms: dict[Span, int], touched: _Touched) -> int:
+    def _count_windows(self, fold: SealedFold, spans: Sequence[_Spanned], touched: _Touched) -> int:
         """Count a fold in its windows. Returns how many of its failures no window row could take any more."""
         late = 0
+        fingerprint = fold.fingerprint
         for minute_ms, counted in fold.minutes.items():
-            number = sum(counted.where.values())
             taken = False
-            for span in WINDOWS:
-                start_ms = window_start_ms(minute_ms, span)
-                if start_ms <= over_ms[span]:
+            for span, size_ms, over_ms in spans:
+                start_ms = minute_ms - minute_ms % size_ms
+                if start_ms <= over_ms:
                     continue
                 taken = True
-                key = f"{span.value}|{start_ms}|{fold.fingerprint}"
+                key = f"{span}|{start_ms}|{fingerprint}"
                 known = touched.windows.get(key)
                 row = self._tables.windows.get(key) if known is None else known[3]
                 if row is None:
-                    row = WindowRow(number, counted.first_at_ms, counted.last_at_ms, {})
+                    row = WindowRow(0, counted.first_at_ms, counted.last_at_ms, {})
                     self._open.add(span, start_ms, key)
-                else:
-                    row.count += number
-                    if counted.first_at_ms < row.first_at_ms:
-                        row.first_at_ms = counted.first_at_ms
-                    if counted.last_at_ms > row.last_at_ms:
-                        row.last_at_ms = counted.last_at_ms
-                for place, more in counted.where.items():
-                    _add(row.where, place, more)
                 if known is None:
-                    touched.windows[key] = fold.fingerprint, span, start_ms, row
-            late += 0 if taken else number
+                    touched.windows[key] = fingerprint, span, start_ms, row
+                row.count += counted.count
+                if counted.first_at_ms < row.first_at_ms:
+                    row.first_at_ms = counted.first_at_ms
+                if counted.last_at_ms > row.last_at_ms:
+                    row.last_at_ms = counted.last_at_ms
+                where = row.where
+                for place, more in counted.where.items():
+                    if place in where:
+                        where[place] += more
+                    else:
+                        _add(where, place, more)
+            late += 0 if taken else counted.count
         return late
 
     def _emissions(self, touched: _Touched, version: int) -> list[Emission]:
@@ -393,10 +407,19 @@ class Pipeline:
 
     def _mark(self, key: str) -> Fingerprint:
         """The whole fingerprint of a row."""
-        row = self._tables.marks.get(key)
-        if row is None:
-            raise RuntimeError(f"{key} has a row and no fingerprint: the table lost a row that was written with it")
-        return row.fingerprint(key)
+        mark = self._marks.get(key)
+        if mark is None:
+            row = self._tables.marks.get(key)
+            if row is None:
+                raise RuntimeError(f"{key} has a row and no fingerprint: the table lost a row that was written with it")
+            if len(self._marks) >= MARKS_MAX:
+                self._marks.clear()
+            mark = self._marks[key] = row.fingerprint(key)
+        return mark
+
+    def _put_mark(self, mark: Fingerprint) -> None:
+        self._marks.pop(mark.value, None)
+        self._tables.marks.put(mark.value, MarkRow.of(mark))
 
     def _redecided(self, touched: _Touched, shown: dict[str, Verdict], version: int) -> Iterable[Emission]:
         """Fresh snapshots of the lifetime rows that this batch did not count in but whose verdict changed."""
@@ -463,7 +486,6 @@ def _rollup(row: FingerprintRow, mark: Fingerprint, verdict: Verdict, version: i
 def _lifetime_rollup(
     fingerprint: str, origin: Origin, place: str, row: LifetimeRow, verdict: Verdict, version: int
 ) -> Emission:
-    names = place.split(WHERE_SEPARATOR)
     rollup = Rollup(
         fingerprint=fingerprint,
         origin=origin,
@@ -472,7 +494,7 @@ def _lifetime_rollup(
         first_at_ms=row.first_at_ms,
         last_at_ms=row.last_at_ms,
         row_version=version,
-        where=(names[0], names[1], names[2]),
+        where=_names(place),
         samples=_samples(row.samples),
         verdict=verdict,
     )
@@ -494,6 +516,12 @@ def _window_rollup(
         counts=row.where,
     )
     return Emission(topics.ROLLUPS, rollup.key, rollup)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _names(place: str) -> tuple[str, str, str]:
+    names = place.split(WHERE_SEPARATOR)
+    return names[0], names[1], names[2]
 
 
 def _samples(rows: Sequence[BriefSample]) -> tuple[Sample, ...]:

@@ -25,6 +25,8 @@ from streams.core.rows import (
 )
 
 S = TypeVar("S", bound=Struct)
+FIXMAP = 0x80
+"""How a map of up to 15 fields begins (MessagePack specification, "map format"); rows have no more."""
 
 
 class TypedTable(Generic[S]):
@@ -52,7 +54,7 @@ class TypedTable(Generic[S]):
         data = self._table.get(self._prefix + key)
         if data is None:
             return None
-        if self._older is not None and _is_map(data):
+        if data[0] & 0xF0 == FIXMAP and self._older is not None:
             return self._older(key, data)
         return self._decode(data)
 
@@ -67,11 +69,6 @@ class TypedTable(Generic[S]):
     def __iter__(self) -> Iterator[str]:
         """The keys of this prefix. Walks the whole table: for the start only."""
         return (key.removeprefix(self._prefix) for key in self._table if key.startswith(self._prefix))
-
-
-def _is_map(data: bytes) -> bool:
-    """Whether a MessagePack value is a map: fixmap, map 16 or map 32 (MessagePack specification, "map format")."""
-    return data[0] & 0xF0 == 0x80 or data[0] in (0xDE, 0xDF)
 
 
 class Tables:

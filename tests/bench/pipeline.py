@@ -3,7 +3,9 @@
 Input: what the fold stage makes of the seeded load (300 problems by Zipf, half of the messages of a shape of their
 own, about 300 B each), spread over the partitions, RECORDS of them a call, as the stream agent takes them.
 Yardsticks of the same run: decode the same records and add their counts up in a dict; SHA-256 of 290 B.
-Run: make bench, or python tests/bench/pipeline.py [--failures 40000] [--stretch 1000] [--partitions 12]
+Failures of one minute are what the agent sees live under a high load; those of an hour are a backlog, in which
+hardly two folds meet in one window's row.
+Run: make bench, or python tests/bench/pipeline.py [--failures 40000] [--span-s 60] [--stretch 1000]
 """
 
 from __future__ import annotations
@@ -165,15 +167,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--failures", type=int, default=40_000)
     parser.add_argument("--stretch", type=int, action="append", help="failures in one transaction of the fold stage")
+    parser.add_argument("--span-s", type=int, action="append", help="seconds in which the failures happened")
     parser.add_argument("--partitions", type=int, default=12)
     parser.add_argument("--distinct", type=int, default=20_000)
     options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     gc.set_threshold(GC_THRESHOLD)  # as the roles have it
-    failures = texts(options.failures, start_ms=START_MS)
-    for stretch in options.stretch or (100, 1000):
-        print(json.dumps(speed(failures, stretch=stretch, partitions=options.partitions)))
+    for span_s in options.span_s or (60, 3600):
+        failures = texts(options.failures, start_ms=START_MS, span_s=span_s)
+        for stretch in options.stretch or (100, 1000):
+            result = speed(failures, stretch=stretch, partitions=options.partitions)
+            print(json.dumps({"span_s": span_s} | result))
     if options.distinct:
         print(json.dumps(memory(options.distinct)))
 
