@@ -29,13 +29,13 @@ def test_the_filter_knows_exactly_the_last_different_ids(ids: list[str], size: i
     assert len(recent) == len(expected)
 
 
-def test_the_horizon_holds_at_full_size() -> None:
+def test_the_horizon_holds_with_many_ids() -> None:
     rng = random.Random(1)
-    ids = [f"{rng.getrandbits(128):032x}" for _ in range(150_000)]
-    recent = RecentIds(100_000)
+    ids = [f"{rng.getrandbits(128):032x}" for _ in range(15_000)]
+    recent = RecentIds(10_000)
     assert all(recent.is_new(one) for one in ids)
-    assert not any(recent.is_new(one) for one in ids[50_000:])
-    assert recent.is_new(ids[49_999])
+    assert not any(recent.is_new(one) for one in ids[5_000:])
+    assert recent.is_new(ids[4_999])
 
 
 def test_a_filter_of_no_size_takes_every_id_for_new() -> None:
