@@ -308,6 +308,8 @@ class Cluster:
                 conn.close()
             except (OSError, KafkaError, TimeoutError) as found:
                 self._refuse(found)
+                if self.security.protocol != "plaintext" and await _speaks_plaintext(host, port):
+                    raise ConfigurationError(self._no_tls) from found
                 if self.security.protocol == "plaintext" and await _speaks_tls(host, port):
                     raise ConfigurationError(
                         f"Kafka at {host}:{port} wants TLS; set FAULTLINE_KAFKA_SECURITY=ssl, "
@@ -339,10 +341,14 @@ class Cluster:
                 "name its authority in FAULTLINE_KAFKA_CA, and the brokers by the names in their certificates"
             ) from error
         if isinstance(error, ssl.SSLError) and error.reason in ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL"):
-            raise ConfigurationError(
-                f"Kafka at {self.bootstrap} does not speak TLS on that port; name its TLS listener in FAULTLINE_KAFKA, "
-                "or set FAULTLINE_KAFKA_SECURITY=plaintext"
-            ) from error
+            raise ConfigurationError(self._no_tls) from error
+
+    @property
+    def _no_tls(self) -> str:
+        return (
+            f"Kafka at {self.bootstrap} does not speak TLS on that port; name its TLS listener in FAULTLINE_KAFKA, "
+            "or set FAULTLINE_KAFKA_SECURITY=plaintext"
+        )
 
 
 async def unless(stop: asyncio.Event | None, wanted: Any) -> Any:
@@ -385,4 +391,15 @@ async def _speaks_tls(host: str, port: int) -> bool:
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
+    return True
+
+
+async def _speaks_plaintext(host: str, port: int) -> bool:
+    """Whether a broker answers there without TLS. It is asked for its versions; no user is named."""
+    try:
+        async with asyncio.timeout(PROBE_S):
+            conn = await create_conn(host, port, request_timeout_ms=int(PROBE_S * 1000), security_protocol="PLAINTEXT")
+    except (OSError, KafkaError, TimeoutError):
+        return False
+    conn.close()
     return True
