@@ -12,7 +12,7 @@ transaction, with the position that they stand for.
 | `table` | the Faust table over the store |
 | `worker` | a Faust app inside our process: its settings, its start, its end |
 | `work` | the stream agent: folds and verdicts -> tables and what they say |
-| `ledger` | what was read and is not acknowledged yet, in order within each partition |
+| `ledger` | what was read and is not finished yet, in order within each partition |
 | `classify` | the classification agent: batches across partitions, several questions at once |
 | `ending` | the end of a process that cannot go on |
 """

@@ -1,20 +1,23 @@
 """The classification agent (`faultline classify`): fingerprints that want a verdict -> questions -> verdicts.
 
 Who is asked is an argument. A question holds fingerprints of several partitions: full, or old, or long enough; some
-questions are under way at once. A record is acknowledged when the broker has what came of it, in order within its
-partition: after a crash a question may be asked twice, and none is lost.
+questions are under way at once. The group's position passes a record when the broker has what came of it and of all
+before it in its partition: after a crash a question may be asked twice, and none is lost.
+Faust's own acknowledgements are not used: past each marker of a transaction they take a commit of their own, so that
+with markers between the records they stay behind for minutes, and a start would ask again what was answered.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 import structlog
 from aiokafka import AIOKafkaProducer
+from faust.types import TP
 
 from streams.app.ending import end
 from streams.app.ledger import Entry, Ledger
@@ -36,12 +39,15 @@ TURN_S: Final = 0.05
 """How often it is looked whether a batch is due."""
 BUFFER_RECORDS_MAX: Final = 1_000
 """Records that Faust holds for the agent: more would only be delivered again after a crash."""
+COMMIT_EVERY_S: Final = 0.5
 DRAIN_S_MAX: Final = 15.0
 """How long questions under way are waited for when the process is to end."""
 
 log_event = structlog.get_logger("faultline.role")
 
 Answer = Verdict | Unanswered
+Commit = Callable[[Mapping[int, int]], Awaitable[bool]]
+"""By partition, the next offset to be read. Returns whether the broker has it."""
 Ask = Callable[[Sequence[Unseen]], Awaitable[list[Answer]]]
 """One answer for each fingerprint, whatever happens; it has its own deadline. An exception ends the process."""
 
@@ -63,7 +69,7 @@ class ClassifyOptions:
 class _Asked:
     """A fingerprint on its way into a question."""
 
-    entry: Entry[Any]
+    entry: Entry
     unseen: Unseen
 
 
@@ -78,22 +84,24 @@ class Classifying:
         ask: Ask,
         options: ClassifyOptions,
         *,
-        may_acknowledge: Callable[[Any], bool],
+        commit: Commit,
+        generation: Callable[[], int],
         now_s: Callable[[], float] = time.monotonic,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         retire: Callable[[BaseException], NoReturn] = end,
     ) -> None:
-        """`may_acknowledge`: whether a delivery still belongs to the present assignment of partitions."""
+        """`generation`: of the group, at present."""
         self._cluster = cluster
         self._producer = producer
         self._observer = observer
         self._ask = ask
         self._options = options
-        self._may_acknowledge = may_acknowledge
+        self._commit = commit
+        self._generation = generation
         self._now_s = now_s
         self._now_ms = now_ms
         self._retire = retire
-        self._ledger: Ledger[Any] = Ledger()
+        self._ledger = Ledger()
         self._batcher = Batcher[_Asked](options.batch_size, options.batch_age_max_s, options.batch_chars_max)
         self._room = asyncio.Semaphore(options.questions_max)
         self._under_way: dict[asyncio.Task[None], int] = {}
@@ -103,9 +111,9 @@ class Classifying:
         """Records in the order in which they were delivered. Waits while as many questions are open as may be."""
         for event in events:
             if self._is_draining:
-                return  # left unacknowledged
+                return  # it comes again
             message = event.message
-            entry = self._ledger.take(message.partition, message.offset, event)
+            entry = self._ledger.take(message.partition, message.offset, message.generation_id)
             if entry is None:
                 continue
             try:
@@ -117,12 +125,15 @@ class Classifying:
             full = self._batcher.add(_Asked(entry, unseen), size=_chars(unseen), now_s=self._now_s())
             if full:
                 await self._put(full)
-        self._acknowledge()
 
     async def watch(self) -> None:
-        """Send what is due. Ends by cancellation."""
+        """Ask what is due, and commit what is done. Ends by cancellation."""
+        committed_s = self._now_s()
         try:
             while True:
+                if self._now_s() - committed_s >= COMMIT_EVERY_S:
+                    await self.commit()
+                    committed_s = self._now_s()
                 due_s = self._batcher.due_in_s(self._now_s())
                 if due_s == 0 and not self._is_draining:
                     await self._put(self._batcher.take())
@@ -132,7 +143,7 @@ class Classifying:
             self._retire(error)
 
     async def drain(self) -> None:
-        """Finish what is being asked; what is not asked yet stays unacknowledged."""
+        """Finish what is being asked, and commit; what is not asked yet comes again."""
         self._is_draining = True
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=DRAIN_S_MAX)
@@ -142,7 +153,14 @@ class Classifying:
             )
         for task in list(self._under_way):
             task.cancel()
-        self._acknowledge()
+        await self.commit()
+
+    async def commit(self) -> None:
+        """Say how far all is done."""
+        generation = self._generation()
+        positions = self._ledger.positions(generation)
+        if positions and await self._commit(positions):
+            self._ledger.commit(positions, generation)
 
     async def _put(self, batch: list[_Asked]) -> None:
         await self._room.acquire()
@@ -164,7 +182,6 @@ class Classifying:
         sent = [await self._send(answer) for answer in answers]
         await asyncio.gather(*sent)
         self._ledger.finish(asked.entry for asked in batch)
-        self._acknowledge()
 
     async def _send(self, answer: Answer) -> asyncio.Future[Any]:
         if isinstance(answer, Verdict):
@@ -194,11 +211,6 @@ class Classifying:
         )
         self._observer.add(REJECTED, 1, topics.UNSEEN.name)
 
-    def _acknowledge(self) -> None:
-        for event in self._ledger.acknowledged():
-            if self._may_acknowledge(event):
-                event.ack()
-
 
 def _chars(unseen: Unseen) -> int:
     return len(unseen.fingerprint.template) + sum(len(sample.text) for sample in unseen.samples)
@@ -219,7 +231,7 @@ def create_classify_app(
 ) -> DoorApp:
     """The app with its one agent, over all partitions that the process has: a question crosses them."""
     app = create_app(cluster, ROLE, buffer_records_max=BUFFER_RECORDS_MAX)
-    unseen = raw_topic(app, cluster.topic(topics.UNSEEN), acks=True)
+    unseen = raw_topic(app, cluster.topic(topics.UNSEEN))
 
     async def ask(stream: Any) -> None:
         try:
@@ -241,20 +253,20 @@ async def run_classify(
         cluster.producer, stop=stop, on_waiting=lambda what: observer.waiting_for(what or WAITING_FOR)
     )
 
-    def may_acknowledge(event: Any) -> bool:
-        return not consumer().is_held and event.message.generation_id == app.consumer_generation_id
-
-    classifying = Classifying(cluster, producer, observer, ask, options, may_acknowledge=may_acknowledge)
-    app = create_classify_app(cluster, classifying.take)
+    async def commit(positions: Mapping[int, int]) -> bool:
+        name = cluster.topic(topics.UNSEEN)
+        return await consumer().commit_positions({TP(name, number): at for number, at in positions.items()})
 
     def consumer() -> DoorConsumer:
         found = app.consumer
         assert isinstance(found, DoorConsumer), "the door's transport makes no other"
         return found
 
-    async def before_stop() -> None:
-        await classifying.drain()
-        await consumer().last_commit()
+    classifying = Classifying(
+        cluster, producer, observer, ask, options, commit=commit, generation=lambda: app.consumer_generation_id
+    )
+    app = create_classify_app(cluster, classifying.take)
+    app.before_revoked = classifying.commit
 
     dropped = 0
 
@@ -267,7 +279,7 @@ async def run_classify(
     watching = asyncio.create_task(classifying.watch())
     try:
         await run_worker(
-            app, observer, stop, is_working=lambda: not consumer().is_held, before_stop=before_stop, look=look
+            app, observer, stop, is_working=lambda: not consumer().is_held, before_stop=classifying.drain, look=look
         )
     finally:
         watching.cancel()

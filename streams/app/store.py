@@ -299,7 +299,9 @@ class Store(FaustStore[str, bytes]):
             for topic, key, record in outputs:
                 by_topic.setdefault(topic, []).append((key, record))
             async with producer.transaction():
-                ends = await asyncio.gather(*(_send(producer, t, number, items) for t, items in by_topic.items()))
+                ends = await asyncio.gather(
+                    *(send_records(producer, t, number, items) for t, items in by_topic.items())
+                )
             partition.apply(changes)
             partition.loaded_to = max(partition.loaded_to, ends[0] + 1)  # behind the marker of the commit
             partition.used_s = time.monotonic()
@@ -387,7 +389,7 @@ class _Committed(Mapping[str, bytes]):
         return len(self._store)
 
 
-async def _send(
+async def send_records(
     producer: AIOKafkaProducer, topic: str, number: int, items: Iterable[tuple[bytes, bytes | None]]
 ) -> int:
     """Send records in as few batches as they fit into. Returns the offset behind the last one, 0 for none.

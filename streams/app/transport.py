@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, ClassVar, Final, cast
 
@@ -102,8 +102,7 @@ class DoorConsumer(Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Partitions are taken away: no new batches; what is being written is written to its end."""
         try:
-            if self._store is None:
-                await self.last_commit()
+            await self._last_commit()
             self._hold()
             await super().on_partitions_revoked(revoked)
             if self._store is not None:
@@ -111,13 +110,23 @@ class DoorConsumer(Consumer):
         except Exception as error:  # noqa: BLE001  # the caller would only log it
             end(error)
 
-    async def last_commit(self) -> None:
-        """What is acknowledged need not be done again by the next owner."""
+    async def _last_commit(self) -> None:
+        """What is done need not be done again by the next owner."""
+        before = getattr(self.app, "before_revoked", None)
+        if before is None:
+            return
         try:
             async with asyncio.timeout(COMMIT_S_MAX):
-                await self.commit()
+                await before()
         except TimeoutError:
             log_event.warning(LogEvent.COMMIT_LEFT, after_s=COMMIT_S_MAX)
+
+    async def commit_positions(self, positions: Mapping[TP, int]) -> bool:
+        """Commit these positions of the group. Returns whether the broker has them: not between two assignments."""
+        assignment = self.assignment()
+        if self._held or not positions.keys() <= assignment:
+            return False
+        return await self._commit(positions)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Partitions are given. They can come without a revocation before."""

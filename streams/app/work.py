@@ -26,12 +26,12 @@ from streams.broker.clients import Cluster, close
 from streams.contract import topics
 from streams.contract.fold import FoldBatch
 from streams.contract.telemetry import FETCHES_DROPPED, FOLDS_APPLIED, LAG, TABLE_ROWS, Observer
-from streams.contract.wire import from_bytes, to_bytes
+from streams.contract.wire import from_bytes
 from streams.core.pipeline import Pipeline
 
 ROLE: Final = "work"
-BATCH_RECORDS_MAX: Final = 16
-"""Records that one transaction a partition may stand for; a record holds up to 500 folds."""
+BATCH_RECORDS_MAX: Final = 192
+"""Records of all partitions that are applied together, one transaction a partition; a record holds up to 500 folds."""
 BATCH_WITHIN_S: Final = 0.02
 READ_RECORDS_MAX: Final = 20_000
 """Rows of the changelog in one go."""
@@ -64,9 +64,7 @@ def create_work_app(
         options={"door": options},
     )
     app.tables.add(table)
-    # with acks Faust enters every transaction's marker as a gap in an interval tree, and spends most of its time there;
-    # the position is in the table
-    folded = raw_topic(app, cluster.topic(topics.FOLDED), acks=False)
+    folded = raw_topic(app, cluster.topic(topics.FOLDED))
     worker = Worker(cluster, table.data, observer)
 
     async def apply_folds(stream: Any) -> None:
@@ -109,7 +107,7 @@ class Worker:
         if not partition.pending:
             return None  # all of it was applied before
         self._observer.add(FOLDS_APPLIED, sum(len(batch.folds) + len(batch.sealed) for _, batch in batches))
-        return [(self._names[e.topic], e.key.encode(), to_bytes(e.record)) for e in emissions]
+        return [(self._names[e.topic], e.key.encode(), e.value) for e in emissions]
 
 
 def partition_of_key(key: str) -> int:

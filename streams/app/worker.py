@@ -33,6 +33,9 @@ log_event = structlog.get_logger("faultline.role")
 class DoorApp(faust.App):
     """Faust's app without its directories on disk: nothing of ours is kept there."""
 
+    before_revoked: Callable[[], Awaitable[None]] | None = None
+    """What is to be done first when partitions are taken away. Short: no heartbeats are sent meanwhile."""
+
     async def on_first_start(self) -> None:
         """Nothing: Faust would make directories for tables on disk."""
 
@@ -41,8 +44,6 @@ def create_app(
     cluster: Cluster,
     role: str,
     *,
-    recovery_delay_s: float = 0.0,
-    commit_s: float = 0.5,
     buffer_records_max: int = 4096,
     poll_records_max: int = 500,
 ) -> DoorApp:
@@ -71,18 +72,20 @@ def create_app(
         broker_heartbeat_interval=timing.heartbeat_ms / 1000,
         broker_rebalance_timeout=timing.rebalance_ms / 1000,
         broker_request_timeout=30.0,
-        broker_commit_interval=commit_s,
         producer_acks=-1,
         producer_request_timeout=30.0,
-        stream_recovery_delay=recovery_delay_s,
+        stream_recovery_delay=0.0,
         stream_buffer_maxsize=buffer_records_max,
         stream_wait_empty=False,
     )
 
 
-def raw_topic(app: DoorApp, name: str, *, acks: bool) -> Any:
-    """A topic whose keys and records stay bytes."""
-    return app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", acks=acks)
+def raw_topic(app: DoorApp, name: str) -> Any:
+    """A topic whose keys and records stay bytes, and whose positions Faust leaves alone.
+
+    With acks it enters every transaction's marker as a gap in an interval tree, and spends most of its time there.
+    """
+    return app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", acks=False)
 
 
 def _credentials(cluster: Cluster) -> Any:

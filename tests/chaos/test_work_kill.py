@@ -2,7 +2,7 @@
 
 Exact totals are not enough: a record that was skipped ends the worker by its cursor and is read again, so an exit by
 the cursor is a fault as well. What is compared comes from the failures that were sent and from the raw topics.
-Short forms by default; `make chaos` sets FAULTLINE_CHAOS_WORK_S for the long ones.
+Short forms by default; `make chaos` sets FAULTLINE_CHAOS_KILLS, and FAULTLINE_CHAOS_WORK_S for the third worker.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from testservers.kinds import Kafka
 
 from streams.broker.clients import Cluster
 
+KILLS = int(os.environ.get("FAULTLINE_CHAOS_KILLS", "5"))
 WORK_S = float(os.environ.get("FAULTLINE_CHAOS_WORK_S", "40"))
-"""How long faults go on while folds come in."""
+"""How long a third worker comes and goes."""
 SEED = int(os.environ.get("FAULTLINE_CHAOS_SEED", "20261121"))
 PARTITIONS = 4
 SOURCES = 3
 PER = 40
 EVERY_S = 0.05
-FAILURES_MAX = int(WORK_S / EVERY_S * PER)
+FAILURES_MAX = 1_000_000
+"""The load ends with the faults, never before."""
 DRAIN_S = 60.0
 PAUSE_S = 4.0
 """Twice the session of the test's groups: the worker has lost its partitions when it goes on."""
@@ -38,7 +40,7 @@ COMES_S = 4.0
 EXPECTED = ("ProducerFenced", "KafkaConnectionError", "InvalidProducerEpoch", "FencedInstanceIdError")
 """Why a worker may end by itself: another one has its partitions, or the broker was down when it wanted to begin."""
 
-pytestmark = [pytest.mark.timeout(int(WORK_S * 3 + 400)), pytest.mark.xdist_group("work-chaos")]
+pytestmark = [pytest.mark.timeout(int(WORK_S * 2 + KILLS * 30 + 400)), pytest.mark.xdist_group("work-chaos")]
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,13 @@ class Load:
     flowing: asyncio.Event = field(default_factory=asyncio.Event)
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def still(self) -> None:
+        """Wait until no transaction is being written."""
+        async with self._writing:
+            pass
+
     async def write(self) -> None:
         """Until `done`. The writer is no subject here: it stands still while the broker is restarted."""
         sent = written(
@@ -75,7 +84,8 @@ class Load:
                 one = await asyncio.to_thread(next, sent, None)
                 if one is None:
                     break
-                await writer.write(one)
+                async with self._writing:
+                    await writer.write(one)
                 await asyncio.sleep(EVERY_S)
             self.last |= writer.last
 
@@ -120,36 +130,36 @@ def test_kills_pauses_and_a_broker_that_restarts_leave_the_tables_exact(broker: 
     rnd = random.Random(SEED)
 
     async def faults(fleet: Fleet, load: Load) -> None:
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + WORK_S
-        restart_s = loop.time() + WORK_S / 2
-        while loop.time() < until_s:
-            await asyncio.sleep(rnd.uniform(2.0, 6.0))
+        for number in range(KILLS):
+            await fleet.ready()
+            await asyncio.sleep(rnd.uniform(0.2, 2.0))
             member = rnd.choice(fleet.members)
-            if loop.time() >= restart_s:
-                restart_s = float("inf")
+            member.signal(signal.SIGKILL)
+            if number % 3 == 1:
+                other = next(one for one in fleet.members if one is not member)
+                other.signal(signal.SIGSTOP)
+                await asyncio.sleep(PAUSE_S)
+                other.signal(signal.SIGCONT)
+            if number == KILLS // 2:
                 load.flowing.clear()
-                await asyncio.sleep(1.0)
+                await load.still()
                 await asyncio.to_thread(broker.restart)
                 load.flowing.set()
-            elif rnd.random() < 0.25:
-                member.signal(signal.SIGSTOP)
-                await asyncio.sleep(PAUSE_S)
-                member.signal(signal.SIGCONT)
-            else:
-                member.signal(signal.SIGKILL)
 
     scene(broker, tmp_path, "kill", faults)
 
 
 def test_a_third_worker_that_comes_and_goes_leaves_the_tables_exact(broker: Kafka, tmp_path: Path) -> None:
+    rnd = random.Random(SEED)
+
     async def faults(fleet: Fleet, _: Load) -> None:
         loop = asyncio.get_running_loop()
         until_s = loop.time() + WORK_S
         while loop.time() < until_s:
             third = fleet.add()
-            await asyncio.sleep(COMES_S)
+            await fleet.ready()
+            await asyncio.sleep(rnd.uniform(0.0, COMES_S))
             assert await asyncio.to_thread(third.end) in (0, 70)
-            await asyncio.sleep(COMES_S)
+            await asyncio.sleep(rnd.uniform(0.0, COMES_S))
 
     scene(broker, tmp_path, "third", faults)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,12 @@ RESTART_S = 1.0
 LOOK_S = 0.05
 CURSOR_EXIT = '"error": "CursorBroken'
 STOP_S = 30
+
+
+async def until(what: Callable[[], object], *, pause_s: float = 0.1) -> None:
+    """Wait until it holds; the caller brings the deadline."""
+    while not what():  # noqa: ASYNC110  # what is looked at is a file or another process
+        await asyncio.sleep(pause_s)
 
 
 @dataclass(slots=True)
@@ -47,6 +54,12 @@ class Member:
     @property
     def is_up(self) -> bool:
         return self.process is not None and self.process.poll() is None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has had its partitions since it was last started."""
+        text = self.log.read_text(errors="replace")
+        return self.is_up and text.rfind('"event": "role.ready"') > text.rfind('"event": "server.started"')
 
     def signal(self, number: int) -> None:
         if self.process is not None and self.is_up:
@@ -102,6 +115,15 @@ class Fleet:
         member.start()
         self.members.append(member)
         return member
+
+    async def ready(self, *, seconds: float = 20.0) -> bool:
+        """Wait until all that are wanted are ready. Returns whether they are."""
+        try:
+            async with asyncio.timeout(seconds):
+                await until(lambda: all(member.is_ready for member in self.members if member.wanted))
+        except TimeoutError:
+            return False
+        return True
 
     def _watch(self) -> None:
         while not self._ending.wait(LOOK_S):

@@ -38,6 +38,7 @@ from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, ConsumerRebalanceListener
 from faust.types import TP
 from faust.types.settings import Settings
+from faust.utils.functional import consecutive_numbers
 from mode.threads import MethodQueue, WorkerThread
 from mode.utils.collections import ManagedUserDict
 
@@ -241,11 +242,20 @@ def test_a_stream_gives_events_without_acknowledging_them() -> None:
     assert "self.ack(" not in text
 
 
-def test_acknowledging_out_of_order_would_commit_past_what_is_open() -> None:
-    """Why the ledger of the classification agent keeps the order."""
-    text = source(BaseConsumer._new_offset)
-    assert "batch = next(consecutive_numbers(acked))" in text
-    assert "return batch[-1] + 1" in text
+def test_the_group_commits_only_what_it_is_told_to() -> None:
+    """Without acks nothing is acknowledged, so Faust's own commits have nothing to say."""
+    assert names(Consumer._commit) == ["self", "offsets"]
+    assert "self._thread.commit(offsets)" in source(ThreadDelegateConsumer._commit)
+    in_order(BaseConsumer.ack, "if self.app.topics.acks_enabled_for(message.topic)", "acked_for_tp.append(offset)")
+    assert "self.seek_to_committed()" in source(BaseConsumer.perform_seek)
+
+
+def test_an_acknowledgement_behind_a_marker_would_take_a_commit_of_its_own() -> None:
+    """Why the classification agent commits by itself: a gap holds the record behind it, so that it counts twice."""
+    in_order(BaseConsumer._drain_messages, "await self._add_gap(tp, r_offset + 1, offset)")
+    in_order(BaseConsumer._add_gap, "gap_for_tp.addi(offset_from, offset_to + 1)")
+    assert list(consecutive_numbers([3, 4, 4, 5])) == [[3, 4], [4, 5]]
+    assert "batch = next(consecutive_numbers(acked))" in source(BaseConsumer._new_offset)
 
 
 def test_a_transaction_begins_once_the_former_owner_is_fenced() -> None:

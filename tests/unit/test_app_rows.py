@@ -1,9 +1,9 @@
-"""Rows of one partition, what is acknowledged when, questions across partitions: the door without a broker."""
+"""Rows of one partition, how far a group has come, questions across partitions: the door without a broker."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -63,49 +63,64 @@ def test_the_partition_of_a_row_stands_in_its_key() -> None:
         partition_of_key("a|b|c")
 
 
-@given(st.permutations(range(8)), st.integers(0, 7), st.integers(0, 7))
-def test_acknowledgements_come_in_order_whatever_is_finished_first(
+@given(st.permutations(range(8)), st.integers(0, 7), st.integers(0, 8))
+def test_a_position_never_passes_what_is_open_whatever_is_finished_first(
     finished: Sequence[int], again_from: int, again_at: int
 ) -> None:
-    """Also when records from `again_from` on are delivered a second time in between."""
-    ledger = Ledger[tuple[int, str]]()
-    entries = [ledger.take(3, offset, (offset, "first")) for offset in range(8)]
-    out: list[tuple[int, str]] = []
+    """Also when records from `again_from` on are delivered a second time in between, in a new generation."""
+    ledger, generation = Ledger(), 1
+    entries = [ledger.take(3, offset, generation) for offset in range(8)]
+    done: set[int] = set()
     for turn, number in enumerate(finished):
         if turn == again_at:
+            generation = 2
+            assert ledger.positions(generation) == {}, "nothing came in it yet"
             for offset in range(again_from, 8):
-                assert ledger.take(3, offset, (offset, "again")) is None, "nothing is asked again"
+                assert ledger.take(3, offset, generation) is None, "nothing is begun a second time"
         entry = entries[number]
         assert entry is not None
         ledger.finish([entry])
-        out += ledger.acknowledged()
-    once = [offset for offset, delivery in out if delivery == "first"]
-    assert once == sorted(once)
-    again = [offset for offset, delivery in out if delivery == "again"]
-    assert again == list(range(again_from, 8)), "each delivery is acknowledged in order"
-    assert len(ledger) == 0
+        done.add(number)
+        begin = 0 if generation == 1 else again_from
+        head = next((n for n in range(begin, 8) if n not in done), 8)
+        assert ledger.positions(generation) == ({3: head} if head > begin else {})
+    assert ledger.positions(generation) == {3: 8}
+    ledger.commit({3: 8}, generation)
+    assert ledger.positions(generation) == {}
+    assert ledger.positions(generation - 1) == {}
 
 
 def test_partitions_do_not_wait_for_each_other() -> None:
-    ledger = Ledger[str]()
-    slow, fast = ledger.take(0, 5, "slow"), ledger.take(1, 9, "fast")
+    ledger = Ledger()
+    slow, fast = ledger.take(0, 5, 1), ledger.take(1, 9, 1)
     assert slow is not None
     assert fast is not None
     ledger.finish([fast])
-    assert list(ledger.acknowledged()) == ["fast"]
+    assert ledger.positions(1) == {1: 10}
     ledger.finish([slow])
-    assert list(ledger.acknowledged()) == ["slow"]
+    assert ledger.positions(1) == {0: 6, 1: 10}
+
+
+def test_a_partition_that_others_went_on_with_does_not_fall_back() -> None:
+    ledger = Ledger()
+    old = ledger.take(0, 5, 1)
+    assert old is not None
+    new = ledger.take(0, 90, 3)
+    assert new is not None
+    ledger.finish([old])
+    assert ledger.positions(3) == {}
+    ledger.finish([new])
+    assert ledger.positions(3) == {0: 91}
 
 
 def test_what_is_remembered_of_finished_records_is_bounded() -> None:
-    ledger = Ledger[int]()
+    ledger = Ledger()
     for offset in range(FINISHED_MAX + 5):
-        entry = ledger.take(0, offset, offset)
+        entry = ledger.take(0, offset, 1)
         assert entry is not None
         ledger.finish([entry])
-        assert list(ledger.acknowledged()) == [offset]
-    assert isinstance(ledger.take(0, 4, 4), Entry), "forgotten: it would be asked again"
-    assert ledger.take(0, 5, 5) is None
+    assert isinstance(ledger.take(0, 4, 2), Entry), "forgotten: it would be asked again"
+    assert ledger.take(0, 5, 2) is None
 
 
 @dataclass
@@ -113,16 +128,13 @@ class Message:
     partition: int
     offset: int
     value: bytes | None
+    generation_id: int
     key: bytes | None = None
 
 
 @dataclass
 class Delivery:
     message: Message
-    acks: list[tuple[int, int]]
-
-    def ack(self) -> None:
-        self.acks.append((self.message.partition, self.message.offset))
 
 
 @dataclass
@@ -194,7 +206,7 @@ class Scene:
 
     def __init__(self, **options: Any) -> None:
         self.now_s = 0.0
-        self.acks: list[tuple[int, int]] = []
+        self.committed: dict[int, int] = {}
         self.ended: list[BaseException] = []
         self.asked: list[list[str]] = []
         self.answers = asyncio.Event()
@@ -202,7 +214,7 @@ class Scene:
         self.producer = Sent()
         self.producer.gate.set()
         self.observer = Nobody()
-        self.assigned = True
+        self.generation = 1
         self.wrong = False
         self.classifying = Classifying(
             Cluster("nowhere:1", "p."),
@@ -210,7 +222,8 @@ class Scene:
             self.observer,
             self.ask,
             ClassifyOptions(**options),
-            may_acknowledge=lambda _: self.assigned,
+            commit=self.commit,
+            generation=lambda: self.generation,
             now_s=lambda: self.now_s,
             now_ms=lambda: AT_MS,
             retire=self.retire,
@@ -219,6 +232,10 @@ class Scene:
     def retire(self, error: BaseException) -> NoReturn:
         self.ended.append(error)
         raise Ended
+
+    async def commit(self, positions: Mapping[int, int]) -> bool:
+        self.committed |= positions
+        return True
 
     async def ask(self, items: Sequence[Unseen]) -> list[Verdict | Unanswered]:
         self.asked.append([item.fingerprint.value for item in items])
@@ -234,13 +251,14 @@ class Scene:
 
     def deliveries(self, *places: tuple[int, int], data: bytes | None = None) -> list[Delivery]:
         return [
-            Delivery(Message(p, o, to_bytes(unseen(100 * p + o)) if data is None else data), self.acks)
+            Delivery(Message(p, o, to_bytes(unseen(100 * p + o)) if data is None else data, self.generation))
             for p, o in places
         ]
 
     async def settle(self) -> None:
         for _ in range(20):
             await asyncio.sleep(0)
+        await self.classifying.commit()
 
 
 def test_a_question_crosses_partitions_and_goes_when_it_is_full() -> None:
@@ -252,7 +270,7 @@ def test_a_question_crosses_partitions_and_goes_when_it_is_full() -> None:
         await scene.classifying.take(scene.deliveries((2, 1)))
         await scene.settle()
         assert [len(batch) for batch in scene.asked] == [4]
-        assert sorted(scene.acks) == [(0, 1), (0, 2), (1, 1), (2, 1)]
+        assert scene.committed == {0: 3, 1: 2, 2: 2}
         by_topic: dict[str, int] = {}
         for topic, key, value in scene.producer.records:
             by_topic[topic] = by_topic.get(topic, 0) + 1
@@ -283,17 +301,17 @@ def test_a_question_goes_when_its_first_fingerprint_is_old_enough() -> None:
     asyncio.run(run())
 
 
-def test_nothing_is_acknowledged_before_the_broker_has_what_came_of_it() -> None:
+def test_no_position_is_committed_before_the_broker_has_what_came_of_it() -> None:
     async def run() -> None:
         scene = Scene(batch_size=2)
         scene.producer.gate.clear()
         await scene.classifying.take(scene.deliveries((0, 1), (0, 2)))
         await scene.settle()
         assert len(scene.producer.records) == 2
-        assert scene.acks == []
+        assert scene.committed == {}
         scene.producer.gate.set()
         await scene.settle()
-        assert scene.acks == [(0, 1), (0, 2)]
+        assert scene.committed == {0: 3}
 
     asyncio.run(run())
 
@@ -310,7 +328,7 @@ def test_no_more_questions_are_open_than_may_be() -> None:
         await taking
         await scene.settle()
         assert len(scene.asked) == 5
-        assert scene.acks == [(0, n) for n in range(5)]
+        assert scene.committed == {0: 5}
 
     asyncio.run(run())
 
@@ -321,7 +339,7 @@ def test_a_record_that_cannot_be_read_is_rejected_and_blocks_nobody() -> None:
         bad = scene.deliveries((0, 1), data=b"{no json")
         await scene.classifying.take([*bad, *scene.deliveries((0, 2))])
         await scene.settle()
-        assert scene.acks == [(0, 1), (0, 2)]
+        assert scene.committed == {0: 3}
         assert (f"p.{topics.REJECTED.name}", b"", b"{no json") in scene.producer.records
         headers = {name: text.decode() for name, text in scene.producer.headers[0]}
         assert headers["dlq.stage"] == "classify"
@@ -337,20 +355,19 @@ def test_what_comes_again_after_a_new_assignment_is_not_asked_again() -> None:
         scene.answers.clear()
         await scene.classifying.take(scene.deliveries((0, 1), (0, 2)))
         await scene.settle()
-        scene.assigned = False
+        scene.generation = 2
         scene.answers.set()
         await scene.settle()
-        assert scene.acks == [], "they belong to an assignment that is over"
-        scene.assigned = True
+        assert scene.committed == {}, "they belong to an assignment that is over"
         await scene.classifying.take(scene.deliveries((0, 1), (0, 2)))
         await scene.settle()
-        assert scene.acks == [(0, 1), (0, 2)]
+        assert scene.committed == {0: 3}
         assert len(scene.asked) == 1
 
     asyncio.run(run())
 
 
-def test_an_end_waits_for_open_questions_and_leaves_the_rest_unacknowledged() -> None:
+def test_an_end_waits_for_open_questions_and_leaves_the_rest() -> None:
     async def run() -> None:
         scene = Scene(batch_size=2)
         scene.answers.clear()
@@ -363,7 +380,7 @@ def test_an_end_waits_for_open_questions_and_leaves_the_rest_unacknowledged() ->
         assert not draining.done()
         scene.answers.set()
         await draining
-        assert scene.acks == [(0, 1), (0, 2)]
+        assert scene.committed == {0: 3}
         assert len(scene.asked) == 1
 
     asyncio.run(run())
@@ -377,7 +394,7 @@ def test_answers_for_others_than_were_asked_end_the_process() -> None:
         await scene.classifying.take(scene.deliveries((0, 1), (0, 2)))
         await scene.settle()
         assert [str(error) for error in scene.ended] == ["2 answers for 2 questions, or for others than were asked"]
-        assert scene.acks == []
+        assert scene.committed == {}
         assert scene.producer.records == []
 
     asyncio.run(run())
