@@ -65,13 +65,18 @@ def _classify(settings: Settings, port: int | None) -> int:
     from streams.broker.probe import away
     from streams.cli.wiring import now_ms
     from streams.contract import topics
+    from streams.contract.failure import MESSAGE_BYTES_MAX
     from streams.contract.telemetry import Observer
     from streams.serving.role import run_role
 
     cluster, taxonomy = Cluster.of(settings), settings.load_taxonomy()
     needed = (topics.UNSEEN, topics.VERDICTS, topics.UNANSWERED, topics.REJECTED)
     options = ClassifyOptions(
-        batch_size=settings.batch_size, batch_age_max_s=settings.batch_age_s, app_version=version("faultline")
+        batch_size=settings.batch_size,
+        batch_age_max_s=settings.batch_age_s,
+        # A question cuts its texts itself, so the length of records must not make two questions of one.
+        batch_chars_max=settings.batch_size * 2 * MESSAGE_BYTES_MAX,
+        app_version=version("faultline"),
     )
 
     async def body(observer: Observer, stop: asyncio.Event) -> None:

@@ -17,7 +17,6 @@ from typing import Final
 
 import structlog
 
-from agents.classify.outgoing import TEXT_CHARS_MAX
 from agents.classify.prompt import Prompt, Row
 from agents.llm import Answer, AnswerCutOff, Llm, LlmError, LlmUnavailable, QuestionRefused, QuestionTooLarge
 from streams.contract import telemetry
@@ -29,16 +28,8 @@ from streams.contract.verdict import REASON_CHARS_MAX, UNKNOWN, Unanswered, Verd
 log_event: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 BATCH_ITEMS: Final = 50
-BATCH_AGE_S: Final = 2.0
-BATCH_CHARS: Final = 40_000
-"""Of the items of a question: 50 of the longest texts, with what stands around them, stay under it."""
-FRAME_CHARS: Final = 160
-"""Of an item, around its text."""
 BATCH_MAX_S: Final = 120
 """No question of a batch begins later than this after its first."""
-IN_FLIGHT: Final = 4
-"""Questions on their way at once."""
-
 QUESTIONS_MAX: Final = 24
 """For one batch, however it is split: one item of 50 that is refused takes 12."""
 KNOWN_MAX: Final = 50_000
@@ -265,12 +256,6 @@ class Classifier:
             retry_at_ms=self._now_ms() + wait_ms,
             reason=reason[:REASON_CHARS_MAX],
         )
-
-
-def size_of(unseen: Unseen) -> int:
-    """What a fingerprint adds to a question, in characters: for `Batcher`, held against BATCH_CHARS."""
-    text = unseen.samples[0].text if unseen.samples else unseen.fingerprint.template
-    return min(len(text), TEXT_CHARS_MAX) + FRAME_CHARS
 
 
 def _grown(first_ms: int, attempt: int, max_ms: int) -> int:

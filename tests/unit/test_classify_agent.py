@@ -15,7 +15,7 @@ from suites.asking import NOW_MS, Scripted, Time, both_origins, classifier, unse
 from suites.fake_llm import personality
 
 from agents.classify import agent
-from agents.classify.agent import BATCH_CHARS, QUESTIONS_MAX, Result, size_of
+from agents.classify.agent import QUESTIONS_MAX, Result
 from agents.llm import (
     Answer,
     AnswerCutOff,
@@ -31,7 +31,6 @@ from agents.llm import (
 )
 from streams.contract.classified import Unseen
 from streams.contract.failure import Origin
-from streams.contract.fold import Sample
 from streams.contract.taxonomy import default_taxonomy
 from streams.contract.verdict import Unanswered, Verdict, VerdictSource
 
@@ -369,10 +368,6 @@ def test_what_is_remembered_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_verdict_holds_no_tokens_so_that_none_can_be_counted_twice() -> None:
     """The earlier system copied `cached_tokens` with every reuse of a verdict, and summed them up."""
     assert not [name for name in Verdict.__struct_fields__ if "token" in name or "dollar" in name]
-
-
-def test_fifty_of_the_longest_items_fit_into_one_batch() -> None:
-    assert 50 * size_of(unseen(1, samples=(Sample("x" * 5_000, NOW_MS, "0"),))) < BATCH_CHARS
 
 
 @given(
