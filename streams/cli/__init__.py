@@ -20,6 +20,7 @@
 | `running` | `run`: its words; what it runs is handed in |
 | `roles` | the roles of the cluster form, a command and a process each: their words |
 | `wiring` | what each role is made of |
+| `status` | `status`: how far the roles are, what the stores hold, whether it adds up |
 | `about` | `config`, `topics`, `version` |
 
 Each command imports what it needs when it runs, so that `--help` is quick.
