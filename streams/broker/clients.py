@@ -53,6 +53,9 @@ is alive is what its heartbeats say."""
 BATCH_BYTES_MAX: Final = 256 * 1024
 REQUEST_BYTES_MAX: Final = 4 * 1024 * 1024
 """What a client of ours accepts of one record; what a broker accepts is the topic's `max.message.bytes`."""
+COMPRESSION: Final = "zstd"
+"""Of our records it makes a thirteenth at 590 MB/s. aiokafka writes lz4 at its highest level: an eighth at 140 MB/s,
+which was half of the stream agent's work."""
 REQUEST_TIMEOUT_MS: Final = 60_000
 TRANSACTION_TIMEOUT_MS: Final = 10_000
 """How long what a killed process left open hides what is behind it, at most."""
@@ -179,7 +182,7 @@ class Cluster:
             **self._everywhere,
             acks="all",
             enable_idempotence=True,
-            compression_type="lz4",
+            compression_type=COMPRESSION,
             linger_ms=5,
             max_batch_size=BATCH_BYTES_MAX,
             max_request_size=REQUEST_BYTES_MAX,
@@ -200,7 +203,7 @@ class Cluster:
             transactional_id=transactional_id,
             transaction_timeout_ms=timeout_ms,
             acks="all",
-            compression_type="lz4",
+            compression_type=COMPRESSION,
             linger_ms=0,
             max_batch_size=BATCH_BYTES_MAX,
             max_request_size=REQUEST_BYTES_MAX,
