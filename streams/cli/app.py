@@ -53,11 +53,9 @@ def create_app() -> typer.Typer:
     app.add_typer(publish.app, name="publish")
     app.add_typer(about.config, name="config")
     app.add_typer(topics.app, name="topics")
-    app.add_typer(rejected.app, name="rejected")
     explain.add_to(app)
     groups.add_to(app)
     roles.add_to(app)
-    replay.add_to(app)
     status.add_to(app)
     about.add_to(app)
     return app
