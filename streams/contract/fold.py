@@ -93,6 +93,7 @@ class _Marked(Struct, frozen=True):
     fingerprint: Fingerprint
 
 
+_verdict_from_msgpack = msgspec.msgpack.Decoder(Verdict).decode
 _marked_from_json = msgspec.json.Decoder(_Marked).decode
 
 
@@ -136,7 +137,8 @@ class SealedFold(Struct, frozen=True, array_like=True):
     last_at_ms: int
     seen_ms: int
     """How far time has come by these failures: the newest, but none past its own arrival."""
-    verdict: Verdict
+    verdict: bytes
+    """MessagePack of the fold's verdict; `decided_at_ms` is 0, so that most folds of a fingerprint have the same."""
     samples: tuple[BriefSample, ...]
     places: dict[str, PlaceCount]
     """By dimension, as in `Fold.where`."""
@@ -148,6 +150,10 @@ class SealedFold(Struct, frozen=True, array_like=True):
     def opened(self) -> Fold:
         """The fold itself."""
         return _fold_from_json(self.body)
+
+    def judged(self) -> Verdict:
+        """The fold's verdict, its time apart."""
+        return _verdict_from_msgpack(self.verdict)
 
     def mark(self) -> Fingerprint:
         """The whole fingerprint."""

@@ -10,6 +10,7 @@ import functools
 from typing import Annotated
 from urllib.parse import quote
 
+import msgspec
 from msgspec import Meta, Struct
 
 from streams.contract.failure import Origin, TimeMs
@@ -69,8 +70,55 @@ class Rollup(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def key(self) -> str:
         """The key of the record and the `_id` of its document."""
         if self.span is Span.LIFETIME:
-            return f"{self.fingerprint}@{_quoted(self.where or ())}"
-        return f"{self.fingerprint}@{self.span}:{self.window_start_ms}"
+            return lifetime_key(self.fingerprint, self.where or ())
+        return window_key(self.fingerprint, self.span, self.window_start_ms)
+
+
+class SealedRollup(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`Rollup` before it is written: what rows share is JSON already. Its bytes are those of the open record."""
+
+    fingerprint: str
+    origin: Origin
+    span: Span
+    count: int
+    first_at_ms: TimeMs
+    last_at_ms: TimeMs
+    row_version: int
+    window_start_ms: TimeMs = 0
+    where: tuple[str, str, str] | None = None
+    counts: dict[str, int] = {}
+    samples: tuple[Sample, ...] = ()
+    verdict: msgspec.Raw | None = None
+    parts: msgspec.Raw | None = None
+    version: Annotated[int, Meta(ge=1)] = 1
+
+    def opened(self) -> Rollup:
+        """The record that a sink reads."""
+        return Rollup(
+            fingerprint=self.fingerprint,
+            origin=self.origin,
+            span=self.span,
+            count=self.count,
+            first_at_ms=self.first_at_ms,
+            last_at_ms=self.last_at_ms,
+            row_version=self.row_version,
+            window_start_ms=self.window_start_ms,
+            where=self.where,
+            counts=self.counts,
+            samples=self.samples,
+            verdict=None if self.verdict is None else msgspec.json.decode(self.verdict, type=Verdict),
+            parts=None if self.parts is None else msgspec.json.decode(self.parts, type=Fingerprint),
+        )
+
+
+def lifetime_key(fingerprint: str, where: tuple[str, ...]) -> str:
+    """Key of the row of one dimension, or of the one that counts all."""
+    return f"{fingerprint}@{_quoted(where)}"
+
+
+def window_key(fingerprint: str, span: Span, start_ms: int) -> str:
+    """Key of the row of a window."""
+    return f"{fingerprint}@{span}:{start_ms}"
 
 
 @functools.lru_cache(maxsize=10_000)

@@ -16,7 +16,7 @@ from streams.contract.classified import Classified, SealedClassified, Unseen, Ve
 from streams.contract.errors import FaultlineError, MalformedRecord, RecordTooLarge, UnknownVersion
 from streams.contract.failure import Envelope, Failure
 from streams.contract.fold import FoldBatch
-from streams.contract.rollup import Rollup
+from streams.contract.rollup import Rollup, SealedRollup
 from streams.contract.verdict import Unanswered, Verdict
 
 VERSION = 1
@@ -59,7 +59,7 @@ class Refused:
     error: MalformedRecord
 
 
-def to_bytes(record: Record | SealedClassified) -> bytes:
+def to_bytes(record: Record | SealedClassified | SealedRollup) -> bytes:
     """The record as bytes: msgpack for `FoldBatch`, JSON with keys in a fixed order for the rest."""
     return _to_msgpack.encode(record) if isinstance(record, FoldBatch) else _to_json.encode(record)
 

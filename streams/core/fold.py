@@ -32,6 +32,7 @@ from streams.core.ladder import stronger
 from streams.core.window import window_start_ms
 
 AnySample = TypeVar("AnySample", Sample, BriefSample)
+_to_msgpack = msgspec.msgpack.Encoder().encode
 _to_json = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -153,7 +154,7 @@ def sealed(fold: Fold, *, at_ms: int) -> SealedFold:
         first_at_ms=fold.first_at_ms,
         last_at_ms=fold.last_at_ms,
         seen_ms=seen_ms,
-        verdict=fold.verdict,
+        verdict=_to_msgpack(replace(fold.verdict, decided_at_ms=0)),
         samples=tuple(BriefSample(one.text, one.at_ms, one.failure_id) for one in fold.samples),
         places={place: _place_count(fold, members) for place, members in places.items()},
         minutes={

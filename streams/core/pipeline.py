@@ -21,7 +21,15 @@ from streams.contract.errors import CursorBroken
 from streams.contract.failure import Origin
 from streams.contract.fingerprint import Fingerprint
 from streams.contract.fold import WHERE_SEPARATOR, BriefSample, Cursor, FoldBatch, PlaceCount, Sample, SealedFold
-from streams.contract.rollup import OTHER_WHERE, WHERE_MAX, Rollup, Span
+from streams.contract.rollup import (
+    OTHER_WHERE,
+    WHERE_MAX,
+    Rollup,
+    SealedRollup,
+    Span,
+    lifetime_key,
+    window_key,
+)
 from streams.contract.topics import Topic
 from streams.contract.verdict import UNKNOWN, Unanswered, Verdict, VerdictSource
 from streams.contract.wire import to_bytes
@@ -36,8 +44,8 @@ LIFETIMES_MAX = 1_000
 """Dimensions of one fingerprint that get a lifetime row of their own; later ones share the row OTHER_WHERE."""
 PENDING_VERDICTS_MAX = 10_000
 """Verdicts of one partition that may wait for their fingerprint; more are dropped and counted."""
-MARKS_MAX = 1_000
-"""Whole fingerprints that a partition keeps in hand, about 2 KB each."""
+HELD_MAX = 1_000
+"""Fingerprints of which a partition keeps something in hand that it would else make again, about 1.5 KB each."""
 LOST_MS = 7 * 86_400_000
 """A question that got no answer of any sort for so long is lost: its topic does not keep it longer."""
 NOTHING_KNOWN_MS = 30 * 86_400_000
@@ -55,7 +63,7 @@ class Emission(Struct, frozen=True):
 
     topic: Topic
     key: str
-    sent: SealedClassified | VerdictChanged | Unseen | Rollup
+    sent: SealedClassified | VerdictChanged | Unseen | SealedRollup
 
     @property
     def value(self) -> bytes:
@@ -65,7 +73,7 @@ class Emission(Struct, frozen=True):
     @property
     def record(self) -> Classified | VerdictChanged | Unseen | Rollup:
         """The record as its readers see it."""
-        return self.sent.opened() if isinstance(self.sent, SealedClassified) else self.sent
+        return self.sent.opened() if isinstance(self.sent, SealedClassified | SealedRollup) else self.sent
 
 
 @dataclass(slots=True)
@@ -92,8 +100,10 @@ class Pipeline:
     def __init__(self, table: MutableMapping[str, bytes], *, partition: int) -> None:
         self._tables = Tables(table, partition)
         self._open = OpenWindows()
-        self._marks: dict[str, Fingerprint] = {}
-        """Whole fingerprints that were read lately: they hardly ever change."""
+        self._marks: dict[str, Raw] = {}
+        """Whole fingerprints that were sent lately, as JSON: they hardly ever change."""
+        self._joined: dict[str, bytes] = {}
+        """By fingerprint: the verdict of the last fold that its row took in. Taking it in again changes nothing."""
         for key in self._tables.windows:
             span, start, _ = key.split("|", 2)
             self._open.add(Span(span), int(start), key)
@@ -185,12 +195,19 @@ class Pipeline:
                 row.last_at_ms = fold.last_at_ms
             row.count += fold.count
             row.samples = merged_samples(row.samples, fold.samples)
-            self._decided(key, row, fold.verdict, version, touched)
+            if self._joined.get(key) != fold.verdict:
+                self._decided(key, row, fold.judged(), version, touched)
+                self._joining(key, fold.verdict)
         touched.fingerprints[key] = row
         for place, counted in fold.places.items():
             _add(row.where, place, counted.count)
             self._count_lifetime(key, place, counted, touched)
         return self._count_windows(fold, spans, touched)
+
+    def _joining(self, key: str, verdict: bytes) -> None:
+        if len(self._joined) >= HELD_MAX:
+            self._joined.clear()
+        self._joined[key] = verdict
 
     def _marked(self, fold: SealedFold, first_at_ms: int) -> None:
         """Keep the whole fingerprint of the earliest failure: its site does not depend on what came first."""
@@ -262,12 +279,13 @@ class Pipeline:
 
     def _awaited(self, fold: SealedFold, touched: _Touched) -> Verdict:
         """The verdict of a fingerprint that just came: its own, or one that waited for it."""
+        own = fold.judged()
         waiting = self._tables.pending.get(fold.fingerprint)
         if waiting is None:
-            return fold.verdict
+            return own
         self._tables.pending.delete(fold.fingerprint)
         touched.pending -= 1
-        return stronger(fold.verdict, waiting) if waiting.origin is fold.origin else fold.verdict
+        return stronger(own, waiting) if waiting.origin is fold.origin else own
 
     def forget(self, fingerprints: Iterable[str]) -> None:
         """Delete the rows of fingerprints not seen for long. A person's verdict waits for them to come back."""
@@ -369,10 +387,10 @@ class Pipeline:
 
     def _emissions(self, touched: _Touched, version: int) -> list[Emission]:
         """Write every row that was touched, once, and say what is to be sent."""
-        out: list[Emission] = []
         rows = touched.fingerprints
         shown = {key: _dated(row) for key, row in rows.items()}
         written = {key: Raw(_to_json(verdict)) for key, verdict in shown.items()}
+        out: list[Emission] = []
         for fold, count_before, known_before in touched.folds:
             key = fold.fingerprint
             classified = SealedClassified(
@@ -388,40 +406,72 @@ class Pipeline:
             out.append(Emission(topics.CLASSIFIED, key, changed))
         for key, row in rows.items():
             self._tables.fingerprints.put(key, row)
-            out.append(_rollup(row, self._mark(key), shown[key], version))
-        for key, (why, attempt) in touched.asking.items():
-            known = self._row(key, touched)
-            if known is not None:
-                out.append(Emission(topics.UNSEEN, key, _unseen(known, self._mark(key), why, attempt)))
+            rollup = SealedRollup(
+                fingerprint=key,
+                origin=row.origin,
+                span=Span.LIFETIME,
+                count=row.count,
+                first_at_ms=row.first_at_ms,
+                last_at_ms=row.last_at_ms,
+                row_version=version,
+                counts=row.where,
+                samples=_samples(row.samples),
+                verdict=written[key],
+                parts=self._written_mark(key),
+            )
+            out.append(Emission(topics.ROLLUPS, lifetime_key(key, ()), rollup))
+        out += self._questions(touched)
         for key, places in touched.places.items():
             self._tables.places.put(key, places)
         for key, (fingerprint, place, lifetime) in touched.lifetimes.items():
             self._tables.lifetimes.put(key, lifetime)
             origin = rows[fingerprint].origin
-            out.append(_lifetime_rollup(fingerprint, origin, place, lifetime, shown[fingerprint], version))
-        out += self._redecided(touched, shown, version)
+            out.append(_lifetime_rollup(fingerprint, origin, place, lifetime, written[fingerprint], version))
+        out += self._redecided(touched, written, version)
         for key, (fingerprint, span, start_ms, window) in touched.windows.items():
             self._tables.windows.put(key, window)
-            out.append(_window_rollup(fingerprint, rows[fingerprint].origin, span, start_ms, window, version))
+            rollup = SealedRollup(
+                fingerprint=fingerprint,
+                origin=rows[fingerprint].origin,
+                span=span,
+                count=window.count,
+                first_at_ms=window.first_at_ms,
+                last_at_ms=window.last_at_ms,
+                row_version=version,
+                window_start_ms=start_ms,
+                counts=window.where,
+            )
+            out.append(Emission(topics.ROLLUPS, window_key(fingerprint, span, start_ms), rollup))
         return out
 
-    def _mark(self, key: str) -> Fingerprint:
+    def _questions(self, touched: _Touched) -> Iterable[Emission]:
+        for key, (why, attempt) in touched.asking.items():
+            known = self._row(key, touched)
+            if known is not None:
+                unseen = _unseen(known, self._mark(key).fingerprint(key), why, attempt)
+                yield Emission(topics.UNSEEN, key, unseen)
+
+    def _mark(self, key: str) -> MarkRow:
         """The whole fingerprint of a row."""
-        mark = self._marks.get(key)
+        mark = self._tables.marks.get(key)
         if mark is None:
-            row = self._tables.marks.get(key)
-            if row is None:
-                raise RuntimeError(f"{key} has a row and no fingerprint: the table lost a row that was written with it")
-            if len(self._marks) >= MARKS_MAX:
-                self._marks.clear()
-            mark = self._marks[key] = row.fingerprint(key)
+            raise RuntimeError(f"{key} has a row and no fingerprint: the table lost a row that was written with it")
         return mark
+
+    def _written_mark(self, key: str) -> Raw:
+        """The whole fingerprint of a row, as JSON."""
+        written = self._marks.get(key)
+        if written is None:
+            if len(self._marks) >= HELD_MAX:
+                self._marks.clear()
+            written = self._marks[key] = Raw(_to_json(self._mark(key).fingerprint(key)))
+        return written
 
     def _put_mark(self, mark: Fingerprint) -> None:
         self._marks.pop(mark.value, None)
         self._tables.marks.put(mark.value, MarkRow.of(mark))
 
-    def _redecided(self, touched: _Touched, shown: dict[str, Verdict], version: int) -> Iterable[Emission]:
+    def _redecided(self, touched: _Touched, written: dict[str, Raw], version: int) -> Iterable[Emission]:
         """Fresh snapshots of the lifetime rows that this batch did not count in but whose verdict changed."""
         for fingerprint in sorted(touched.decided):
             origin = touched.fingerprints[fingerprint].origin
@@ -430,7 +480,7 @@ class Pipeline:
                 key = f"{fingerprint}|{place}"
                 row = None if key in touched.lifetimes else self._tables.lifetimes.get(key)
                 if row is not None:
-                    yield _lifetime_rollup(fingerprint, origin, place, row, shown[fingerprint], version)
+                    yield _lifetime_rollup(fingerprint, origin, place, row, written[fingerprint], version)
 
 
 def _followed(position: PositionRow, batch: FoldBatch) -> dict[str, Cursor]:
@@ -466,27 +516,11 @@ def _add(counts: dict[str, int], place: str, more: int) -> None:
     counts[place] = counts.get(place, 0) + more
 
 
-def _rollup(row: FingerprintRow, mark: Fingerprint, verdict: Verdict, version: int) -> Emission:
-    rollup = Rollup(
-        fingerprint=mark.value,
-        origin=row.origin,
-        span=Span.LIFETIME,
-        count=row.count,
-        first_at_ms=row.first_at_ms,
-        last_at_ms=row.last_at_ms,
-        row_version=version,
-        counts=row.where,
-        samples=_samples(row.samples),
-        verdict=verdict,
-        parts=mark,
-    )
-    return Emission(topics.ROLLUPS, rollup.key, rollup)
-
-
 def _lifetime_rollup(
-    fingerprint: str, origin: Origin, place: str, row: LifetimeRow, verdict: Verdict, version: int
+    fingerprint: str, origin: Origin, place: str, row: LifetimeRow, verdict: Raw, version: int
 ) -> Emission:
-    rollup = Rollup(
+    where = _names(place)
+    rollup = SealedRollup(
         fingerprint=fingerprint,
         origin=origin,
         span=Span.LIFETIME,
@@ -494,28 +528,11 @@ def _lifetime_rollup(
         first_at_ms=row.first_at_ms,
         last_at_ms=row.last_at_ms,
         row_version=version,
-        where=_names(place),
+        where=where,
         samples=_samples(row.samples),
         verdict=verdict,
     )
-    return Emission(topics.ROLLUPS, rollup.key, rollup)
-
-
-def _window_rollup(
-    fingerprint: str, origin: Origin, span: Span, start_ms: int, row: WindowRow, version: int
-) -> Emission:
-    rollup = Rollup(
-        fingerprint=fingerprint,
-        origin=origin,
-        span=span,
-        count=row.count,
-        first_at_ms=row.first_at_ms,
-        last_at_ms=row.last_at_ms,
-        row_version=version,
-        window_start_ms=start_ms,
-        counts=row.where,
-    )
-    return Emission(topics.ROLLUPS, rollup.key, rollup)
+    return Emission(topics.ROLLUPS, lifetime_key(fingerprint, where), rollup)
 
 
 @functools.lru_cache(maxsize=10_000)

@@ -78,6 +78,22 @@ def test_windows_that_are_over_are_taken_once() -> None:
     assert len(windows) == 1
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from([Span.MINUTE, Span.HOUR]), st.integers(0, 50))),
+    st.lists(st.integers(0, 400), max_size=6),
+)
+def test_every_window_is_taken_when_it_is_over(found: list[tuple[Span, int]], hours: list[int]) -> None:
+    windows = OpenWindows()
+    left = {(span, start * 3_600_000) for span, start in found}
+    for hour in sorted(hours):
+        for span, start in left:
+            windows.add(span, start, f"{span}|{start}")
+        over = {one for one in left if is_over(one[1], one[0], hour * 3_600_000)}
+        assert sorted(windows.take_over(hour * 3_600_000)) == sorted(f"{span}|{start}" for span, start in over)
+        left -= over
+        assert len(windows) == len(left)
+
+
 def test_a_batch_goes_when_it_is_full_by_number() -> None:
     batch: Batcher[int] = Batcher(items_max=2, age_max_s=9, size_max=100)
     assert batch.add(1, size=1, now_s=0) == []

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import random
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +21,11 @@ from streams.contract.classified import Classified, Unseen, VerdictChanged
 from streams.contract.documents import failure_documents
 from streams.contract.errors import CursorBroken
 from streams.contract.failure import Failure, Origin
-from streams.contract.fold import BATCH_FOLDS_MAX, Cursor, Fold, FoldBatch
+from streams.contract.fold import BATCH_FOLDS_MAX, BriefSample, Cursor, Fold, FoldBatch
 from streams.contract.rollup import WHERE_MAX, Rollup, Span
 from streams.contract.verdict import Unanswered, Verdict, VerdictSource
-from streams.core.fold import fold_of, folds_of
+from streams.contract.wire import from_bytes, to_bytes
+from streams.core.fold import fold_of, folds_of, merged_samples, newest_samples, sealed
 from streams.core.ladder import strength
 from streams.core.pipeline import LIFETIMES_MAX, Emission, Pipeline
 
@@ -133,6 +137,43 @@ def test_a_restart_between_batches_changes_nothing(found: list[Failure], cut: in
     ]
     assert again == emitted
     assert table == straight
+
+
+@given(distinct, st.integers(0, 25))
+def test_sealed_folds_leave_what_open_ones_leave(found: list[Failure], cut: int) -> None:
+    pieces = [batch(*folds(found[:cut]), start=0), batch(*folds(found[cut:]), start=1)]
+    tables: list[dict[str, bytes]] = [{}, {}]
+    emitted = []
+    for is_sealed, table in enumerate(tables):
+        pipeline = Pipeline(table, partition=0)
+        for offset, piece in enumerate(pieces):
+            if is_sealed:
+                closed = tuple(sealed(fold, at_ms=piece.at_ms) for fold in piece.folds)
+                assert tuple(fold.opened() for fold in closed) == piece.folds
+                piece = from_bytes(FoldBatch, to_bytes(replace(piece, folds=(), sealed=closed)))
+            emitted.append(pipeline.on_batches([(offset, piece)]))
+    assert emitted[:2] == emitted[2:]
+    assert tables[0] == tables[1]
+
+
+@given(distinct)
+def test_what_is_sent_has_the_bytes_of_the_record_that_is_read(found: list[Failure]) -> None:
+    for emission in Pipeline({}, partition=0).on_batches([(0, batch(*folds(found), start=0))]):
+        assert emission.value == to_bytes(emission.record)
+        assert emission.topic is not topics.ROLLUPS or emission.key == emission.record.key  # type: ignore[union-attr]  # a Rollup
+
+
+@given(distinct, st.integers(0, 25))
+def test_what_a_pipeline_has_in_hand_changes_nothing(found: list[Failure], cut: int) -> None:
+    first, second = batch(*folds(found[:cut]), start=0), batch(*folds(found[cut:]), start=1)
+    results = []
+    for held_max in (1, 1_000):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("streams.core.pipeline.HELD_MAX", held_max)
+            table: dict[str, bytes] = {}
+            pipeline = Pipeline(table, partition=0)
+            results.append((pipeline.on_batches([(0, first)]), pipeline.on_batches([(1, second)]), table))
+    assert results[0] == results[1]
 
 
 @pytest.mark.parametrize("cursor", [Cursor(0, 1), Cursor(2, 3), Cursor(1, 2, 1, 2)])
@@ -379,6 +420,69 @@ def test_samples_are_few_distinct_and_the_newest(texts: list[tuple[str, int]]) -
         fold = fold_of([told(failure) for failure in found], fold_id="x")
         assert len(fold.samples) == 1
         assert fold.samples[0].at_ms == max(failure.occurred_at_ms for failure in found)
+
+
+brief_samples = st.lists(st.builds(BriefSample, st.sampled_from("abcde"), st.integers(0, 4), st.sampled_from("xyz")))
+
+
+@given(brief_samples, brief_samples)
+def test_samples_may_be_merged_in_any_parts(a: list[BriefSample], b: list[BriefSample]) -> None:
+    whole = newest_samples(a + b)
+    assert [(s.text, s.at_ms) for s in merged_samples(newest_samples(a), newest_samples(b))] == [
+        (s.text, s.at_ms) for s in whole
+    ]
+
+
+def test_the_samples_of_a_dimension_weigh_no_more_than_one_of_the_fingerprint() -> None:
+    found = [
+        ci_failure(f"{letter * 500} {letter} broke", ordinal=i, at_ms=AT_MS + i) for i, letter in enumerate("abcd")
+    ]
+    mark = told(found[0]).fingerprint
+    fold = fold_of([dataclasses.replace(told(one), fingerprint=mark) for one in found], fold_id="t/0/0-0")
+    rows = last_rollups(Pipeline({}, partition=0).on_batches([(0, batch(fold, start=0))]))
+    whole, place = sorted((row for row in rows.values() if row.span is Span.LIFETIME), key=lambda row: len(row.key))
+    assert [len(sample.text) for sample in whole.samples] == [508, 508, 508] == [len(s.text) for s in fold.samples]
+    assert [sample.text for sample in place.samples] == [letter * 200 for letter in "dcb"]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_the_site_shown_is_that_of_the_earliest_failure_whatever_came_first(order: tuple[int, ...]) -> None:
+    sites = ("fp1.b", "fp1.c", "fp1.a")  # the first two failed at once, the third later
+    one = told(ci_failure("it broke"))
+    found = [
+        dataclasses.replace(
+            one,
+            failure=ci_failure("it broke", ordinal=i, at_ms=AT_MS + i // 2),
+            fingerprint=replace(one.fingerprint, site_value=site),
+        )
+        for i, site in enumerate(sites)
+    ]
+    pipeline = Pipeline({}, partition=0)
+    out: list[Emission] = []
+    for start, i in enumerate(order):
+        out = pipeline.on_batches([(start, batch(fold_of([found[i]], fold_id="x"), start=start))])
+    (whole,) = [row for row in only(out, Rollup) if row.parts is not None]
+    assert whole.parts.site_value == "fp1.b"
+    assert fold_of([found[i] for i in order], fold_id="x").fingerprint.site_value == "fp1.b"
+
+
+def test_rows_of_the_first_format_are_read_and_go_on() -> None:
+    text = (Path(__file__).parent / "older_rows.json").read_text()
+    table = {key: bytes.fromhex(row) for key, row in json.loads(text).items()}
+    found = [ci_failure("it broke", exit_code=137), ci_failure("it broke", job="other", at_ms=AT_MS - 60_000)]
+    found.append(ci_failure("cannot open a.c"))
+    found += [benchmark_failure("slow", request=str(i), at_ms=AT_MS + i, http_status=429) for i in range(2)]
+    key = folds(found[:1])[0].fingerprint.value
+    said = [verdict(key, "timeout"), verdict("fp1.waiting", "flaky_test")]
+    new = Pipeline({}, partition=0)
+    new.on_batches([(0, batch(*folds(found), start=0, verdicts=said))])
+    old = Pipeline(table, partition=0)
+    assert old.position == new.position
+    more = [ci_failure("it broke", ordinal=1), benchmark_failure("slow", request="9", at_ms=AT_MS + 9, http_status=429)]
+    for start in (1, 2):  # the second time all rows that were touched are of the new format
+        word = [verdict(key, "runtime_error", decided_at_ms=AT_MS + start)]
+        came = batch(*folds([replace(one, ordinal=start) for one in more]), start=start, verdicts=word)
+        assert last_rollups(old.on_batches([(start, came)])) == last_rollups(new.on_batches([(start, came)]))
 
 
 def test_a_large_fold_comes_in_pieces_that_hold_all() -> None:
