@@ -18,6 +18,9 @@
 | `explain` | `explain`, `explain --why` |
 | `groups` | `groups`, `show`, `verdict`: questions to a running server |
 | `running` | `run`: its words; what it runs is handed in |
+| `replay` | `replay`: failures that come again |
+| `rejected` | `rejected list, show, replay, purge` |
+| `moments`, `progress`, `loop` | times and rates as they are said; how far a command is; the event loop of one |
 | `roles` | the roles of the cluster form, a command and a process each: their words |
 | `wiring` | what each role is made of |
 | `status` | `status`: how far the roles are, what the stores hold, whether it adds up |

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import typer
 
 from streams.cli import options
 from streams.cli.bare import help_if_bare
+from streams.cli.loop import run
 from streams.cli.screen import say, table
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from streams.broker.admin import Difference
 
 DEADLINE_S = 20.0
 """For a broker to answer."""
-
-T = TypeVar("T")
 
 app = typer.Typer(
     invoke_without_command=True,
@@ -82,7 +79,7 @@ def apply(*, file: options.Config = None) -> None:
         async with admin.administering(cluster, deadline_s=DEADLINE_S) as client:
             return await admin.apply(cluster, client)
 
-    for done in _run(applied()):
+    for done in run(applied()):
         say(done)
     say(f"the topics on {cluster.bootstrap} are as they should be")
 
@@ -100,7 +97,7 @@ def diff(*, file: options.Config = None, as_json: options.Json = False) -> None:
         async with admin.administering(cluster, deadline_s=DEADLINE_S) as client:
             return await admin.differences(cluster, client)
 
-    found = _run(differing())
+    found = run(differing())
     if as_json:
         say(json.dumps([{name: getattr(one, name) for name in one.__slots__} for one in found]))
     else:
@@ -109,12 +106,3 @@ def diff(*, file: options.Config = None, as_json: options.Json = False) -> None:
         say(f"{len(found)} differences on {cluster.bootstrap}; {admin.APPLY} mends them" if found else "no difference")
     if found:
         raise typer.Exit(1)
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Do it. What the client library would print besides is left out: the one error at the end says it."""
-    import asyncio
-    import logging
-
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
-    return asyncio.run(work)
