@@ -54,6 +54,8 @@ NAMED_MAX: Final = 100_000
 P = ParamSpec("P")
 T = TypeVar("T")
 _SORTS = {"last_seen": "last_seen", "first_seen": "first_seen", "count": "count"}
+_COUNTED: Final[Document] = {"count": {"$gte": 0}}
+"""A group that has more than a history; asked like this, because an index answers it without the rows."""
 _rollup = msgspec.json.Decoder(Rollup).decode
 _verdict = msgspec.json.Decoder(Verdict).decode
 
@@ -165,9 +167,8 @@ class MongoQueries:
     def totals(self) -> Totals:
         """See `Queries.totals`. Failures are those that the groups have counted."""
         counters = self._db[self._names.counters].find_one({"_id": COUNTERS_ID}) or {}
-        # the condition lets the index on `count` answer alone, without the rows
         steps: list[Document] = [
-            {"$match": {"count": {"$gte": 0}}},
+            {"$match": _COUNTED},
             {"$group": {"_id": None, "failures": {"$sum": "$count"}, "groups": {"$sum": 1}}},
         ]
         counted = next(iter(self._aggregate(self._names.groups, steps)), {"failures": 0, "groups": 0})
@@ -182,7 +183,7 @@ class MongoQueries:
 
     def _condition(self, wanted: GroupFilter) -> Document:
         """A filter over the groups that have been counted: one with a history alone is not there yet."""
-        condition: Document = {"row_version": {"$exists": True}}
+        condition: Document = dict(_COUNTED)
         for name in ("origin", "kind", "family"):
             if value := getattr(wanted, name):
                 condition[name] = value

@@ -95,7 +95,7 @@ def collections(names: MongoNames, *, retention_days: int) -> tuple[Collection, 
                 _index("provider", "model_name", "stage"),
                 _index("ts"),
                 _index("error_kind"),
-                Index("fault_fingerprint_ts", (("fault_fingerprint", 1), ("ts", -1)), only="fault_fingerprint"),
+                _newest_of("fault_fingerprint", "ts"),
                 Index(TTL, (("ts", 1),), expire_s=keep_s, only="failure_id"),
             ),
             _benchmark_validator(),
@@ -103,7 +103,7 @@ def collections(names: MongoNames, *, retention_days: int) -> tuple[Collection, 
         Collection(
             names.ci,
             (
-                Index("s_fingerprint_@timestamp", (("s_fingerprint", 1), ("@timestamp", -1))),
+                _newest_of("s_fingerprint", "@timestamp"),
                 _index("s_error_hash"),
                 _index("s_workflow_id"),
                 _index("s_repo", "s_workflow_name", "s_job_name"),
@@ -126,8 +126,8 @@ def collections(names: MongoNames, *, retention_days: int) -> tuple[Collection, 
             names.groups,
             (
                 Index(TTL, (("last_seen", 1),), expire_s=keep_s),
-                _index("first_seen"),
-                _index("count"),
+                # with `_id`, as the pages sort: a page is read off the index, not sorted out of all groups
+                *(Index(f"{name}_id", ((name, -1), ("_id", 1))) for name in ("last_seen", "first_seen", "count")),
                 Index("origin_last_seen", (("origin", 1), ("last_seen", -1))),
             ),
         ),
@@ -164,6 +164,11 @@ async def prepare(database: AsyncDatabase[Document], wanted: Sequence[Collection
 
 def _index(*fields: str) -> Index:
     return Index("_".join(fields), tuple((field, 1) for field in fields))
+
+
+def _newest_of(fingerprint: str, at: str) -> Index:
+    """For a verdict that changes, and for the newest documents of a group, read off in the pages' order."""
+    return Index(f"{fingerprint}_{at}", ((fingerprint, 1), (at, -1), ("_id", 1)), only=fingerprint)
 
 
 async def _create(database: AsyncDatabase[Document], collection: Collection) -> None:

@@ -28,6 +28,13 @@ TOLD_CHARS = 700
 """A line that a person reads at once."""
 
 
+@pytest.fixture(scope="module")
+def mongodb(empty_environment: None) -> Iterator[str]:
+    """A server of these tests' own: there is one fail point of a kind a server, and others set theirs."""
+    with private(MongoDB) as server:
+        yield server.address
+
+
 @pytest.fixture
 def store(mongodb: str, mongo_database: str) -> Iterator[MongoStore]:
     with MongoStore(mongodb, mongo_database) as made:

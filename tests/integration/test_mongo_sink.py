@@ -20,7 +20,7 @@ from suites.stores import Feeder, feed
 from testservers.kinds import MongoDB
 
 from streams.contract.classified import Classified, VerdictChanged
-from streams.contract.documents import iso, rollup_document
+from streams.contract.documents import FINGERPRINT_FIELDS, TIME_FIELDS, VERSION_FIELDS, iso, rollup_document
 from streams.contract.errors import ConfigurationError, SinkUnavailable
 from streams.contract.failure import Failure, Origin, identified
 from streams.contract.rollup import Rollup
@@ -375,3 +375,38 @@ def test_the_pages_are_told_when_the_store_is_away() -> None:
     away = MongoStore("mongodb://127.0.0.1:1", "x", prepared=False)
     with away, pytest.raises(SinkUnavailable, match="does not answer"):
         away.queries.totals()
+
+
+def stages(plan: object) -> set[str]:
+    """The names of all stages of an explained plan."""
+    if isinstance(plan, dict):
+        own = {plan["stage"]} if isinstance(plan.get("stage"), str) else set()
+        return own.union(*(stages(part) for name, part in plan.items() if name != "rejectedPlans"))
+    return set().union(*(stages(part) for part in plan)) if isinstance(plan, list) else set()
+
+
+@pytest.mark.parametrize("origin", Origin)
+def test_what_is_asked_often_walks_an_index(store: MongoStore, origin: Origin) -> None:
+    make = ci_failure if origin is Origin.CI else benchmark_failure
+    key = key_of(feed(store, *(make(f"x{'y' * i}", at_ms=AT_MS - i, ordinal=i) for i in range(30))))
+    at, fingerprint, version = TIME_FIELDS[origin], FINGERPRINT_FIELDS[origin], VERSION_FIELDS[origin]
+    failures_there = store.db[NAMES.failures(origin)]
+    stale = {"$or": [{fingerprint: key, at: {"$gte": date(0)}, version: {"$lt": 9}}]}
+    newest = failures_there.find({fingerprint: key}, sort=[(at, -1), ("_id", 1)], limit=9)
+    page = store.db[NAMES.groups].find({"count": {"$gte": 0}}, sort=[("last_seen", -1), ("_id", 1)], limit=9)
+    hours = store.db[NAMES.windows].find({"fingerprint": {"$in": [key]}, "span": "hour", "start": {"$gte": date(0)}})
+    for asked in (failures_there.find(stale), newest, page, hours):
+        found = stages(asked.explain()["queryPlanner"]["winningPlan"])
+        assert "IXSCAN" in found
+        assert "COLLSCAN" not in found
+    for asked in (newest, page):
+        assert "SORT" not in stages(asked.explain()["queryPlanner"]["winningPlan"]), "read off the index"
+    counted = store.db.command(
+        "explain",
+        {
+            "aggregate": NAMES.groups,
+            "cursor": {},
+            "pipeline": [{"$match": {"count": {"$gte": 0}}}, {"$group": {"_id": None, "n": {"$sum": "$count"}}}],
+        },
+    )
+    assert not {"COLLSCAN", "FETCH"} & stages(counted), "the index alone answers"

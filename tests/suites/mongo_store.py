@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
@@ -74,6 +76,10 @@ class MongoStore:
         self.run(self.sink.close())
         self.runner.close()
         self.raw.close()
+        with warnings.catch_warnings():
+            # the driver leaves a socket to the collector when it is closed while its monitor connects
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
     def __enter__(self) -> Self:
         return self
