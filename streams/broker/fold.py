@@ -52,10 +52,13 @@ TICKER: Final = topics.CI
 OUTPUTS: Final[tuple[Topic, ...]] = (topics.FOLDED, topics.REJECTED)
 
 TICK_S: Final = 5.0
-STRETCH: Final = {"records_max": 2_000, "bytes_max": 256 * 1024}
-"""Records and bytes of values in one transaction, unless a single record is larger: some tenths of a second of work on
-a slow core, so that the group's heartbeats get their turns, and an open transaction waits for few turns of the other
-partitions: with 2 MiB the transactions of eight partitions that had much to catch up on ran into their timeout."""
+STRETCH: Final = {"records_max": 2_000, "bytes_max": 512 * 1024}
+"""Records and bytes of values in one transaction, unless a single record is larger: a tenth of a second of work, so
+that the group's heartbeats get their turns. An open transaction waits for about six stretches of the other partitions,
+one a round trip: with 2 MiB those of eight partitions that had much to catch up on ran into their timeout."""
+TURNS: Final = 5
+"""Rounds of the event loop between two stretches: a request and its answer take several, and with a stretch in each
+of them a heartbeat would take seconds."""
 REVOKE_S_MAX: Final = 8.0
 """Within the time that a group gives its members to let go."""
 STARTS_MAX: Final = 8
@@ -332,6 +335,8 @@ class _Partition:
                 raise self._flooded(passed, intake)
             batches = [_Batch.of(target, batch) for target, batch in intake.batches]
             put_aside = self._put_aside(records, intake)
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
         counts = self._counts + Counts(intake.accepted, intake.repeats, len(intake.rejected))
         async with producer.transaction():
             await self._send(producer, batches, put_aside)

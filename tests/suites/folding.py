@@ -15,13 +15,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiokafka import TopicPartition
 from suites.records import AT_MS, benchmark_failure, ci_failure
 
 from streams.broker import admin
 from streams.broker.clients import Cluster, GroupTiming, close
 from streams.broker.fold import FoldLimits, fold
 from streams.contract import topics
-from streams.contract.failure import Failure, Origin
+from streams.contract.failure import Failure
 from streams.contract.fold import Cursor, FoldBatch
 from streams.contract.taxonomy import default_taxonomy
 from streams.contract.telemetry import Metric
@@ -93,8 +94,10 @@ class Running:
         await self.task
 
 
-def begin(cluster: Cluster, *, recent_ids: int = 100_000, flood: FloodBounds | None = None) -> Running:
-    stop, seen = asyncio.Event(), Seen()
+def begin(
+    cluster: Cluster, *, recent_ids: int = 100_000, flood: FloodBounds | None = None, seen: Seen | None = None
+) -> Running:
+    stop, seen = asyncio.Event(), seen or Seen()
     limits = FoldLimits(recent_ids=recent_ids, flood=flood or FloodBounds(), app_version="1.2.3")
     work = fold(cluster, stage(cluster.partitions), observer=seen, stop=stop, now_ms=now_ms, limits=limits)
     return Running(asyncio.create_task(work), stop, seen)
@@ -146,9 +149,16 @@ async def publish(send: Callable[..., Any], failures: Iterable[Failure], *, toge
         waiting.setdefault(place, []).append(failure)
         if len(waiting[place]) >= together:
             sends.append((place, waiting.pop(place)))
-    for (topic, key), group in [*sends, *waiting.items()]:
-        value = to_bytes(group[0]) if len(group) == 1 else envelope_of(to_bytes(one) for one in group)
-        await send(topic, value, key=key.encode())
+    await asyncio.gather(
+        *(
+            send(
+                topic,
+                to_bytes(group[0]) if len(group) == 1 else envelope_of(to_bytes(one) for one in group),
+                key=key.encode(),
+            )
+            for (topic, key), group in [*sends, *waiting.items()]
+        )
+    )
 
 
 @dataclass(slots=True)
@@ -203,8 +213,6 @@ async def read_all(cluster: Cluster, topic: Topic) -> list[Any]:
     """Every committed record of a topic up to its end now."""
     consumer = await cluster.start(cluster.consumer, deadline_s=30)
     try:
-        from aiokafka import TopicPartition
-
         places = [TopicPartition(cluster.topic(topic), p) for p in range(cluster.partitions)]
         consumer.assign(places)
         await consumer.seek_to_beginning(*places)
@@ -235,7 +243,3 @@ async def until_folded(cluster: Cluster, ids: Sequence[str], *, within_s: float 
             await asyncio.sleep(0.3)
     await asyncio.sleep(QUIET_S)
     return await read_folded(cluster)
-
-
-def origin_topics() -> tuple[Topic, ...]:
-    return tuple(topics.INPUTS[origin] for origin in Origin)
