@@ -199,8 +199,12 @@ class Pipeline:
                 self._decided(key, row, fold.judged(), version, touched)
                 self._joining(key, fold.verdict)
         touched.fingerprints[key] = row
+        where = row.where
         for place, counted in fold.places.items():
-            _add(row.where, place, counted.count)
+            if place in where:
+                where[place] += counted.count
+            else:
+                _add(where, place, counted.count)
             self._count_lifetime(key, place, counted, touched)
         return self._count_windows(fold, spans, touched)
 
@@ -355,8 +359,9 @@ class Pipeline:
     def _count_windows(self, fold: SealedFold, spans: Sequence[_Spanned], touched: _Touched) -> int:
         """Count a fold in its windows. Returns how many of its failures no window row could take any more."""
         late = 0
-        fingerprint = fold.fingerprint
+        fingerprint, windows = fold.fingerprint, touched.windows
         for minute_ms, counted in fold.minutes.items():
+            number, first_ms, last_ms = counted.count, counted.first_at_ms, counted.last_at_ms
             taken = False
             for span, size_ms, over_ms in spans:
                 start_ms = minute_ms - minute_ms % size_ms
@@ -364,25 +369,28 @@ class Pipeline:
                     continue
                 taken = True
                 key = f"{span}|{start_ms}|{fingerprint}"
-                known = touched.windows.get(key)
-                row = self._tables.windows.get(key) if known is None else known[3]
-                if row is None:
-                    row = WindowRow(0, counted.first_at_ms, counted.last_at_ms, {})
-                    self._open.add(span, start_ms, key)
+                known = windows.get(key)
                 if known is None:
-                    touched.windows[key] = fingerprint, span, start_ms, row
-                row.count += counted.count
-                if counted.first_at_ms < row.first_at_ms:
-                    row.first_at_ms = counted.first_at_ms
-                if counted.last_at_ms > row.last_at_ms:
-                    row.last_at_ms = counted.last_at_ms
+                    row = self._tables.windows.get(key)
+                    if row is None:
+                        row = WindowRow(0, first_ms, last_ms, {})
+                        self._open.add(span, start_ms, key)
+                    windows[key] = fingerprint, span, start_ms, row
+                else:
+                    row = known[3]
+                row.count += number
+                if first_ms < row.first_at_ms:
+                    row.first_at_ms = first_ms
+                if last_ms > row.last_at_ms:
+                    row.last_at_ms = last_ms
                 where = row.where
                 for place, more in counted.where.items():
                     if place in where:
                         where[place] += more
                     else:
                         _add(where, place, more)
-            late += 0 if taken else counted.count
+            if not taken:
+                late += number
         return late
 
     def _emissions(self, touched: _Touched, version: int) -> list[Emission]:
@@ -507,10 +515,7 @@ def _newest_ms(batch: FoldBatch, folds: Iterable[SealedFold]) -> int:
 
 
 def _add(counts: dict[str, int], place: str, more: int) -> None:
-    """Count in place; at most WHERE_MAX by name."""
-    if place in counts:
-        counts[place] += more
-        return
+    """Count in place a dimension that has no name there yet; at most WHERE_MAX have one."""
     if len(counts) >= WHERE_MAX:
         place = OTHER_WHERE
     counts[place] = counts.get(place, 0) + more

@@ -54,9 +54,8 @@ class TypedTable(Generic[S]):
         data = self._table.get(self._prefix + key)
         if data is None:
             return None
-        if data[0] & 0xF0 == FIXMAP and self._older is not None:
-            return self._older(key, data)
-        return self._decode(data)
+        older = self._older
+        return self._decode(data) if older is None or data[0] & 0xF0 != FIXMAP else older(key, data)
 
     def put(self, key: str, row: S) -> None:
         """Write the row."""

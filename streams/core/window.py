@@ -29,6 +29,10 @@ def window_start_ms(at_ms: int, span: Span) -> int:
     return at_ms - at_ms % size_ms
 
 
+_LASTS_MS = {span: (span.size_s + span.keep_s) * 1000 for span in WINDOWS}
+"""From the start of a window to the moment at which its row may be forgotten."""
+
+
 def is_over(start_ms: int, span: Span, watermark_ms: int) -> bool:
     """Whether the row of this window may be forgotten: its end lies further back than the span keeps rows."""
     return start_ms <= over_until_ms(span, watermark_ms)
@@ -36,7 +40,7 @@ def is_over(start_ms: int, span: Span, watermark_ms: int) -> bool:
 
 def over_until_ms(span: Span, watermark_ms: int) -> int:
     """The latest start of a window that is over."""
-    return watermark_ms - (span.size_s + span.keep_s) * 1000
+    return watermark_ms - _LASTS_MS[span]
 
 
 class OpenWindows:
@@ -58,8 +62,8 @@ class OpenWindows:
     def take_over(self, watermark_ms: int) -> list[str]:
         """Forget the windows that are over, and return the keys of their rows."""
         out: list[str] = []
-        for span, oldest_ms in list(self._oldest_ms.items()):
-            if not is_over(oldest_ms, span, watermark_ms):
+        for span in WINDOWS:
+            if self._oldest_ms.get(span, watermark_ms) > over_until_ms(span, watermark_ms):
                 continue
             starts = self._keys[span]
             for start_ms in sorted(start for start in starts if is_over(start, span, watermark_ms)):
