@@ -44,7 +44,7 @@ def create_app(
     cluster: Cluster,
     role: str,
     *,
-    buffer_records_max: int = 4096,
+    buffer_records_max: int,
     poll_records_max: int = 500,
 ) -> DoorApp:
     """An app whose id, and so whose group and changelogs, are those of the role."""

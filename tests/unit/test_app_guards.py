@@ -312,7 +312,7 @@ def test_the_thread_of_the_consumer_would_hold_the_process() -> None:
 
 def _app(cluster: Cluster) -> Any:
     async def make() -> Any:
-        app = create_app(cluster, "work")
+        app = create_app(cluster, "work", buffer_records_max=10)
         assert app.conf.id
         return app
 
