@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -157,57 +157,69 @@ class _Loop:
             await close(producer)
 
     async def _step(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
+        """Take what has come in, of all partitions together: few large calls to the store instead of many small."""
         found = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._fetch_records)
         everything = [record for records in found.values() for record in records]
         if everything:
             self._fetch_records = records_for(everything, **STRETCH)
-        for place, records in found.items():
-            topic = topics.BY_NAME[place.topic.removeprefix(self._cluster.prefix)]
-            for stretch in stretches(records, **STRETCH):
-                await self._write(topic, stretch, producer)
-                await self._commit(consumer, place, stretch[-1].offset + 1)
+        for stretch in stretches(everything, **STRETCH):
+            await self._write(stretch, producer)
+            await self._commit(consumer, stretch)
+        for place in found:
             await self._tell_lag(consumer, place)
 
-    async def _write(self, topic: Topic, records: Sequence[Any], producer: AIOKafkaProducer) -> None:
-        """Bring some records of one partition into the store, and put aside what will never be there."""
-        if topic is topics.REJECTED:
-            assert self._keep_rejected is not None, "it is read for this alone"
-            keep, kept = self._keep_rejected, [_rejected_read(record) for record in records]
+    def _topic(self, record: Any) -> Topic:
+        return topics.BY_NAME[record.topic.removeprefix(self._cluster.prefix)]
+
+    async def _write(self, records: Sequence[Any], producer: AIOKafkaProducer) -> None:
+        """Bring some records into the store, those of a partition in their order, and put aside what will never be."""
+        kept = [_rejected_read(record) for record in records if self._topic(record) is topics.REJECTED]
+        if kept:
+            keep = self._keep_rejected
+            assert keep is not None, "the topic is read for this alone"
             await self._taken(lambda: keep(kept))
-            return
+        records = [record for record in records if self._topic(record) is not topics.REJECTED]
         faults: list[tuple[Any, MalformedRecord]] = []
         sources, decoded = [], []
-        for record in _newest_of_key(records) if topic is topics.ROLLUPS else records:
+        for record in self._that_matter(records):
             try:
-                decoded.append(_decoded(topic, record.value))
+                decoded.append(_decoded(self._topic(record), record.value))
                 sources.append(record)
             except MalformedRecord as error:
                 faults.append((record, error))
         refused = await self._taken(lambda: self._store.write(decoded)) if decoded else ()
         faults += [(sources[one.index], MalformedRecord(f"the store refuses it: {one.reason}")) for one in refused]
-        await self._put_aside(topic, records, faults, producer)
+        await self._put_aside(records, faults, producer)
         lost = {one.index for one in refused}
         written = sum(
             one.fold.count for index, one in enumerate(decoded) if isinstance(one, Classified) and index not in lost
         )
         self._observer.add(telemetry.DOCUMENTS, written)
 
+    def _that_matter(self, records: Sequence[Any]) -> list[Any]:
+        """All but the rollups of which a newer one follows: they are absolute. One without a key stands for itself."""
+        newest = {
+            record.key: record for record in records if record.key is not None and self._topic(record) is topics.ROLLUPS
+        }
+        return [
+            record
+            for record in records
+            if self._topic(record) is not topics.ROLLUPS or newest.get(record.key, record) is record
+        ]
+
     async def _put_aside(
-        self,
-        topic: Topic,
-        records: Sequence[Any],
-        faults: Sequence[tuple[Any, MalformedRecord]],
-        producer: AIOKafkaProducer,
+        self, records: Sequence[Any], faults: Sequence[tuple[Any, MalformedRecord]], producer: AIOKafkaProducer
     ) -> None:
         bad = {id(record) for record, _ in faults}
         if passed := self._flood.add(0 if id(record) in bad else 1 for record in records):
             last, error = faults[-1]
             raise TooManyRejected(
-                f"{passed} of {topic.name} cannot be written, the last in partition {last.partition} "
-                f"at offset {last.offset}: {str(error)[:500]}\n"
+                f"{passed} cannot be written, the last one of {self._topic(last).name}, partition {last.partition}, "
+                f"offset {last.offset}: {str(error)[:500]}\n"
                 "nothing of them was put aside. Mend the store or the record's writer; to put all of them aside and "
                 "go on, start with larger FAULTLINE_REJECTED_IN_A_ROW and FAULTLINE_REJECTED_RATIO (0 and 1: no bound)"
             )
+        name = self._cluster.topic(topics.REJECTED)
         sent = []
         for record, error in faults:
             out = rejected(
@@ -215,20 +227,19 @@ class _Loop:
                 error,
                 key=record.key,
                 headers=record.headers,
-                topic=topic.name,
+                topic=self._topic(record).name,
                 partition=record.partition,
                 offset=record.offset,
                 stage=self._role,
                 at_ms=self._now_ms(),
                 app_version=self._limits.app_version,
             )
-            name = self._cluster.topic(topics.REJECTED)
             sent.append(
                 await producer.send(name, out.value, key=out.key, partition=record.partition, headers=out.headers)
             )
         await asyncio.gather(*sent)
-        if faults:
-            self._observer.add(telemetry.REJECTED, len(faults), topic.name)
+        for record, _ in faults:
+            self._observer.add(telemetry.REJECTED, 1, self._topic(record).name)
 
     async def _taken(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """What the call gives, made again and again while the store is away. Raises all else.
@@ -263,12 +274,17 @@ class _Loop:
         except TimeoutError:
             return
 
-    async def _commit(self, consumer: AIOKafkaConsumer, place: TopicPartition, end: int) -> None:
+    async def _commit(self, consumer: AIOKafkaConsumer, records: Sequence[Any]) -> None:
+        """Say that these are done. A partition that went to another process is left to it: it writes them again."""
+        done = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+        ours = {place: end for place, end in done.items() if place in consumer.assignment()}
         try:
-            await consumer.commit({place: end})
+            if ours:
+                await consumer.commit(ours)
         except (CommitFailedError, IllegalStateError):
-            # The partition went to somebody else meanwhile, who writes the same documents again.
-            log_event.info(LogEvent.COMMIT_LATE, topic=place.topic, partition=place.partition)
+            ours = {}
+        if len(ours) < len(done):
+            log_event.info(LogEvent.COMMIT_LATE, role=self._role, partitions=len(done) - len(ours))
 
     async def _tell_lag(self, consumer: AIOKafkaConsumer, place: TopicPartition) -> None:
         """Say how far the partitions of a topic that are ours are behind, together."""
@@ -284,14 +300,6 @@ def _decoded(topic: Topic, value: bytes | None) -> Record:
     if value is None:
         raise MalformedRecord("the record has no value")
     return from_bytes(Rollup, value) if topic is topics.ROLLUPS else classified_from_bytes(value)
-
-
-def _newest_of_key(records: Iterable[Any]) -> list[Any]:
-    """Snapshots are absolute, so of each key the last alone matters; without a key each stands for itself."""
-    newest: dict[Any, Any] = {}
-    for record in records:
-        newest[record.offset if record.key is None else record.key] = record
-    return list(newest.values())
 
 
 def _rejected_read(record: Any) -> RejectedRead:

@@ -152,7 +152,7 @@ class LogEvent(enum.StrEnum):
     STORE_BACK = "sink.store_back"
     """role"""
     COMMIT_LATE = "sink.commit_late"
-    """topic, partition: it went to another process meanwhile, which writes the same documents again"""
+    """role, partitions: they went to another process meanwhile, which writes the same documents again"""
     FOLD_REMEMBERED = "fold.remembered"
     """topic, partition, items, took_s: the partition's last records were read again to know repeats"""
     TABLE_LOADED = "table.loaded"
