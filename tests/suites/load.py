@@ -47,7 +47,7 @@ def load(*, failures: int, fingerprints: int, seed: int, start_ms: int) -> Itera
         if problem % 2:
             body |= {
                 "origin": "benchmark",
-                "http_status": rnd.choice((429, 500, 503)) if problem % 4 == 1 else None,
+                "http_status": (429, 500, 503)[problem % 3] if problem % 4 == 1 else None,
                 "benchmark": {
                     "provider": f"p{number % 5}",
                     "model": f"m{number % 7}",
@@ -60,7 +60,12 @@ def load(*, failures: int, fingerprints: int, seed: int, start_ms: int) -> Itera
             job = {"job_name": f"job{number % 4}", "test_class": "t", "test_name": f"test_{number}"}
             body |= {
                 "origin": "ci",
-                "ci": {"source": "junit", "repo": f"acme/r{number % 3}", "workflow": "w", "run_id": str(number % 50)}
+                "ci": {
+                    "source": "junit",
+                    "repo": f"acme/r{number % 3}",
+                    "workflow": "w",
+                    "run_id": f"{seed}.{number % 50}",
+                }
                 | job,
             }
         yield Told(problem, {k: v for k, v in body.items() if v is not None})
