@@ -20,6 +20,7 @@
 | `envelopes` | failures -> the records that carry them |
 | `intake` | raw records -> `FoldBatch`es: decode, clamp, redact, fingerprint, fold |
 | `recent`, `flood` | which failures came before; when too much of an input cannot be read |
-| `tables`, `pipeline` | `FoldBatch` -> rows and emissions |
+| `rows`, `older_rows`, `tables` | the keyed state: its rows, those of the first format, typed mappings over bytes |
+| `pipeline` | `FoldBatch` -> rows and emissions |
 | `batch` | full or due: when a batch is to go |
 """

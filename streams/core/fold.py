@@ -194,6 +194,6 @@ def merged_samples(old: tuple[BriefSample, ...], new: tuple[BriefSample, ...]) -
     if len(new) == SAMPLES_MAX:  # most often: all that comes is newer than all there is
         return new
     if len(new) == 1 and len(old) == SAMPLES_MAX == 3 and new[0].text not in (old[0].text, old[1].text):
-        return new[0], old[0], old[1]
+        return new + old[:2]
     texts = [sample.text for sample in new]
     return (*new, *[sample for sample in old if sample.text not in texts][: SAMPLES_MAX - len(new)])
