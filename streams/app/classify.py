@@ -21,13 +21,12 @@ from faust.types import TP
 
 from streams.app.ending import end
 from streams.app.ledger import Entry, Ledger
-from streams.app.transport import DoorConsumer
-from streams.app.worker import WAITING_FOR, DoorApp, create_app, raw_topic, run_worker
+from streams.app.worker import WAITING_FOR, DoorApp, consumer_of, create_app, raw_topic, run_worker
 from streams.broker.clients import Cluster, close
 from streams.contract import topics
 from streams.contract.classified import Unseen
 from streams.contract.errors import MalformedRecord
-from streams.contract.telemetry import FETCHES_DROPPED, QUESTIONS_OPEN, REJECTED, LogEvent, Observer
+from streams.contract.telemetry import QUESTIONS_OPEN, REJECTED, LogEvent, Observer
 from streams.contract.verdict import Unanswered, Verdict, record_key
 from streams.contract.wire import from_bytes, rejected_headers, to_bytes
 from streams.core.batch import Batcher
@@ -145,7 +144,7 @@ class Classifying:
     async def drain(self) -> None:
         """Finish what is being asked, and commit; what is not asked yet comes again."""
         self._is_draining = True
-        if self._under_way:
+        if self._under_way:  # from here on none is added
             await asyncio.wait(self._under_way, timeout=DRAIN_S_MAX)
         if self._under_way:
             log_event.warning(
@@ -164,6 +163,9 @@ class Classifying:
 
     async def _put(self, batch: list[_Asked]) -> None:
         await self._room.acquire()
+        if self._is_draining:
+            self._room.release()
+            return  # they come again
         task = asyncio.create_task(self._answered(batch))
         self._under_way[task] = len(batch)
         task.add_done_callback(self._over)
@@ -253,34 +255,19 @@ async def run_classify(
         cluster.producer, stop=stop, on_waiting=lambda what: observer.waiting_for(what or WAITING_FOR)
     )
 
-    async def commit(positions: Mapping[int, int]) -> bool:
-        name = cluster.topic(topics.UNSEEN)
-        return await consumer().commit_positions({TP(name, number): at for number, at in positions.items()})
+    name = cluster.topic(topics.UNSEEN)
 
-    def consumer() -> DoorConsumer:
-        found = app.consumer
-        assert isinstance(found, DoorConsumer), "the door's transport makes no other"
-        return found
+    async def commit(positions: Mapping[int, int]) -> bool:
+        return await consumer_of(app).commit_positions({TP(name, number): at for number, at in positions.items()})
 
     classifying = Classifying(
         cluster, producer, observer, ask, options, commit=commit, generation=lambda: app.consumer_generation_id
     )
     app = create_classify_app(cluster, classifying.take)
     app.before_revoked = classifying.commit
-
-    dropped = 0
-
-    def look() -> None:
-        nonlocal dropped
-        if consumer().dropped > dropped:
-            observer.add(FETCHES_DROPPED, consumer().dropped - dropped)
-            dropped = consumer().dropped
-
     watching = asyncio.create_task(classifying.watch())
     try:
-        await run_worker(
-            app, observer, stop, is_working=lambda: not consumer().is_held, before_stop=classifying.drain, look=look
-        )
+        await run_worker(app, observer, stop, before_stop=classifying.drain)
     finally:
         watching.cancel()
         await asyncio.wait({watching})

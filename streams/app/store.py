@@ -113,18 +113,19 @@ class Store(FaustStore[str, bytes]):
         return self._is_serving
 
     async def targets(self) -> dict[TP, int]:
-        """From where the input is to be read: behind what the tables have applied.
+        """From where the input is to be read: behind what the tables have applied. A newer assignment makes it void.
 
         Raises: InputGone when the input does not reach back so far, or not so far up.
         """
-        if not self.partitions:
+        partitions = dict(self.partitions)
+        if not partitions:
             return {}
-        inputs = {number: TopicPartition(self._door.input, number) for number in self.partitions}
+        inputs = {number: TopicPartition(self._door.input, number) for number in partitions}
         first = await self._door.reader.beginning_offsets(list(inputs.values()))
         last = await self._door.reader.end_offsets(list(inputs.values()))
         targets = {}
         for number, tp in inputs.items():
-            pipeline = self.partitions[number].pipeline
+            pipeline = partitions[number].pipeline
             applied = -1 if pipeline is None else pipeline.position.offset
             target = first[tp] if applied < 0 else applied + 1
             if not first[tp] <= target <= last[tp]:
@@ -204,7 +205,8 @@ class Store(FaustStore[str, bytes]):
         tps = [TopicPartition(self._changelog, number) for number in inputs]
         ends = await self._door.reader.end_offsets(tps) if tps else {}
         self._ends = {tp.partition: end_offset for tp, end_offset in ends.items()}
-        asyncio.get_running_loop().call_later(SERVING_S_MAX, self._watch, self._epoch)
+        if inputs:  # with none, Faust does not ask for positions, and nothing is served
+            asyncio.get_running_loop().call_later(SERVING_S_MAX, self._watch, self._epoch)
 
     async def _fence(self, partition: Partition) -> None:
         """Be the only one who writes to the partition; what the former owner left open is ended by then."""

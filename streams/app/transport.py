@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, cast
 
 import structlog
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 from faust.transport.drivers.aiokafka import Transport as KafkaTransport
@@ -70,6 +71,7 @@ class DoorConsumer(Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._held = True
+        self._is_idle = False
         self._epoch = 0
         self._chunk_epoch = -1
         self._fetching = 0
@@ -80,9 +82,9 @@ class DoorConsumer(Consumer):
         """Fetches that met a seek: what they brought is fetched again, from the new position on."""
 
     @property
-    def is_held(self) -> bool:
-        """Whether partitions are between two assignments."""
-        return self._held
+    def is_working(self) -> bool:
+        """Whether records may come, or none will because others have all partitions."""
+        return not self._held or self._is_idle
 
     def _new_consumer_thread(self) -> DoorThread:
         return DoorThread(self, loop=self.loop, beacon=self.beacon)
@@ -95,6 +97,7 @@ class DoorConsumer(Consumer):
 
     def _hold(self) -> None:
         self._held = True
+        self._is_idle = False
         self._epoch += 1
         if self._store is not None:
             self._store.suspend()
@@ -133,6 +136,7 @@ class DoorConsumer(Consumer):
         try:
             self._hold()
             await super().on_partitions_assigned(assigned, generation_id)
+            self._is_idle = not assigned
         except Exception as error:  # noqa: BLE001
             end(error)
 
@@ -145,7 +149,12 @@ class DoorConsumer(Consumer):
         """Set the positions and let records flow. Faust calls it once tables are loaded, and at times twice."""
         try:
             async with self._seeking:
-                await self._seek_and_resume()
+                epoch = self._epoch
+                try:
+                    await self._seek_and_resume()
+                except (IllegalStateError, AssertionError):  # partitions went while they were being sought
+                    if epoch == self._epoch:
+                        raise
         except Exception as error:  # noqa: BLE001
             end(error)
 

@@ -20,12 +20,11 @@ from streams.app.ending import end
 from streams.app.partition import Partition
 from streams.app.store import Output, Store, StoreOptions
 from streams.app.table import DoorTable
-from streams.app.transport import DoorConsumer
 from streams.app.worker import WAITING_FOR, DoorApp, create_app, raw_topic, run_worker
 from streams.broker.clients import Cluster, close
 from streams.contract import topics
 from streams.contract.fold import FoldBatch
-from streams.contract.telemetry import FETCHES_DROPPED, FOLDS_APPLIED, LAG, TABLE_ROWS, Observer
+from streams.contract.telemetry import FOLDS_APPLIED, LAG, TABLE_ROWS, Observer
 from streams.contract.wire import from_bytes
 from streams.core.pipeline import Pipeline
 
@@ -127,33 +126,18 @@ async def run_work(cluster: Cluster, observer: Observer, stop: asyncio.Event) ->
     )
     app = create_work_app(cluster, reader, observer)
     store = cast(DoorTable, app.tables[topics.STATE_TABLE]).data
-    gauges = _Gauges(store, app, observer)
     lag = asyncio.create_task(_watch_lag(store, reader, cluster.topic(topics.FOLDED), observer))
+
+    def look() -> None:
+        observer.set(TABLE_ROWS, sum(len(partition.rows) for partition in store.partitions.values()))
+
     try:
-        await run_worker(app, observer, stop, is_working=lambda: store.is_serving, look=gauges.look)
+        await run_worker(app, observer, stop, look=look)
     finally:
         lag.cancel()
         await asyncio.wait({lag})
         await store.leave()
         await close(reader)
-
-
-class _Gauges:
-    """Figures that are looked up, not counted where they happen."""
-
-    def __init__(self, store: Store, app: DoorApp, observer: Observer) -> None:
-        self._store = store
-        self._app = app
-        self._observer = observer
-        self._dropped = 0
-
-    def look(self) -> None:
-        consumer = self._app.consumer
-        assert isinstance(consumer, DoorConsumer), "the door's transport makes no other"
-        if consumer.dropped > self._dropped:
-            self._observer.add(FETCHES_DROPPED, consumer.dropped - self._dropped)
-            self._dropped = consumer.dropped
-        self._observer.set(TABLE_ROWS, sum(len(partition.rows) for partition in self._store.partitions.values()))
 
 
 async def _watch_lag(store: Store, reader: AIOKafkaConsumer, topic: str, observer: Observer) -> None:

@@ -11,23 +11,21 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import faust
-import structlog
 from faust.auth import SASLCredentials, SSLCredentials
 from faust.types.auth import SASLMechanism
 from yarl import URL
 
 from streams.app import store, transport
 from streams.app.ending import end
+from streams.app.transport import DoorConsumer
 from streams.broker.clients import Cluster
-from streams.contract.telemetry import LogEvent, Observer
+from streams.contract.telemetry import FETCHES_DROPPED, Observer
 
 STOP_S_MAX: Final = 20.0
 """What Faust may take to stop. What it leaves open then is as it is after a kill."""
 LOOK_S: Final = 0.5
 WAITING_FOR: Final = "its partitions"
 FETCH_BYTES_MAX: Final = 4 * 1024 * 1024
-
-log_event = structlog.get_logger("faultline.role")
 
 
 class DoorApp(faust.App):
@@ -102,25 +100,31 @@ def _credentials(cluster: Cluster) -> Any:
     return None
 
 
+def consumer_of(app: DoorApp) -> DoorConsumer:
+    """The app's consumer."""
+    consumer = app.consumer
+    assert isinstance(consumer, DoorConsumer), "the door's transport makes no other"
+    return consumer
+
+
 async def run_worker(
     app: DoorApp,
     observer: Observer,
     stop: asyncio.Event,
     *,
-    is_working: Callable[[], bool],
     before_stop: Callable[[], Awaitable[None]] | None = None,
     look: Callable[[], None] = lambda: None,
 ) -> None:
     """Run the app until `stop` is set, then stop it within STOP_S_MAX.
 
-    `is_working`: asked every LOOK_S, and told as being ready. `before_stop`: what is to be finished while Faust still
-    runs. `look`: called every LOOK_S, for gauges.
+    `before_stop`: what is to be finished while Faust still runs. `look`: called every LOOK_S, for gauges.
     What breaks inside Faust ends the process (`ending.end`).
     """
     observer.waiting_for(WAITING_FOR)
+    consumer = consumer_of(app)
     starting = asyncio.ensure_future(app.start())
     stopped = asyncio.ensure_future(stop.wait())
-    is_told = False
+    is_told, dropped = False, 0
     try:
         while not stop.is_set():
             await asyncio.wait({stopped}, timeout=LOOK_S)
@@ -129,7 +133,10 @@ async def run_worker(
             if app.crashed:
                 end(app.crash_reason or RuntimeError("Faust crashed"))
             look()
-            if is_working() == is_told:
+            if consumer.dropped > dropped:
+                observer.add(FETCHES_DROPPED, consumer.dropped - dropped)
+                dropped = consumer.dropped
+            if consumer.is_working == is_told:
                 continue
             is_told = not is_told
             observer.waiting_for("" if is_told else WAITING_FOR)
@@ -141,10 +148,10 @@ async def run_worker(
 
 
 async def _stop(app: DoorApp, starting: asyncio.Future[None]) -> None:
-    try:
-        async with asyncio.timeout(STOP_S_MAX):
-            await app.stop()
-    except TimeoutError:
-        log_event.warning(LogEvent.FAUST_HANGS, after_s=STOP_S_MAX)
+    stopping = asyncio.ensure_future(app.stop())
+    await asyncio.wait({stopping}, timeout=STOP_S_MAX)  # no timeout inside: Faust swallows cancellations on its way
+    if not stopping.done():
+        end(TimeoutError(f"Faust did not stop within {STOP_S_MAX} s"))  # its thread would hold the process for ever
     starting.cancel()
     await asyncio.wait({starting}, timeout=1.0)
+    stopping.result()

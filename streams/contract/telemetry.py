@@ -163,8 +163,6 @@ class LogEvent(enum.StrEnum):
     """after_s: the last commit before partitions went was not answered; their next owner may do some work again"""
     FAUST_CRASHED = "faust.crashed"
     """error, exception: its consumer's thread broke; the process ends"""
-    FAUST_HANGS = "faust.hangs"
-    """after_s: it did not stop; what it had open is as after a kill"""
     QUESTIONS_LEFT = "classify.left"
     """batches, items: not answered when the process had to end; they stay unacknowledged and are asked again"""
     DOCUMENTS_DROPPED = "sink.dropped"

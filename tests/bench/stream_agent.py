@@ -145,7 +145,7 @@ async def door(cluster: Cluster, last: dict[int, int]) -> dict[str, float]:
     table = app.tables[topics.STATE_TABLE]
     assert isinstance(table, DoorTable)
     store: Store = table.data
-    working = asyncio.create_task(run_worker(app, Nobody(), stop, is_working=lambda: store.is_serving))
+    working = asyncio.create_task(run_worker(app, Nobody(), stop))
     async with asyncio.timeout(WAIT_S):
         while not (store.is_serving and len(store.partitions) == PARTITIONS):  # noqa: ASYNC110  # nobody tells
             await asyncio.sleep(0.01)

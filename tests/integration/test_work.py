@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +62,11 @@ def ended(member: Member) -> str:
     wait_until(lambda: member.exits)
     assert member.exits[0] == 70
     return next(line for line in member.log.read_text().splitlines() if '"event": "role.failed"' in line)
+
+
+def loaded(member: Member) -> str:
+    """Its last line about the rows that it has."""
+    return [line for line in member.log.read_text().splitlines() if '"event": "table.loaded"' in line][-1]
 
 
 class Watching:
@@ -126,7 +132,7 @@ def test_faust_never_recovers_by_itself_and_the_table_answers_from_committed_row
         app = create_work_app(cluster, reader, observer)
         table = app.tables[topics.STATE_TABLE]
         assert isinstance(table, DoorTable)
-        working = asyncio.create_task(run_worker(app, observer, stop, is_working=lambda: table.data.is_serving))
+        working = asyncio.create_task(run_worker(app, observer, stop))
         with pytest.raises(NotHere):
             table.lookup("m|0|")
         await wait_applied(cluster, last, seconds=60)
@@ -218,6 +224,33 @@ def test_input_that_was_deleted_before_it_was_applied_ends_the_worker_with_the_w
                 line = await asyncio.to_thread(ended, fleet.add())
                 assert f"InputGone: {tp.topic}/2 holds offsets {writer.last[2]} to" in line
                 assert "begin anew with a changelog topic of no records" in line
+
+    asyncio.run(run())
+
+
+def test_a_worker_without_partitions_is_ready_and_takes_over(cluster: Cluster, tmp_path: Path) -> None:
+    cluster = Cluster(cluster.bootstrap, cluster.prefix, 1, timing=TIMING)
+    ledger = Ledger()
+    sent = list(written(ledger, failures=300, fingerprints=50, sources=1, partitions=1, per=50, seed=1))
+
+    async def run() -> None:
+        await create_topics(cluster)
+        async with Writer(cluster, 1) as writer:
+            with Fleet(tmp_path, cluster, "work") as fleet:
+                fleet.add()
+                fleet.add()
+                assert await fleet.ready()
+                for one in sent[:3]:
+                    await writer.write(one)
+                await wait_applied(cluster, writer.last, seconds=60)
+                (has,) = [member for member in fleet.members if '"partitions": 1' in loaded(member)]
+                has.wanted = False
+                has.signal(signal.SIGKILL)
+                for one in sent[3:]:
+                    await writer.write(one)
+                await wait_applied(cluster, writer.last, seconds=60)
+                await compare(cluster, ledger)
+                assert fleet.failures() == []
 
     asyncio.run(run())
 

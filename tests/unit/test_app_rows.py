@@ -386,6 +386,23 @@ def test_an_end_waits_for_open_questions_and_leaves_the_rest() -> None:
     asyncio.run(run())
 
 
+def test_an_end_begins_no_question_that_waited_for_room() -> None:
+    async def run() -> None:
+        scene = Scene(batch_size=1, questions_max=1)
+        scene.answers.clear()
+        taking = asyncio.create_task(scene.classifying.take(scene.deliveries((0, 1), (0, 2))))
+        await scene.settle()
+        draining = asyncio.create_task(scene.classifying.drain())
+        await scene.settle()
+        scene.answers.set()
+        await draining
+        await taking
+        assert scene.committed == {0: 2}
+        assert len(scene.asked) == 1
+
+    asyncio.run(run())
+
+
 def test_answers_for_others_than_were_asked_end_the_process() -> None:
     async def run() -> None:
         scene = Scene(batch_size=2)
