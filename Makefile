@@ -34,7 +34,7 @@ servers-down: .venv/.development  ## stop those, and no others
 	@PYTHONPATH=deploy $(BIN)/python -m testservers.servers down
 
 chaos: .venv/.development  ## kill -9 at 30 random moments under load, the long form of tests/chaos
-	@FAULTLINE_CHAOS_KILLS=30 FAULTLINE_CHAOS_FAILURES=10000 $(BIN)/pytest --timeout 1200 tests/chaos
+	@FAULTLINE_CHAOS_KILLS=30 FAULTLINE_CHAOS_FAILURES=10000 FAULTLINE_CHAOS_WORK_S=1200 $(BIN)/pytest --timeout 1200 tests/chaos
 
 check: .venv/.development  ## format, lint, types, who imports whom, generated files
 	$(BIN)/ruff format --check --quiet .
