@@ -39,6 +39,8 @@ START_PAUSE_S: Final = (1.0, 2.0)
 """Between two attempts to start: somewhere in this range, so that roles do not come all at once."""
 START_ATTEMPT_S: Final = 30.0
 PROBE_S: Final = 5.0
+CLOSE_S: Final = 4.0
+"""For a client to stop; the members of a group wait for one that leaves no longer than its session."""
 TOLD_EVERY_S: Final = 30.0
 """How often a start that goes on waiting says so."""
 
@@ -375,10 +377,24 @@ async def unless(stop: asyncio.Event | None, wanted: Any) -> Any:
 
 
 async def close(*clients: Any) -> None:
-    """Stop clients of any kind, also such as never started. What a broken connection says on the way is not news."""
+    """Stop clients of any kind, also such as never started. What a broken connection says on the way is not news.
+
+    A consumer whose assignment changed a moment ago may swallow its own cancellation and wait for ever; a second one
+    ends it. So a client has CLOSE_S, and as much once more.
+    """
     for client in clients:
-        with contextlib.suppress(KafkaError, OSError, TimeoutError):
-            await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+        stopping = asyncio.ensure_future(client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+        try:
+            _, hanging = await asyncio.wait({stopping}, timeout=CLOSE_S)
+            if hanging:
+                stopping.cancel()
+                await asyncio.wait({stopping}, timeout=CLOSE_S)
+        except asyncio.CancelledError:
+            stopping.cancel()
+            raise
+        if stopping.done() and not stopping.cancelled():
+            with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                stopping.result()
 
 
 async def _speaks_tls(host: str, port: int) -> bool:
