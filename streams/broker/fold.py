@@ -54,8 +54,11 @@ OUTPUTS: Final[tuple[Topic, ...]] = (topics.FOLDED, topics.REJECTED)
 TICK_S: Final = 5.0
 STRETCH: Final = {"records_max": 2_000, "bytes_max": 512 * 1024}
 """Records and bytes of values in one transaction, unless a single record is larger: a tenth of a second of work, so
-that the group's heartbeats get their turns. An open transaction waits for about six stretches of the other partitions,
-one a round trip: with 2 MiB those of eight partitions that had much to catch up on ran into their timeout."""
+that the group's heartbeats get their turns."""
+SLOTS: Final = 4
+"""Partitions that compute or have a transaction open. A transaction takes six round trips, each of which may wait for
+a stretch that another partition computes: without a bound those of many partitions that have much to catch up on run
+into their timeout; so each waits for SLOTS - 1 stretches in all."""
 TURNS: Final = 5
 """Rounds of the event loop between two stretches: a request and its answer take several, and with a stretch in each
 of them a heartbeat would take seconds."""
@@ -149,6 +152,7 @@ class _Role:
         self.consumer: AIOKafkaConsumer = None
         self.turn = asyncio.Lock()
         """Held while a stretch is computed: between two of them the event loop does everything else once."""
+        self.slots = asyncio.Semaphore(SLOTS)
         self.starts = asyncio.Semaphore(STARTS_MAX)
         self.sent_s: dict[int, float] = {}
         """When something went to a target partition the last time, by this process's monotonic clock."""
@@ -253,7 +257,8 @@ class _Partition:
                 if records := found.get(place):
                     self._fetch_records = records_for(records, **STRETCH)
                 for stretch in stretches(records or (), **STRETCH):
-                    await self._fold(producer, stretch)
+                    async with role.slots:
+                        await self._fold(producer, stretch)
                 end = role.consumer.highwater(place)
                 if end is not None:
                     role.tell_lag(place, self._topic, max(0, end - await role.consumer.position(place)))
@@ -398,7 +403,7 @@ class _Partition:
         target = self._place.partition
         at_ms = self._role.now_ms()
         tick = self._role.stage.on_tick(topic=self._topic.name, partition=target, at=self._at, at_ms=at_ms)
-        async with producer.transaction():
+        async with self._role.slots, producer.transaction():
             await self._send(producer, [_Batch.of(target, tick)], ())
 
     def _wait_ms(self) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import secrets
 import sys
@@ -36,6 +37,7 @@ from streams.contract.telemetry import Metric
 from streams.core.fingerprint import Fingerprinter
 from streams.core.redact import redact
 from streams.core.safe import safe
+from streams.serving.role import GC_THRESHOLD
 
 PARTITIONS = 4
 RUNS = 3
@@ -111,6 +113,8 @@ def main() -> None:
     given = parser.parse_args()
     failures = texts(given.failures, start_ms=now_ms() - 3_600_000)
     print(f"{len(failures)} failures of {sum(len(one.message) for one in failures) // len(failures)} characters")
+    gc.set_threshold(GC_THRESHOLD)
+    gc.freeze()  # the load itself is no part of what a role has in memory
     shared = Shared(os.environ)
     own = None if given.kafka else Kafka(shared.private_home("kafka", _myself()), PLACE)
     try:
