@@ -162,6 +162,23 @@ def test_a_failure_sent_over_http_is_shown_and_a_persons_word_about_it_stands(in
     until(lambda: groups()[0]["kind"] == "flaky_test", page)
     until(lambda: json.loads(get(page, "/api/rejected")[1])["total"] == 1, page)
     assert "faultline_failures_accepted_total" in get(gateway, "/metrics")[1]
+    assert post(gateway, "/v1/events", [EVENT])[0] == 200  # again: a repeat
+    roles["fold"].kill()
+    assert roles["fold"].process is not None
+    roles["fold"].process.wait(10)
+    roles["fold"].start()
+    sums: dict[str, dict[str, Any]] = {}
+
+    def is_quiet() -> bool:
+        told = installation.command("status", "--json")
+        assert told.returncode == 0, told.stderr
+        sums.update({one["store"]: one for one in json.loads(told.stdout)["sums"] if one["origin"] == "ci"})
+        return bool(sums["MongoDB"]["repeats"] and not sums["MongoDB"]["in_flight"])
+
+    until(is_quiet, gateway)
+    mongodb, opensearch = sums["MongoDB"], sums["OpenSearch"]
+    assert (mongodb["accepted"], mongodb["documents"], mongodb["repeats"], mongodb["rest"]) == (2, 1, 1, 0)
+    assert (opensearch["documents"], opensearch["in_flight"], opensearch["rest"]) == (0, 1, 0), "nobody writes there"
 
 
 @pytest.mark.timeout(240)
