@@ -16,6 +16,7 @@ from itertools import combinations
 
 from streams.contract.fingerprint import Fingerprint
 from streams.core.fingerprint import keyed
+from streams.core.template.masks import PLACEHOLDERS
 
 WILD = "<*>"
 
@@ -76,7 +77,7 @@ suspend suspended resize migrate verify not never expected unexpected invalid mi
 """
 _STATES = frozenset(_STATES_WORDS.split())
 _EDGES = "()[]{}<>\"'`,.:;!?*"
-_PLACEHOLDER = re.compile(r"<(?:num|hex|uuid|ts|dur|size|path|url|host|email|ip|id|str)>")
+_PLACEHOLDER = re.compile(rf"<(?:{'|'.join(PLACEHOLDERS)})>%?")
 _FILE = re.compile(r"<path:([^<>\s]{1,80})>")
 _SAME_AMOUNT = re.compile(r"<size> \(<size>\)")
 _QUOTED_VALUE = re.compile(r"\w=(?:\"[^\"\n]{0,120}\"|'[^'\n]{0,120}')")

@@ -4,6 +4,7 @@
 `terms.py`    words whose digits name something: keys of codes, technical terms, error codes
 `words.py`    one word -> its masked form; where a word is cut, what is kept inside it
 `context.py`  what neighbours decide: exit codes, HTTP statuses and error numbers stay
+`randomness.py` letters drawn by lot: ids without a digit
 `names.py`    what neighbours decide about names: missing modules and symbols stay, users go
 `closing.py`  what closes up in a line: dates of several words, amounts, lists, the time at its start
 `bare.py`     a message that is nothing but placeholders: the letters and codes that it keeps

@@ -18,15 +18,17 @@ _DATE_WORDS = re.compile(
 _DATE_TAIL = re.compile(r"(?<!\w)([A-Z][a-z]{2,8})[.,]?\Z")
 _DATE_TAIL_CHARS = 10
 _DATES = re.compile(
-    r"<ts>(?:[ ,T@-]{1,3}(?:<ts>|<num>|[AaPp][Mm]\b|UTC\b|GMT\b|Z\b|[A-Z]{1,4}T\b)"
-    r"| \((?:[A-Z]{2,5}|(?:[A-Z][a-z]+ ){1,3}Time)\))+"
+    r"(?:(?<![^\s\[(\"'=])<num> )?<ts>(?:[ ,T@-]{1,3}(?:<ts>|<num>|[AaPp][Mm]\b|UTC\b|GMT\b|Z\b|[A-Z]{1,4}T\b|m=<num>)"
+    r"| \((?:[A-Z]{2,5}|(?:[A-Z][a-z]+ ){1,4}Time)\))+|(?<![^\s\[(\"'=])<num> <ts>"
 )
 _SWITCH = re.compile(r"= (?:true|false|True|False|null|None|nil)(?!\w)")
 _SIZES = "B KB MB GB TB kB KiB MiB GiB TiB Kb Mb Gb bytes byte"
 _SIZE_UNITS = frozenset(_SIZES.split())
 _TIMES = "ns us ms s sec secs second seconds min mins minute minutes h hr hrs hour hours milliseconds msec days day"
-_AMOUNT = re.compile(rf"<num> ({'|'.join((_SIZES + ' ' + _TIMES).split())})\b")
-_LIST = re.compile(r"<(num|hex|uuid|ts|dur|size|url|host|email|ip|id|str)>(?:(?:[,;:|/]{1,2} ?| )<\1>)+")
+_AMOUNT = re.compile(rf"(?:<num> )+({'|'.join((_SIZES + ' ' + _TIMES).split())})\b")
+_LIST = re.compile(
+    r"(<(?:num|cur|hex|hash|mac|uuid|trace|ts|dur|size|url|host|email|ip|id|str)>%?)(?:(?:[,;:|/]{1,2} ?| )\1)+"
+)
 _LINE_START = re.compile(r"(?<!\S)(?:[\[(<]?<ts>[\])>]?[:|,-]{0,2} (?:[-|:] )?)+(?=\S)")
 
 
@@ -58,7 +60,7 @@ def closed(line: str) -> str:
 
 
 def _once(match: re.Match[str]) -> str:
-    return f"<{match.group(1)}>"
+    return match.group(1)
 
 
 def _amount(match: re.Match[str]) -> str:

@@ -4,8 +4,9 @@ Exit codes, signals, error numbers and HTTP statuses stay beside the words that 
 """
 
 import re
+from collections.abc import Callable
 
-from streams.core.template.names import NAMING, TRIM, keep_name, mask_url, mask_user
+from streams.core.template.names import NAMING, TRIM, keep_name, mask_host, mask_url, mask_user
 from streams.core.template.terms import is_code
 
 MARK = "\x02"
@@ -13,13 +14,14 @@ MARK = "\x02"
 NUMBER_NEXT, DATE_WORD, KEPT, USER_NEXT, CODE = MARK + "n", MARK + "d", MARK + "k", MARK + "u", MARK + "c"
 STATUS_BEFORE, SQL_PAIR, NAME_NEXT = MARK + "s", MARK + "q", MARK + "a"
 URL_NEXT = MARK + "r"
+RAW_NEXT, NAMED_ERROR, HOST_NEXT = MARK + "w", MARK + "e", MARK + "h"
 UNSHOWN = MARK + "x"
 """Stands for a word with characters that are not shown: its line is cleaned and masked again."""
 
 MARKS = re.compile(f"{MARK}.")
 """Every mark."""
 
-_ANY_CODE = re.compile(r"-?\d{1,6}|\d[xX][0-9a-fA-F]{1,8}")
+_ANY_CODE = re.compile(r"-?\d{1,6}|-\d{10}|\d[xX][0-9a-fA-F]{1,8}")
 _HTTP = re.compile(r"\d{3}")
 _SIGNAL = re.compile(r"-?\d{1,3}")
 _SQL = re.compile(r"[0-9A-Z]{5}|-?\d{1,5}")
@@ -42,6 +44,9 @@ _CODES: dict[str, re.Pattern[str]] = {
     "status": _HTTP,
     "response": _HTTP,
 }
+_CODES |= dict.fromkeys(["errorcode", "errcode", "returncode", "resultcode", "retcode"], _ANY_CODE)
+_CODES |= dict.fromkeys(["statuscode", "httpstatus", "responsecode", "httpcode"], _HTTP)
+_JOINED = str.maketrans("", "", "_-")
 _BETWEEN = frozenset([":", "=", "is", "was", "of", "with", "value", "->", "-"])
 _BETWEEN_MAX = 2
 _COMPARED_WITHIN = 8
@@ -64,6 +69,16 @@ _SQL_STATE_WORD = re.compile(r"\([0-9A-Z]{5}\):?")
 _ACTUAL = frozenset(["was", "got", "received", "actual", "found", "not", "expected"])
 _ENDING = frozenset(["exit", "exited", "returned", "return", "finished", "terminated"])
 _HTTP_WORD = re.compile(r"HTTP/(?:\d(?:\.\d)?|<num)")
+_HOST_BEFORE = frozenset(
+    ["server", "host", "hostname", "resolve", "resolving", "lookup", "eai_again", "enotfound", "relay", "peer"]
+)
+_RAW_BEFORE = frozenset(["with", "failure", "exception", "result", "hr"])
+_RAW = re.compile(r"\d[xX][0-9a-fA-F]{8}")
+_FAILING = frozenset(["fails", "failed", "failing", "fail", "exits", "died", "crashed", "ended"])
+_ERROR_NAME = re.compile(
+    r"[A-Z][A-Z0-9]{0,31}(?:_[A-Z0-9]{1,32}){0,8}_(?:ERR|ERROR)(?:_[A-Z0-9]{1,32}){0,8}|(?:ER|ERR)_[A-Z_]{1,64}"
+)
+_NUMBER_OF_NAME = re.compile(r"\(-?\d{1,6}\)[.,:;]?")
 _BRACKETED = re.compile(r"\([A-Z]{1,5}\d{3,6}\)[.,:;!]?")
 _CODE_BEFORE = frozenset(["error", "warning", "err", "code", "errors"])
 _ANNOUNCING = (
@@ -75,11 +90,17 @@ def mark_of(word: str) -> str:
     """The mark that makes the line stage look at this word's neighbours, or nothing."""
     core = word.strip(TRIM)
     low = core.lower()
-    mark = _ANNOUNCING.get(low)
+    mark = _ANNOUNCING.get(low.translate(_JOINED) if "code" in low or "status" in low else low)
     if mark:
         return mark if mark != URL_NEXT or word[-1] == ":" else ""
     if core in _STATUS_PHRASES:
         return STATUS_BEFORE
+    if low in _HOST_BEFORE:
+        return HOST_NEXT
+    if core in _RAW_BEFORE:
+        return RAW_NEXT
+    if word == "curl:" or (word[-1].isalpha() and _ERROR_NAME.fullmatch(word)):
+        return NAMED_ERROR
     if word[0] == "(" and _SQL_PAIR.fullmatch(word):
         return SQL_PAIR
     if is_code(core):
@@ -91,50 +112,63 @@ def kept_numbers(words: list[str], masked: list[str]) -> list[int]:
     """Put back, in `masked`, what marked words announce; return the places of the words that keep digits."""
     kept: list[int] = []
     for i in [i for i, token in enumerate(masked) if token[:1] == MARK]:
-        kind = masked[i][:2]
-        if kind == KEPT:
+        keep = _KEEPERS.get(masked[i][:2])
+        if keep:
+            places = keep(words, i)
+            for at in places:
+                masked[at] = words[at]
+            kept.extend(places)
+            continue
+        change = _CHANGERS.get(masked[i][:2])
+        if change:
+            kept.extend(change(words, masked, i))
+        elif masked[i][:2] == KEPT:
             kept.append(i)
-        elif kind == NUMBER_NEXT:
-            kept.extend(_keep_announced(words, masked, i))
-        elif kind == STATUS_BEFORE:
-            if i and _HTTP.fullmatch(words[i - 1].strip(TRIM)) and _is_status_phrase(words, i):
-                masked[i - 1] = words[i - 1]
-                kept.append(i - 1)
-        elif kind == SQL_PAIR:
-            # `(1045, "Access denied ...")`: how a driver prints number and message
-            if i + 1 < len(words) and words[i + 1][0] in "\"'":
-                masked[i] = words[i]
-                kept.append(i)
-        elif kind == CODE:
-            # `file.py:3:1: E501 ...`, `error CS1002` and `(E1001)`: a tool's own code.
-            before = words[i - 1] if i else ""
-            if before.endswith(":") or before.strip(TRIM).lower() in _CODE_BEFORE or _BRACKETED.fullmatch(words[i]):
-                masked[i] = words[i]
-                kept.append(i)
-        elif kind == NAME_NEXT:
-            kept.extend(keep_name(words, masked, i))
-        elif kind == URL_NEXT:
-            mask_url(words, masked, i)
-        elif kind == USER_NEXT:
-            mask_user(words, masked, i)
     return kept
 
 
-def _keep_announced(words: list[str], masked: list[str], i: int) -> list[int]:
-    """Put back the number that the word at `i` announces and what belongs to it; return their places."""
+def _status_before(words: list[str], i: int) -> list[int]:
+    """`404 Client Error`."""
+    announced = i > 0 and _HTTP.fullmatch(words[i - 1].strip(TRIM)) and _is_status_phrase(words, i)
+    return [i - 1] if announced else []
+
+
+def _sql_pair(words: list[str], i: int) -> list[int]:
+    """`(1045, "Access denied ...")`: how a driver prints number and message."""
+    return [i] if i + 1 < len(words) and words[i + 1][0] in "\"'" else []
+
+
+def _tool_code(words: list[str], i: int) -> list[int]:
+    """`file.py:3:1: E501 ...`, `error CS1002` and `(E1001)`: a tool's own code."""
+    before = words[i - 1] if i else ""
+    announced = before.endswith(":") or before.strip(TRIM).lower() in _CODE_BEFORE or _BRACKETED.fullmatch(words[i])
+    return [i] if announced else []
+
+
+def _raw_code(words: list[str], i: int) -> list[int]:
+    """`fails with 0xC0000005`: eight digits in base 16 behind a word of failure are no address."""
+    if i + 1 == len(words) or not _RAW.fullmatch(words[i + 1].strip(TRIM)):
+        return []
+    return [i + 1] if words[i] != "with" or (i and words[i - 1].lower() in _FAILING) else []
+
+
+def _named_error(words: list[str], i: int) -> list[int]:
+    """`ER_ACCESS_DENIED_ERROR (1045)` and `curl: (6)`: a name and its number."""
+    return [i + 1] if i + 1 < len(words) and _NUMBER_OF_NAME.fullmatch(words[i + 1]) else []
+
+
+def _announced_numbers(words: list[str], i: int) -> list[int]:
+    """The number that the word at `i` announces, and what belongs to it."""
     at = _announced(words, i) or _returned(words, i)
     if not at:
         return []
-    kept = [at, at + 1] if words[i].strip(TRIM) == "ERROR" else [at]
-    for place in kept:
-        masked[place] = words[place]
-    return kept + _compared(words, masked, at)
+    return [at, *([at + 1] if words[i].strip(TRIM) == "ERROR" else []), *_compared(words, at)]
 
 
 def _announced(words: list[str], i: int) -> int:
     """The place of the number that the word at `i` announces, or 0."""
     core = words[i].strip(TRIM).lower()
-    form = _HTTP if core.startswith("http") else _CODES[core]
+    form = _HTTP if core.startswith("http/") else _CODES[core.translate(_JOINED)]
     if words[i].strip(TRIM) == "ERROR" and not (i + 2 < len(words) and _SQL_STATE_WORD.fullmatch(words[i + 2])):
         # An upper-case ERROR opens a line and is followed by a process number; a database adds its state.
         return 0
@@ -160,13 +194,31 @@ def _is_status_phrase(words: list[str], i: int) -> bool:
     return not follow or (i + 1 < len(words) and words[i + 1].strip(TRIM).lower() in follow.split(" "))
 
 
-def _compared(words: list[str], masked: list[str], at: int) -> list[int]:
+def _compared(words: list[str], at: int) -> list[int]:
     """Places of the statuses that are held against the one at `at`: `expected status 200 but was 500`."""
     if not _HTTP.fullmatch(words[at].strip(TRIM)):
         return []
     found: list[int] = []
     for i in range(at + 1, min(at + 1 + _COMPARED_WITHIN, len(words))):
         if words[i - 1].strip(TRIM).lower() in _ACTUAL and _HTTP.fullmatch(words[i].strip(TRIM)):
-            masked[i] = words[i]
             found.append(i)
     return found
+
+
+_KEEPERS: dict[str, Callable[[list[str], int], list[int]]] = {
+    NUMBER_NEXT: _announced_numbers,
+    STATUS_BEFORE: _status_before,
+    SQL_PAIR: _sql_pair,
+    CODE: _tool_code,
+    RAW_NEXT: _raw_code,
+    NAMED_ERROR: _named_error,
+}
+"""What a mark lets stay: the places, from the words and the place of the mark."""
+
+_CHANGERS: dict[str, Callable[[list[str], list[str], int], list[int]]] = {
+    NAME_NEXT: keep_name,
+    HOST_NEXT: mask_host,
+    URL_NEXT: mask_url,
+    USER_NEXT: mask_user,
+}
+"""What a mark changes in the masked words; the places of names that keep digits."""

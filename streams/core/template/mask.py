@@ -23,8 +23,8 @@ from streams.core.template.lines import (
     printable,
     unadorned,
 )
-from streams.core.template.masks import REASONS, mask_of
-from streams.core.template.words import pieces
+from streams.core.template.masks import REASONS
+from streams.core.template.words import is_value, pieces
 
 WORDS_REMEMBERED_MAX = 50_000
 """Masked words kept, 5 to 25 MB."""
@@ -86,7 +86,7 @@ class _Words(dict[str, str]):
         return masked
 
     def _anew(self, word: str) -> str:
-        if word.isalpha() and len(word) <= WORD_REMEMBERED_CHARS_MAX and not mask_of(word):
+        if word.isalpha() and len(word) <= WORD_REMEMBERED_CHARS_MAX and not is_value(word):
             return mark_of(word) + dated(word)
         # Words that differ in digits only are masked alike, unless digits stay.
         shape = digits_to_zero(word)

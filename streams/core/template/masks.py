@@ -8,7 +8,10 @@ Every pattern is matched against the whole atom, is linear, and asks for digits 
 import re
 from dataclasses import dataclass
 
-PLACEHOLDERS = ("num", "hex", "uuid", "ts", "dur", "size", "path", "url", "host", "email", "ip", "id", "str")
+PLACEHOLDERS = (
+    *("num", "cur", "hex", "hash", "mac", "uuid", "trace", "ts", "dur", "size"),
+    *("path", "url", "host", "email", "ip", "id", "str"),
+)
 
 BARE_HEX_CHARS_MIN = 8
 """Letters that may be a number in base 16."""
@@ -18,7 +21,7 @@ _IPV4 = r"\d{1,3}(?:\.\d{1,3}){3}"
 _QUAD = f"{_HEX}{{1,4}}"
 _QUADS = f"{_QUAD}(?::{_QUAD}){{0,6}}"
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,:]\d{1,9})?)?"
-_ZONE = r"(?:Z|[+-]\d{2}:?\d{2})?"
+_ZONE = r"(?:Z|[+-]\d{2}(?::?\d{2})?)?"
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
 _DAY = (
     rf"(?:\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}|\d{{1,2}}[-/]\d{{1,2}}[-/]\d{{2,4}}|\d{{1,2}}\.\d{{1,2}}\.\d{{4}}"
@@ -30,6 +33,10 @@ _TOP = (
     "|hk|tw|sg|au|nz|br|mx|ar|cl|pe|ca|za|it|ro|ua|vn|th|tr|gr|hu|pt|ie|il|ir|bg|rs|hr|sk|si|lt|lv|ee|lu|kz|ph|pk"
     "|local|internal|localdomain|lan|corp|intra|example)"
 )
+# Of these, those that end no file and no module.
+_PLAIN_TOP = "(?:dev|cloud|eu|uk|de|fr|nl|jp|ru|cn|br|au|ch|se|dk|fi|cz|kr)"
+# Endings that modules have too: a host only behind a label with a digit or a hyphen.
+_SHORT_TOP = "(?:io|dev|app|ai|co|cloud|internal|local|lan|corp|info|biz|us|tv)"
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})"
 
 
@@ -50,8 +57,8 @@ MASKS: tuple[Mask, ...] = (
     Mask(
         "date-time",
         rf"(?:GMT|UTC)[+-]\d{{1,2}}(?::?\d{{2}})?"
-        rf"|{_DAY}(?:[T_:@-]{_CLOCK}{_ZONE}|[T_-]\d{{2}}[-.]\d{{2}}[-.]\d{{2}})?"
-        rf"|\d{{8}}[T_-]\d{{6}}(?:\.\d{{1,9}})?{_ZONE}"
+        rf"|{_DAY}(?:[T_:@-]{_CLOCK}{_ZONE}|[T_-]\d{{2}}[-.]\d{{2}}[-.]\d{{2}}(?:[-.]\d{{1,9}})?{_ZONE})?"
+        rf"|\d{{8}}[T_-](?:\d{{6}}(?:\.\d{{1,9}})?|{_CLOCK}){_ZONE}"
         rf"|\d{{4}}-\d{{2}}-\d{{2}}T\d{{2}}\d{{2}}(?:\d{{2}})?{_ZONE}|\d{{4}}-W\d{{2}}(?:-\d)?",
         "<ts>",
         "a date says when, not what",
@@ -59,7 +66,14 @@ MASKS: tuple[Mask, ...] = (
     Mask(
         "clock", rf"T?{_CLOCK}{_ZONE}(?:[AaPp][Mm])?|\d{{1,2}}[AaPp][Mm]", "<ts>", "a time of day says when, not what"
     ),
-    Mask("mac", rf"{_HEX}{{2}}(?:[:-]{_HEX}{{2}}){{5}}(?:(?:[:-]{_HEX}{{2}}){{2}})?", "<hex>", "an address of a card"),
+    Mask("mac", rf"{_HEX}{{2}}(?:[:-]{_HEX}{{2}}){{5}}(?:(?:[:-]{_HEX}{{2}}){{2}})?", "<mac>", "an address of a card"),
+    Mask(
+        "fingerprint",
+        rf"(?:[A-Z]{{2,5}}\d{{0,3}}:)?{_HEX}{{2}}(?::{_HEX}{{2}}){{9,63}}",
+        "<hash>",
+        "a digest or a serial number, byte by byte",
+    ),
+    Mask("trace", rf"\d{{2}}-{_HEX}{{32}}-{_HEX}{{16}}-\d{{2}}", "<trace>", "W3C trace context names one request"),
     Mask("ipv4", rf"/?{_IPV4}(?:/\d{{1,2}})?", "<ip>", "an address says where"),
     Mask("ipv4-port", rf"/?{_IPV4}:\d{{1,5}}", "<ip>:<num>", "an address says where"),
     Mask(
@@ -75,42 +89,71 @@ MASKS: tuple[Mask, ...] = (
         "<ip>",
         "an address says where",
     ),
-    Mask("email", rf"[\w.+-]{{1,64}}@{_LABEL}(?:\.{_LABEL}){{1,6}}", "<email>", "an address of a person", digits=False),
+    Mask(
+        "email",
+        rf"[\w.+-]{{1,64}}@{_LABEL}(?:\.{_LABEL}){{0,5}}\.(?:[A-Za-z]{{2,24}}|xn--[a-z0-9-]{{2,59}})",
+        "<email>",
+        "an address of a person",
+        digits=False,
+    ),
     Mask("host-port", rf"{_LABEL}(?:\.{_LABEL}){{0,8}}\.{_TOP}:\d{{1,5}}", "<host>:<num>", "a host says where"),
     Mask(
         "host",
-        rf"{_LABEL}(?:\.{_LABEL}){{1,8}}\.{_TOP}|[a-z0-9-]{{1,63}}\.(?:com|net|org|edu|gov)|localhost",
+        rf"{_LABEL}(?:\.{_LABEL}){{1,8}}\.{_TOP}|[a-z0-9-]{{1,63}}\.(?:com|net|org|edu|gov)|localhost"
+        rf"|[a-z0-9-]{{1,63}}\.{_PLAIN_TOP}|(?=[a-z-]{{0,62}}[0-9-])[a-z0-9][a-z0-9-]{{0,62}}\.{_SHORT_TOP}",
         "<host>",
         "a host says where",
         digits=False,
     ),
+    Mask(
+        "resource-name",
+        r"arn:[a-z-]{2,16}:[a-z0-9-]{2,32}:[\w:/.*-]{1,200}",
+        "<id>",
+        "an Amazon resource name says where",
+        digits=False,
+    ),
+    Mask("log-position", r"[0-9A-F]{1,8}/[0-9A-F]{5,8}", "<hex>", "a place in the log of a database"),
     Mask("hex-prefixed", rf"[-+#]?\d[xX]{_HEX}{{1,64}}[uUlLhH]{{0,3}}", "<hex>", "an address or a raw value"),
     Mask(
         "duration",
-        r"[-+~]?(?:\d{1,18}(?:\.\d{1,18})?(?:ns|us|µs|μs|ms|msecs?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w)){1,6}"
+        r"(?!\d{8,18}[dhmsw])[-+~]?(?:\d{1,18}(?:\.\d{1,18})?(?:ns|us|µs|μs|ms|msecs?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w)){1,6}"
         r"|PT?(?:\d{1,9}(?:\.\d{1,9})?[YMWDTHS]T?){1,7}",
         "<dur>",
         "how long it took counts, it does not name",
     ),
     Mask(
         "size",
-        r"[-+~]?\d{1,18}(?:\.\d{1,18})?(?:[kKMGTPE]i?[bB]?|[bB](?:ytes?)?|[kKMGT]?i?[bB]ps)(?:/s)?",
+        r"(?!\d{8,18}[bBE]\b)[-+~]?\d{1,18}(?:\.\d{1,18})?(?:[kKMGTPE]i?[bB]?|[bB](?:ytes?)?|[kKMGT]?i?[bB]ps)(?:/s)?",
         "<size>",
         "how big it was counts, it does not name",
     ),
     Mask(
+        "amount",
+        r"[-+~]?(?:[$€£¥₹]\d{1,18}(?:[.,']\d{1,18}){0,8}[kKMB]?|\d{1,18}(?:[.,']\d{1,18}){0,8}[€£¥₹])",
+        "<cur>",
+        "an amount of money counts, it does not name",
+    ),
+    Mask("percent", r"[-+~]?\d{1,18}(?:[.,]\d{1,18})?%", "<num>%", "a share counts, it does not name"),
+    Mask(
         "number",
-        r"[-+#$~@^]?\d[\d._]{0,80}(?:,\d{3}){0,8}(?:[eE][-+]?\d{1,4})?%?|[-+]?\.\d{1,30}(?:[eE][-+]?\d{1,4})?|\d{1,6}(?:st|nd|rd|th)"
-        r"|\d{1,12}/\d{1,12}|v\d{1,6}(?:\.\d{1,9}){1,4}|\d{1,6}(?:\.\d{1,9}){1,4}(?:[-+.]?(?:rc|beta|alpha|dev|post|a|b)\.?\d{0,9})"
+        r"[-+#$~@^]?\d[\d._]{0,80}(?:[,']\d{3}){0,8}(?:[.,]\d{1,9})?(?:[eE][-+]?\d{1,4})?(?:°[CFK]?)?|[-+]?\.\d{1,30}(?:[eE][-+]?\d{1,4})?|\d{1,6}(?:st|nd|rd|th)"
+        r"|\d{1,12}/\d{1,12}|v?\d{1,6}(?:\.\d{1,9}){1,4}(?:[-+.~]?(?:rc|beta|alpha|dev|post|pre|build|nightly|snapshot|SNAPSHOT|a|b|p|r)[.-]?\d{0,14}){0,3}"
+        r"|v?\d{1,6}\.\d{1,9}\.\d{1,9}[-+~][0-9A-Za-z.+~-]{1,64}"
         r"|\d{1,12}[xX]\d{1,12}(?:[xX]\d{1,12})?|\d{1,12}[-~]\d{1,12}",
         "<num>",
         "a number that counts or places",
     ),
     Mask(
+        "digest",
+        rf"(?=[^g-zG-Z]{{0,256}}\d)(?=\d{{0,256}}[a-fA-F])(?:{_HEX}{{32}}|{_HEX}{{40}})",
+        "<hash>",
+        "an MD5 or SHA-1 digest names one content; SHA-256 is not here, ids of containers are it or its first half",
+    ),
+    Mask(
         "bare-hex",
         rf"(?=[^g-zG-Z]{{0,256}}\d)(?=\d{{0,256}}[a-fA-F]){_HEX}{{4,256}}|[a-f]{{{BARE_HEX_CHARS_MIN},64}}|[A-F]{{{BARE_HEX_CHARS_MIN},64}}",
         "<hex>",
-        "a digest, a commit or an address",
+        "a short commit, an object or an address",
         digits=False,
     ),
 )
@@ -149,6 +192,9 @@ REASONS: dict[str, str] = {m.name: m.reason for m in MASKS} | {
     "base64": "an encoded value",
     "path": "directories belong to a machine; a file name without digits stays",
     "word-with-digit": "a name that carries a number is one of many",
+    "random-letters": "letters drawn by lot: words do not have such pairs of letters",
+    "image-tag": "the tag of an image says which build",
+    "named-by-key": "the key in front says that this is who or where",
     "long": "a run too long to be a word",
     "key-value": "the value of a switch",
     "term": "a technical term whose number tells two things apart",

@@ -30,6 +30,7 @@ _BEFORE_NAME_MAX = 2
 _PROGRAM_NAME = re.compile(r"[\"'`]?([A-Za-z_][\w-]{0,63})(?![\w/-])")
 _USER_BEFORE = frozenset(["for", "by", "as", "invalid", "illegal", "unknown"])
 _USER_NAME = re.compile(r"[A-Za-z_][\w.$-]{0,63}")
+_HOST_NAME = re.compile(r"[a-z0-9-]{1,63}\.(?:io|app|ai|co|internal|local|lan|corp|info|biz|us|tv|example|test|intra)")
 _NOT_A_USER_WORDS = """
 is was not has had and or with from name names id ids to in on at of for does did cannot could must should
 request input account error session data agent group space defined specified provided
@@ -53,17 +54,27 @@ def keep_name(words: list[str], masked: list[str], i: int) -> list[int]:
     return [at]
 
 
-def mask_url(words: list[str], masked: list[str], i: int) -> None:
+def mask_url(words: list[str], masked: list[str], i: int) -> list[int]:
     """Mask the part of an address in `url: /v1/items?page=2`."""
     word = words[i + 1] if i + 1 < len(words) else ""
     if word[:1] == "/" and word.isprintable():
         masked[i + 1] = f"<url>{word[len(word.rstrip(TRIM)) :]}"
+    return []
 
 
-def mask_user(words: list[str], masked: list[str], i: int) -> None:
+def mask_host(words: list[str], masked: list[str], i: int) -> list[int]:
+    """Mask the name in `server: db.example`, which nothing but the word in front shows to be a host."""
+    name = words[i + 1].strip(TRIM) if i + 1 < len(words) else ""
+    if name and masked[i + 1] == words[i + 1] and _HOST_NAME.fullmatch(name):
+        masked[i + 1] = words[i + 1].replace(name, "<host>", 1)
+    return []
+
+
+def mask_user(words: list[str], masked: list[str], i: int) -> list[int]:
     """Mask the name in `invalid user bob`."""
     if not (i and i + 1 < len(words) and words[i - 1].lower() in _USER_BEFORE):
-        return
+        return []
     name = words[i + 1].strip(TRIM)
     if name and name.lower() not in _NOT_A_USER and _USER_NAME.fullmatch(name):
         masked[i + 1] = words[i + 1].replace(name, "<id>", 1)
+    return []

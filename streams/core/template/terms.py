@@ -4,7 +4,8 @@ import re
 
 # A number right after one of these keys (`code=5`, `"code":5`, `code:5`) names the problem.
 _CODE_KEYS = """
-code errcode errorcode exitcode returncode retcode rc exitstatus errno signal signum hresult ntstatus winerror
+code errcode errorcode errorno exitcode returncode resultcode retcode rc exitstatus errno signal
+signum hresult ntstatus winerror
 """
 _STATUS_KEYS = "status statuscode httpstatus httpcode httpstatuscode responsecode"
 _STATE_KEYS = "sqlstate sqlcode"
@@ -19,6 +20,14 @@ KEPT_AFTER: dict[str, re.Pattern[str]] = (
     | dict.fromkeys(_STATE_KEYS.split(), _STATE)
 )
 """Key, in lower case and without `_-.`, and the form that its value keeps."""
+
+_PLACES = """
+user username login logname ruser host hostname rhost server node nodename pod podname container instance session
+sessionid tenant customer account machine vm agent runner peer client remote region zone cluster namespace ns
+shard broker owner uid relay upstream addr address
+"""
+PLACE_KEYS = frozenset(_PLACES.split())
+"""Keys, in lower case, whose value says who or where: `user=bob`; it goes, whatever word it is."""
 
 _SWITCHES = "true false True False TRUE FALSE null NULL none None nil undefined"
 SWITCHES = frozenset(_SWITCHES.split())
@@ -38,7 +47,7 @@ p0p b0b e0e i00n a00y latin0 bzip0 lua0 h0 web0 c0
 NAMES = frozenset(_NAMES.split())
 
 _OWN_CODE = re.compile(
-    r"(?:ORA|PLS|TNS|DPI|RMAN|JBAS|WFLY)-?\d{4,6}|CVE-\d{4}-\d{4,7}|SQL\d{4,5}[NCW]|HY\d{3}"
+    r"(?:ORA|PLS|TNS|DPI|RMAN|JBAS|WFLY|BEA)-?\d{4,6}|AADSTS\d{5,7}|CVE-\d{4}-\d{4,7}|SQL\d{4,5}[NCW]|HY\d{3}"
     r"|(?:TS|CS|LNK|MSB|NU|NETSDK|SYSLIB|BC|FS|CA|RS)\d{3,5}"
 )
 _CODE = re.compile(_CODE_FORM)

@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from streams.core.template.masks import PLACEHOLDERS, mask_of
-from streams.core.template.terms import KEPT_AFTER, NAMES, SWITCHES, TERMS, is_error_code
+from streams.core.template.randomness import MIXED_LETTERS_MIN, has_random_letters, has_random_suffix, is_scratch_name
+from streams.core.template.terms import KEPT_AFTER, NAMES, PLACE_KEYS, SWITCHES, TERMS, is_error_code
 
 WORD_CHARS_MAX = 2048
 """A longer word, or one whose masked form is longer, is masked whole (characters)."""
@@ -33,12 +34,20 @@ _NAMES = "|".join([*PLACEHOLDERS, "secret"])
 _CUT = re.compile(
     rf"<(?:{_NAMES})(?::[^<>\s]{{1,80}})?>"
     r"|[A-Za-z][A-Za-z0-9+.-]{1,15}://[^\s\"'<>`(){}\[\]|\\^,;]*"
-    r"|\d{1,3}(?:,\d{3})+(?![\w,])|\d{1,2}:\d{2}:\d{2},\d{1,9}"
+    r"|[$€£¥₹]?\d{1,3}(?:,\d{3})+(?:\.\d{1,9})?(?!\w|,\d)|\d{1,3}(?:'\d{3})+(?!\w|'\w)|\d{1,2}:\d{2}:\d{2},\d{1,9}"
     r"|[^\s<>()\[\]{}\"'`,;=|&?!*]+"
     r"|<|[>()\[\]{}\"'`,;=|&?!*]+"
 )
 _DELIMITERS = frozenset("<>()[]{}\"'`,;=|&?!*")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,1024}(?:={1,2}|[+/][A-Za-z0-9+/]{0,3}={0,2})")
+_BEFORE_ENCODED = re.compile(r"(?:.*[:,\"'=](?=[A-Za-z0-9+/_-]))?")
+_UNPADDED = re.compile(r"[A-Za-z0-9+/]{43}|[A-Za-z0-9+/]{86}")
+_TAG = re.compile(r"(?=[\w.-]{0,127}[A-Za-z.])(?=[\w.-]{0,127}\d)\w[\w.-]{0,127}")
+_REPOSITORY = re.compile(r"[a-z0-9][a-z0-9.-]{0,127}(?:/[a-z0-9_-]{1,128}){1,6}")
+_VERSIONED = re.compile(
+    r"[A-Za-z][A-Za-z0-9_+-]{0,127}?[-_.]v?\d{1,9}(?:\.\d{1,9}){1,5}[\w.+~-]{0,128}?"
+    r"((?:\.(?:tar|zip|gz|bz2|xz|zst|tgz|jar|war|aar|whl|egg|rpm|deb|apk|exe|dll|msi|dmg|so|gem|nupkg|crate|ko|log|json|txt)){0,3})"
+)
 _ROUND_ENCODED = "()[]{}<>\"'`,.;:!?"
 _DIGIT = re.compile(r"[0-9]")
 _ALNUM = re.compile(r"[^\W_]")
@@ -47,8 +56,10 @@ _CLASS_NAME = re.compile(r"(?:[a-z_][a-z_0-9]{0,63}\.){1,12}[A-Z][A-Za-z]{2,127}
 _DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 _ROOTS = ("/", "./", "../", "~/", "\\\\", ".\\", "..\\", "$")
 _EXTENSION = re.compile(r"[^.]{1,200}(?:\.[A-Za-z][A-Za-z0-9]{0,7}){1,2}")
+_SCRATCH = re.compile(r"(?:^|[/\\])(?:te?mp|Te?mp|TE?MP)[/\\]")
 _GLUE = "/\\@.:~#%$^+_-"
 _KEY_GAP = re.compile(r"[\"']?[:=][\"'\[(]{0,2}|[\[(]")
+_PLAIN_NAME = re.compile(r"[A-Za-z_][\w.$-]{0,63}")
 _JOINTS = "/@."
 _JOINT = re.compile(r"[:/@.]")
 _KEY_JOINTS = str.maketrans("", "", "_-.")
@@ -67,10 +78,12 @@ def pieces(word: str) -> list[Piece]:
     if len(word) > WORD_CHARS_MAX:
         return [Piece(word, "<str>", "long")]
     encoded = word.strip(_ROUND_ENCODED) if "=" in word or "+" in word else ""
+    if encoded.endswith("="):
+        encoded = encoded[_BEFORE_ENCODED.match(encoded).end() :]  # type: ignore[union-attr]  # it may be empty
     if encoded and _BASE64.fullmatch(encoded) and _is_mixed(encoded):
         before, _, after = word.partition(encoded)
-        whole = [Piece(before, before, "delimiter"), Piece(encoded, "<id>", "base64"), Piece(after, after, "delimiter")]
-        return [piece for piece in whole if piece.raw]
+        front = pieces(before) if before else []
+        return [*front, Piece(encoded, "<id>", "base64"), *([Piece(after, after, "delimiter")] if after else [])]
     cut: list[Piece] = []
     key = gap = ""
     end = 0
@@ -113,6 +126,11 @@ def pieces(word: str) -> list[Piece]:
     return cut
 
 
+def is_value(letters: str) -> bool:
+    """Whether a word of letters alone is a value: a number in base 16, or drawn by lot."""
+    return (len(letters) >= MIXED_LETTERS_MIN and has_random_letters(letters)) or mask_of(letters) is not None
+
+
 @lru_cache(maxsize=PUNCTUATION_REMEMBERED_MAX)
 def _punctuation(raw: str) -> Piece:
     return Piece(raw, raw, "delimiter")
@@ -122,8 +140,10 @@ def _valued(piece: Piece, key: str, gap: str) -> Piece:
     """Decide again about the value of a key: codes stay, switches go."""
     raw = piece.raw
     if piece.rule == "plain":
-        is_switch = raw in SWITCHES and ("=" in gap or ":" in gap)
-        return Piece(raw, "<str>", "key-value") if is_switch else piece
+        if raw in SWITCHES and ("=" in gap or ":" in gap):
+            return Piece(raw, "<str>", "key-value")
+        is_place = gap[0] == "=" and key.lower() in PLACE_KEYS and _PLAIN_NAME.fullmatch(raw)
+        return Piece(raw, "<host>" if "." in raw else "<id>", "named-by-key") if is_place else piece
     form = KEPT_AFTER.get(key.translate(_KEY_JOINTS).lower())
     return Piece(raw, raw, "kept-number") if form and form.fullmatch(raw) else piece
 
@@ -169,6 +189,8 @@ def _colons(raw: str, after: str) -> Sequence[Piece]:
     found: list[Piece] = []
     first, *others = raw[start:].split(":")
     parts = [raw[:start] + first, *others]
+    if len(parts) == 2 and _REPOSITORY.fullmatch(parts[0]) and _TAG.fullmatch(parts[1]):
+        return [*_part(parts[0], ":"), _punctuation(":"), Piece(parts[1], "<id>", "image-tag")]
     for i, part in enumerate(parts):
         if part:
             found.extend(_part(part, ":" if i < len(others) else after))
@@ -187,13 +209,21 @@ def _part(raw: str, after: str) -> tuple[Piece, ...]:
         if mask:
             return (Piece(raw, mask.out, mask.name),)
     if "/" in raw or "\\" in raw:
+        if _UNPADDED.fullmatch(raw) and _is_mixed(raw):
+            return (Piece(raw, "<id>", "base64"),)
         found = _path(raw)
         if found:
             return (found,)
     if not short:
         return (Piece(raw, "<str>", "long"),)
     if not _DIGIT.search(raw):
-        return (Piece(raw, raw, "plain"),)
+        drawn = (len(raw) >= MIXED_LETTERS_MIN and has_random_letters(raw)) or ("-" in raw and has_random_suffix(raw))
+        return (Piece(raw, "<id>", "random-letters") if drawn else Piece(raw, raw, "plain"),)
+    return _with_digits(raw, after)
+
+
+def _with_digits(raw: str, after: str) -> tuple[Piece, ...]:
+    """Mask a name that carries digits: a term, a class, a name with a version, or joined names."""
     shape = _DIGIT.sub("0", raw).lower()
     if shape in TERMS:
         return (Piece(raw, raw, "term"),)
@@ -201,6 +231,11 @@ def _part(raw: str, after: str) -> tuple[Piece, ...]:
         return (Piece(raw, _DIGITS.sub("<num>", raw), "name"),)
     if _CLASS_NAME.fullmatch(raw):
         return (Piece(raw, _DIGITS.sub("<num>", raw), "name"),)
+    versioned = _VERSIONED.fullmatch(raw) if "." in raw else None
+    if versioned:
+        end = versioned.start(1)
+        name = Piece(raw[:end], "<id>", "word-with-digit")
+        return (name, Piece(raw[end:], raw[end:], "plain")) if raw[end:] else (name,)
     for joint in _JOINTS:
         if joint in raw:
             return _jointed(raw, joint, after)
@@ -231,9 +266,13 @@ def _path(raw: str) -> Piece | None:
     if not _ALNUM.search(raw):
         return None
     stays = 0 < len(name) <= NAME_CHARS_MAX and name[0] != "." and not _DIGIT.search(name) and not mask_of(name)
+    if stays and ((_SCRATCH.search(raw) and is_scratch_name(name)) or has_random_letters(name)):
+        stays = False
     return Piece(raw, f"<path:{name}>" if stays else "<path>", "path")
 
 
 def _is_mixed(word: str) -> bool:
-    """Whether a run holds upper case, lower case and digits, as encoded bytes do."""
-    return bool(_DIGIT.search(word)) and word.lower() != word and word.upper() != word
+    """Whether a run holds upper case, lower case and digits, or letters of random case, as encoded bytes do."""
+    if word.lower() == word or word.upper() == word:
+        return False
+    return bool(_DIGIT.search(word)) or (len(word) % 4 == 0 and has_random_letters(word))
