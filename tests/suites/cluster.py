@@ -24,6 +24,7 @@ from typing import Any
 import opensearchpy
 import pymongo
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 from suites.load import Told
 
 from streams.contract import topics
@@ -304,11 +305,8 @@ class Installation:
             if len(group) >= envelope:
                 records.append((*place, envelope_of(groups.pop(place))))
         records += [(*place, envelope_of(group)) for place, group in groups.items()]
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self.kafka, enable_idempotence=True, acks="all", linger_ms=5, request_timeout_ms=60_000
-        )
         async with asyncio.timeout(deadline_s):
-            await producer.start()
+            producer = await self._producer()
             try:
                 waiting = [
                     await producer.send(
@@ -319,6 +317,24 @@ class Installation:
                 await asyncio.gather(*waiting)
             finally:
                 await producer.stop()
+
+    async def _producer(self) -> AIOKafkaProducer:
+        """One that has started, which takes until the broker is there."""
+        while True:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self.kafka,
+                enable_idempotence=True,
+                acks="all",
+                linger_ms=5,
+                request_timeout_ms=60_000,
+            )
+            try:
+                await producer.start()
+            except KafkaConnectionError:
+                await producer.stop()
+                await asyncio.sleep(0.5)
+            else:
+                return producer
 
 
 def failures(found: Iterable[Told]) -> dict[str, tuple[int, Failure]]:
