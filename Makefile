@@ -33,8 +33,9 @@ servers: .venv/.development  ## real Kafka, MongoDB and OpenSearch under .srv/, 
 servers-down: .venv/.development  ## stop those, and no others
 	@PYTHONPATH=deploy $(BIN)/python -m testservers.servers down
 
-chaos: .venv/.development  ## kill -9 at 30 random moments under load, the long form of tests/chaos
-	@FAULTLINE_CHAOS_KILLS=30 FAULTLINE_CHAOS_FAILURES=10000 FAULTLINE_CHAOS_WORK_S=1200 $(BIN)/pytest --timeout 1200 tests/chaos
+chaos: .venv/.development  ## the long form of tests/chaos: 30 seeds of kills, servers away for a minute (two hours)
+	@FAULTLINE_CHAOS_KILLS=30 FAULTLINE_CHAOS_FAILURES=10000 FAULTLINE_CHAOS_WORK_S=1200 FAULTLINE_CHAOS_SEEDS=30 \
+	  FAULTLINE_CHAOS_FAULT_S=90 FAULTLINE_CHAOS_AWAY_S=60 $(BIN)/pytest --timeout 3000 tests/chaos
 
 check: .venv/.development  ## format, lint, types, who imports whom, generated files
 	$(BIN)/ruff format --check --quiet .

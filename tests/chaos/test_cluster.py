@@ -38,6 +38,7 @@ FAULT_S = float(os.environ.get("FAULTLINE_CHAOS_FAULT_S", "30"))
 AWAY_S = float(os.environ.get("FAULTLINE_CHAOS_AWAY_S", "10"))
 """How long a server is away."""
 SEED = int(os.environ.get("FAULTLINE_CHAOS_SEED", "20261121"))
+SEEDS = range(SEED, SEED + int(os.environ.get("FAULTLINE_CHAOS_SEEDS", "1")))
 FINGERPRINTS = 300
 PARTITIONS = 4
 RECOVERY_S = 30
@@ -83,10 +84,12 @@ def installation(
             made.end()
 
 
-def under(installation: Installation, fault: Callable[[random.Random], None]) -> dict[str, tuple[int, Failure]]:
+def under(
+    installation: Installation, fault: Callable[[random.Random], None], *, seed: int = SEED
+) -> dict[str, tuple[int, Failure]]:
     """Publish the load over FAULT_S seconds while `fault` goes on, again and again. Returns the ledger."""
     start_ms = (int(time.time()) // 60 - 120) * 60_000
-    ledger = failures(load(failures=FAILURES, fingerprints=FINGERPRINTS, seed=SEED, start_ms=start_ms))
+    ledger = failures(load(failures=FAILURES, fingerprints=FINGERPRINTS, seed=seed, start_ms=start_ms))
     sent = [failure for _, failure in ledger.values()]
     errors: list[BaseException] = []
 
@@ -102,7 +105,7 @@ def under(installation: Installation, fault: Callable[[random.Random], None]) ->
 
     thread = threading.Thread(target=publish)
     thread.start()
-    rnd = random.Random(SEED)
+    rnd = random.Random(seed)
     while thread.is_alive():
         fault(rnd)
     thread.join()
@@ -137,7 +140,8 @@ def told(what: str, installation: Installation, took_s: float) -> None:
     print(f"{what}: {FAILURES} failures, {exits} exits of roles, lag 0 after {took_s:.1f} s, 0 cursor exits")
 
 
-def test_kill_9_of_any_role_loses_and_doubles_nothing(installation: Installation) -> None:
+@pytest.mark.parametrize("seed", SEEDS)
+def test_kill_9_of_any_role_loses_and_doubles_nothing(installation: Installation, seed: int) -> None:
     killed: Counter[str] = Counter()
 
     def kill(rnd: random.Random) -> None:
@@ -146,8 +150,8 @@ def test_kill_9_of_any_role_loses_and_doubles_nothing(installation: Installation
         role.kill()
         killed[role.name] += 1
 
-    ledger = under(installation, kill)
-    told(f"kill -9 of {dict(killed)}", installation, healed(installation, ledger))
+    ledger = under(installation, kill, seed=seed)
+    told(f"seed {seed}: kill -9 of {dict(killed)}", installation, healed(installation, ledger))
 
 
 def test_servers_that_are_away_for_a_while_one_at_a_time_lose_and_double_nothing(
