@@ -8,7 +8,9 @@ transaction, with the position that they stand for.
 |---|---|
 | `transport` | when records may be delivered: nothing fetched before a seek comes after it, nothing after it is lost |
 | `partition` | the rows of one partition: what is committed, and the changes of the batch under way |
-| `store` | partitions of this process: fence, load, write; `NotHere` for what is elsewhere |
+| `served` | the rows that are served here, for questions and for the Faust table; `NotHere` for what is elsewhere |
+| `store` | partitions of this process: fence, load, write |
+| `sending` | many records to one partition |
 | `table` | the Faust table over the store |
 | `worker` | a Faust app inside our process: its settings, its start, its end |
 | `work` | the stream agent: folds and verdicts -> tables and what they say |

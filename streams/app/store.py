@@ -11,22 +11,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 from faust.stores import STORES
-from faust.stores.base import Store as FaustStore
 from faust.types import TP
 
 from streams.app.ending import end
 from streams.app.partition import Partition
+from streams.app.sending import send_records
+from streams.app.served import ServedRows
 from streams.broker.clients import Cluster
-from streams.contract.errors import FaultlineError, RecordTooLarge
+from streams.contract.errors import FaultlineError
 from streams.contract.telemetry import LogEvent
 from streams.core.pipeline import Pipeline
 
@@ -43,10 +44,6 @@ log_event = structlog.get_logger("faultline.role")
 
 Output = tuple[str, bytes, bytes]
 """Topic as the brokers know it, key, record."""
-
-
-class NotHere(FaultlineError):
-    """The row's partition is not in this process, or not yet: ask again later, or ask the stores."""
 
 
 class InputGone(FaultlineError):
@@ -69,7 +66,7 @@ class StoreOptions:
     retire: Callable[[BaseException], NoReturn] = end
 
 
-class Store(FaustStore[str, bytes]):
+class Store(ServedRows):
     """Rows as bytes by text key."""
 
     options: Mapping[str, Any]
@@ -77,12 +74,11 @@ class Store(FaustStore[str, bytes]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._door: StoreOptions = self.options["door"]
+        self.partition_of = self._door.partition_of
         self._changelog: str = self.table.changelog_topic.get_topic_name()
-        self.partitions: dict[int, Partition] = {}
         self._ends: dict[int, int] = {}
         self._epoch = 0
         self._ready = -1
-        self._is_serving = False
         self._generation = -1
         self._loading = asyncio.Lock()
         self._at_rest = asyncio.Event()
@@ -106,11 +102,6 @@ class Store(FaustStore[str, bytes]):
     def is_loaded(self) -> bool:
         """Whether the rows of the newest assignment are there."""
         return self._ready == self._epoch
-
-    @property
-    def is_serving(self) -> bool:
-        """Whether rows may be read and written."""
-        return self._is_serving
 
     async def targets(self) -> dict[TP, int]:
         """From where the input is to be read: behind what the tables have applied. A newer assignment makes it void.
@@ -317,101 +308,6 @@ class Store(FaustStore[str, bytes]):
         """Stop the producers: the process ends."""
         self.suspend()
         await asyncio.gather(*(self._let_go(partition) for partition in self.partitions.values()))
-
-    # Questions: committed rows of this process.
-
-    def _served(self, key: str) -> Partition:
-        partition = self.partitions.get(self._door.partition_of(key)) if self._is_serving else None
-        if partition is None:
-            raise NotHere(f"{key!r} is not in this process now")
-        return partition
-
-    def _all(self) -> Iterator[Partition]:
-        if not self._is_serving:
-            raise NotHere("the table is being loaded")
-        return iter(list(self.partitions.values()))
-
-    def lookup(self, key: str) -> bytes | None:
-        """The committed row, or None. Raises: NotHere."""
-        return self._served(key).rows.get(key)
-
-    # The mapping that a Faust table has under it: inside the agent it sees the changes of the batch under way.
-
-    def __getitem__(self, key: str) -> bytes:
-        return self._served(key)[key]
-
-    def __setitem__(self, key: str, row: bytes) -> None:
-        self._served(key)[key] = row
-
-    def __delitem__(self, key: str) -> None:
-        del self._served(key)[key]
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and key in self._served(key)
-
-    def __iter__(self) -> Iterator[str]:
-        return (key for partition in self._all() for key in partition.rows)
-
-    def __len__(self) -> int:
-        return sum(len(partition.rows) for partition in self._all())
-
-    def keys(self) -> KeysView[str]:
-        """Committed keys."""
-        return KeysView(self)
-
-    def values(self) -> ValuesView[bytes]:
-        """Committed rows."""
-        return ValuesView(_Committed(self))
-
-    def items(self) -> ItemsView[str, bytes]:
-        """Committed keys and rows."""
-        return ItemsView(_Committed(self))
-
-    def clear(self) -> None:
-        """Not offered: rows go one by one, so that the changelog is told."""
-        raise NotImplementedError("delete the rows of a partition one by one")
-
-
-class _Committed(Mapping[str, bytes]):
-    """Committed rows as a mapping, for views."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def __getitem__(self, key: str) -> bytes:
-        row = self._store.lookup(key)
-        if row is None:
-            raise KeyError(key)
-        return row
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._store)
-
-    def __len__(self) -> int:
-        return len(self._store)
-
-
-async def send_records(
-    producer: AIOKafkaProducer, topic: str, number: int, items: Iterable[tuple[bytes, bytes | None]]
-) -> int:
-    """Send records in as few batches as they fit into. Returns the offset behind the last one, 0 for none.
-
-    A future a batch: one a record would cost more than the records themselves.
-    """
-    waiting = []
-    batch = producer.create_batch()
-    for key, value in items:
-        if batch.append(key=key, value=value, timestamp=None) is None:
-            waiting.append((await producer.send_batch(batch, topic, partition=number), batch.record_count()))
-            batch = producer.create_batch()
-            if batch.append(key=key, value=value, timestamp=None) is None:
-                raise RecordTooLarge(f"{len(value or b'')} bytes for {topic}", limit_bytes=0)
-    if batch.record_count():
-        waiting.append((await producer.send_batch(batch, topic, partition=number), batch.record_count()))
-    behind = 0
-    for future, count in waiting:
-        behind = (await future).offset + count
-    return behind
 
 
 def register() -> None:

@@ -36,7 +36,8 @@ from testservers.kinds import Kafka
 from testservers.shared import PLACE
 
 from streams.app.partition import Partition
-from streams.app.store import Store, send_records
+from streams.app.sending import send_records
+from streams.app.store import Store
 from streams.app.table import DoorTable
 from streams.app.work import READ_RECORDS_MAX, create_work_app
 from streams.app.worker import run_worker

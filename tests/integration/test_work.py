@@ -16,7 +16,8 @@ from suites.app_fleet import Fleet, Member, until
 from suites.app_role import TIMING
 from suites.folds import Ledger, Writer, Written, compare, create_topics, wait_applied, written
 
-from streams.app.store import NotHere, Store
+from streams.app.served import NotHere
+from streams.app.store import Store
 from streams.app.table import DoorTable
 from streams.app.work import create_work_app
 from streams.app.worker import run_worker
