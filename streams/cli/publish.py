@@ -76,6 +76,41 @@ def junit(
 
 
 @app.command(
+    epilog="\b\nExamples:\n  faultline publish report TestResults/*.trx vitest.json\n"
+    "  go test -json ./... | faultline publish report -\n"
+    "  docker buildx build --progress=rawjson . 2>&1 | faultline publish report - --dry-run"
+)
+def report(
+    reports: Annotated[list[str], typer.Argument(metavar="FILE...|-", help="Reports of any format; patterns too.")],
+    *,
+    url: options.Url = URL_DEFAULT,
+    to: options.To = "http",
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+    strict: options.Strict = False,
+    deadline: options.Deadline = None,
+    repo: options.Repo = "",
+    workflow: options.Workflow = "",
+    run_id: options.RunId = "",
+    job: options.Job = "",
+    attempt: options.Attempt = 0,
+    branch: options.Branch = "",
+    commit: options.Commit = "",
+) -> None:
+    """Send what test reports and build outputs tell of; each one's content says which format it has.
+
+    JUnit, TRX, TAP, JSON of go test, cargo, libtest, Jest, Vitest, Mocha, BuildKit and annotations; else as a log.
+    """
+    from streams.cli.delivery import Delivery
+
+    delivery = Delivery(url=url, to=to, deadline_s=deadline, dry_run=dry_run, as_json=as_json, strict=strict)
+    context = _context(
+        repo=repo, workflow=workflow, run_id=run_id, job=job, attempt=attempt, branch=branch, commit=commit
+    )
+    _deliver_inputs(delivery, reports, lambda one: _of_any_report(one, context), pattern="*")
+
+
+@app.command(
     epilog="\b\nExamples:\n  make test 2>&1 | tee build.log; faultline publish log build.log\n"
     "  faultline publish log 'logs/**/*.txt' --job nightly"
 )
@@ -220,13 +255,30 @@ def _deliver_inputs(
 
 def _of_report(one: Input, context: Ci) -> Iterator[Failure | Loss]:
     from streams.cli.delivery import Loss
-    from streams.producers.junit import failures, read_junit
+    from streams.producers.junit import read_junit
+    from streams.producers.report import failures
 
     with one.open() as stream:
         reading = read_junit(stream)
         yield from failures(reading, context, occurred_at_ms=_now_ms())
         for note in reading.notes:
             yield Loss("unreadable", one.name, f"in part: {note}")
+
+
+def _of_any_report(one: Input, context: Ci) -> Iterator[Failure | Loss]:
+    from streams.cli.delivery import Loss
+    from streams.cli.screen import line, tell
+    from streams.producers.formats import NOTHING_FOUND, records_of
+
+    with one.open() as stream:
+        found = records_of(stream, context, occurred_at_ms=_now_ms())
+        yield from found
+        tell(f"{line(one.name)}: read as {found.form}")
+        for note in found.notes:
+            if note == NOTHING_FOUND:
+                tell(f"{line(one.name)}: {note}")
+            else:
+                yield Loss("unreadable", one.name, f"in part: {note}")
 
 
 def _baseline(path: Path) -> Baseline:

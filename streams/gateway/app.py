@@ -1,6 +1,6 @@
 """The routes of the gateway. Each answers only after the publisher returned, so what was answered is kept.
 
-Answers of the three ways in: `{"accepted": n, "refused": m, "items": [...]}` with status 200 when all was accepted,
+Answers of the four ways in: `{"accepted": n, "refused": m, "items": [...]}` with status 200 when all was accepted,
 207 when some, 400 when none. An item is `{"index", "id"}`, or `{"index", "error", "place"}` with the line or byte of
 the fault. A request refused as a whole is answered `{"error"}`: 403 host or origin, 408 too slow, 413 over a limit
 (named), 415 type or encoding, 429 the log is full, 503 the log is away or too many requests; the last two say when to
@@ -34,6 +34,8 @@ from streams.gateway.publisher import Publisher
 from streams.gateway.reports import context_of, lines_of, taken
 from streams.gateway.verdicts import verdict_of
 from streams.producers import joblog, junit
+from streams.producers.formats import records_of
+from streams.producers.report import failures
 
 BUSY_RETRY_S = 1.0
 """After so long a request that found all places taken may come again."""
@@ -77,7 +79,13 @@ def gateway_routes(
         publisher, now_ms, new_run_id, taxonomy, limits, ready, anyio.CapacityLimiter(limits.logs_at_once_max)
     )
     guard = [Middleware(Guard, allowed_hosts=tuple(allowed_hosts))]
-    posts = {"events": gateway.events, "junit": gateway.junit, "logs": gateway.logs, "verdicts": gateway.verdicts}
+    posts = {
+        "events": gateway.events,
+        "junit": gateway.junit,
+        "reports": gateway.reports,
+        "logs": gateway.logs,
+        "verdicts": gateway.verdicts,
+    }
     return [
         *(
             Route(f"/v1/{name}", gateway.guarded(way), methods=["POST"], name=name, middleware=guard)
@@ -179,13 +187,27 @@ class _Gateway:
             now_ms = self.now_ms()
             report = _Report(self, context, is_run_given=is_given, now_ms=now_ms)
             try:
-                await report.publish(iter(junit.failures(reading, context, occurred_at_ms=now_ms)))
+                await report.publish(iter(failures(reading, context, occurred_at_ms=now_ms)))
             except UnreadableInput as error:
                 return await self._unreadable(file, error)
             notes = reading.notes
             if not reading.cases and any(note.startswith("no test case found") for note in notes):
                 return await self._unreadable(file, UnreadableInput("; ".join(notes)))
         return report.answer({"cases": reading.cases, "flakes": reading.flakes, "notes": list(notes)})
+
+    async def reports(self, request: Request) -> Response:
+        """A report of any known format, told by its content: what callers say of its type is seldom right."""
+        context, is_given = self._context(request, request.query_params)
+        async with spooled(request, limit="junit_bytes_max", limits=self.limits) as file, self.reading:
+            now_ms = self.now_ms()
+            told = _Report(self, context, is_run_given=is_given, now_ms=now_ms)
+            try:
+                found = await anyio.to_thread.run_sync(lambda: records_of(file, context, occurred_at_ms=now_ms))
+                await told.publish(found)
+            except UnreadableInput as error:
+                return await self._unreadable(file, error)
+        more: Json = {"format": found.form, "cases": found.cases, "flakes": found.flakes, "notes": list(found.notes)}
+        return told.answer(more)
 
     async def logs(self, request: Request) -> Response:
         _content_type(request, _LOG_TYPES, "--data-binary @job.log -H 'Content-Type: text/plain'")

@@ -116,7 +116,8 @@ def _filled(stream: BinaryIO) -> bytes:
     return b"".join(parts)
 
 
-def _chunks(stream: BinaryIO, bytes_max: int, damage: Damage) -> Iterator[str]:
+def chunks(stream: BinaryIO, bytes_max: int, damage: Damage) -> Iterator[str]:
+    """Pieces of at most CHUNK_BYTES of the document as text, in the encoding that its first bytes speak for."""
     data = _filled(stream)
     decoder = codecs.getincrementaldecoder(encoding_of(data[:1024]))(errors="replace")
     total = 0
@@ -142,7 +143,7 @@ class Scanner:
 
     def __init__(self, stream: BinaryIO, *, bytes_max: int) -> None:
         self.damage = Damage()
-        self._chunks = _chunks(stream, bytes_max, self.damage)
+        self._chunks = chunks(stream, bytes_max, self.damage)
         self._buffer = ""
         self._at = 0
         self._more = True

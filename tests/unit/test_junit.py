@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from streams.contract.errors import UnreadableInput
 from streams.contract.failure import MESSAGE_BYTES_MAX, Ci, Source
 from streams.producers import xml_events
-from streams.producers.junit import Limits, Reading, TestFailure, failures, framework_of, read_junit
+from streams.producers.junit import read_junit
+from streams.producers.report import Limits, Reading, Reported, failures, framework_of
 from streams.producers.xml_events import CHUNK_BYTES, End, Scanner, Start, Text, encoding_of
 
 
-def read(report: str | bytes, limits: Limits | None = None) -> tuple[list[TestFailure], Reading]:
+def read(report: str | bytes, limits: Limits | None = None) -> tuple[list[Reported], Reading]:
     reading = read_junit(io.BytesIO(report.encode() if isinstance(report, str) else report), limits=limits)
     return list(reading), reading
 
@@ -42,7 +43,7 @@ COUNTS = {
         '<j:testsuite xmlns:j="urn:x"><j:testcase name="a"><j:failure/></j:testcase></j:testsuite>',
         1,
     ),
-    "an error outside of a case": (SUITE.format("<error/>"), 0),
+    "an error outside of a case": (SUITE.format("<error/>"), 1),
     "the word in a text": (SUITE.format(CASE.format("<system-out>&lt;failure/&gt;</system-out>")), 0),
     "the word in CDATA": (SUITE.format(CASE.format("<system-out><![CDATA[<failure/>]]></system-out>")), 0),
     "the word in a comment": (SUITE.format(CASE.format("<!-- <failure/> -->")), 0),
@@ -147,7 +148,7 @@ def test_a_result_carries_what_the_report_knows() -> None:
         <system-out>printed</system-out>
       </testcase></testsuite></testsuite></testsuites>"""
     (found,), _ = read(report)
-    assert found == TestFailure(
+    assert found == Reported(
         classname="pkg.TestA",
         name="test_x[1]",
         message="assert 1 == 2",
@@ -347,7 +348,7 @@ def test_no_damage_makes_the_reader_raise_anything_else(noise: bytes, at: int) -
         found, _ = read(whole[:at] + noise + whole[at:])
     except UnreadableInput:
         return
-    assert all(isinstance(one, TestFailure) for one in found)
+    assert all(isinstance(one, Reported) for one in found)
 
 
 @settings(max_examples=60, deadline=None)

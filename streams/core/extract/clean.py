@@ -22,7 +22,7 @@ _PREFIX = re.compile(
 )
 _CLOCK = re.compile(r"\[?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\]?[ \t]+(?:(?:DEBUG|INFO|WARNING)[ \t]+-[ \t]+)?")
 """A level goes with the clock before it, unless it is an error's."""
-_VERTEX = re.compile(r"#\d{1,5} (?:\d{1,6}\.\d{1,6} )?")
+_VERTEX = re.compile(r"#\d{1,5} (?:\d{1,6}\.\d{1,6}(?: |$))?")
 """BuildKit: the number of the vertex and the seconds since its start."""
 _FOLD = re.compile(r"(?:travis_(?:fold|time):[\w.:=,-]*|section_(?:start|end):\d+:[\w.-]+(?:\[[^\]]*\])?)")
 
@@ -45,6 +45,14 @@ def clean(line: str) -> str:
     Colours, carriage returns, control characters and trailing blanks go; time stamps of GitHub, GitLab, Jenkins,
     Kubernetes and `gh run view` go, and so does BuildKit's vertex number before what a command printed.
     """
+    line = undecorated(line)
+    if line.startswith("#") and (vertex := _VERTEX.match(line)):
+        line = line[vertex.end() :]
+    return line
+
+
+def undecorated(line: str) -> str:
+    """The same with BuildKit's vertex number, for readers that want to know which step speaks."""
     line = last_drawn(line)
     if "\x1b" in line:
         line = _ANSI.sub("", line)
@@ -56,6 +64,4 @@ def clean(line: str) -> str:
         line = line[stamp.end() :]
     if clock := _CLOCK.match(line):
         line = line[clock.end() :]
-    if line.startswith("#") and (vertex := _VERTEX.match(line)):
-        line = line[vertex.end() :]
     return line.rstrip()

@@ -1,0 +1,206 @@
+"""Which format a report has, told by its content, and the records of it.
+
+A name or a content type may lie, and a report of one tool comes under many names. The beginning tells: the root of XML,
+the members of JSON, the words with which a test protocol or an image's build begins. Any other text is read as a log.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, Final
+
+from streams.contract.errors import UnreadableInput
+from streams.contract.failure import Ci, Failure
+from streams.producers.annotations import read_annotation_lines, read_annotations
+from streams.producers.buildkit import read_buildkit
+from streams.producers.cargo import read_cargo
+from streams.producers.gotest import read_gotest
+from streams.producers.image_build import read_image_build
+from streams.producers.joblog import LogReading, read_log
+from streams.producers.jsreports import read_jest, read_mocha
+from streams.producers.junit import read_junit
+from streams.producers.libtest import read_libtest
+from streams.producers.lines import lines_of
+from streams.producers.report import Limits, Notes, Reading, cleaned, failures
+from streams.producers.tap import read_tap
+from streams.producers.trx import read_trx
+from streams.producers.xml_events import encoding_of
+
+HEAD_BYTES: Final = 64 * 1024
+"""So much of the beginning tells the format."""
+LOG: Final = "log"
+NOTHING_FOUND: Final = "nothing in it says why a job failed"
+
+Reader = Callable[..., Reading]
+
+_STAMP: Final = r"(?:\ufeff?\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)? )?"
+_ROOT: Final = re.compile(r"<([^\W\d][\w.:\-]*)")
+_INTRODUCTION: Final = re.compile(r"(?>\s+|<\?[^>]*>|<!--(?:(?!-->).)*-->)*", re.DOTALL)
+_ROOTS: Final[dict[str, Reader]] = {"TestRun": read_trx}
+_FOREIGN_ROOTS: Final = {
+    "test-run": "NUnit's own XML; let it write TRX or JUnit (`--logger trx`, `--logger junit`)",
+    "test-results": "NUnit 2's own XML; convert it to JUnit",
+    "assemblies": "xUnit's own XML; let it write TRX or JUnit (`--logger trx`, `-jUnit`)",
+    "coverage": "a coverage report, which tells of no failure",
+    "checkstyle": "a Checkstyle report; its findings are not read yet",
+    "html": "a page; name the report itself",
+}
+_JSON: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = (
+    (re.compile(rf'^{_STAMP}\{{"(?:vertexes|statuses|logs|warnings)":\s*\[', re.MULTILINE), read_buildkit),
+    (re.compile(r'\{"(?:Time|Action|ImportPath)":".*"Action":"|\{"Action":"', re.MULTILINE), read_gotest),
+    (
+        re.compile(r'\{"reason":\s*"(?:compiler-message|compiler-artifact|build-script-executed|build-finished)"'),
+        read_cargo,
+    ),
+    (re.compile(rf'^{_STAMP}\{{\s*"type":\s*"(?:suite|test|bench)",\s*"(?:event|name)":', re.MULTILINE), read_libtest),
+)
+"""One object a line, maybe with other lines between."""
+_DOCUMENTS: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = (
+    (re.compile(r'"(?:numFailedTests|numTotalTestSuites|numFailedTestSuites|testResults)"\s*:'), read_jest),
+    (re.compile(r'^\s*\{\s*"stats"\s*:\s*\{\s*"suites"\s*:'), read_mocha),
+)
+_ANNOTATED: Final = re.compile(r'"(?:annotation_level|annotationLevel|s_annotation_messages)"\s*:')
+_TAP: Final = re.compile(r"^TAP version 1\d\s*$", re.MULTILINE | re.IGNORECASE)
+_TAP_PLAN: Final = re.compile(r"^1\.\.\d+(?:\s*#.*)?\s*$", re.MULTILINE)
+_TAP_POINT: Final = re.compile(r"^(?:not )?ok(?: \d+)?(?: |\r?$)", re.MULTILINE)
+_TAP_FIRST: Final = re.compile(r"\A(?:\s*#[^\n]*\n|\s*\n)*(?:not )?ok \d+(?: |\r?\n)")
+_BUILD: Final = re.compile(
+    rf"^{_STAMP}(?:#\d+ (?:\[|ERROR: |DONE )|\[\+\] Building \d|Step 1/\d+ : |(?:\[\d+/\d+\] )?STEP 1(?:/\d+)?: "
+    r"|INFO\[\d+\] (?:Retrieving image|Resolved base name|Building stage))",
+    re.MULTILINE,
+)
+_JOB: Final = re.compile(r"##\[(?:group|section|command)\]|section_start:\d|travis_fold:|^\[Pipeline\]", re.MULTILINE)
+"""A log of a job, in which an image's build is but a part."""
+
+
+def reader_of(head: bytes) -> Reader | None:
+    """The reader for what begins like this; None for what is read as a log.
+
+    Raises:
+        UnreadableInput: empty, binary, or of a format that is known and not read; says what to do.
+    """
+    text = head.decode(encoding_of(head), "replace").lstrip("\ufeff")
+    begins = text.lstrip()
+    if not begins:
+        raise UnreadableInput("nothing in it")
+    if begins[0] == "<":
+        return _of_xml(text)
+    if text.count("\0") > 0:
+        raise UnreadableInput("not text (zero bytes near its beginning); unpack it first")
+    for pattern, reader in _JSON:
+        if pattern.search(text):
+            return reader
+    if begins[0] in "[{":
+        return _of_document(begins)
+    if _TAP.search(text) or _TAP_FIRST.search(text) or (_TAP_PLAN.search(text) and _TAP_POINT.search(text)):
+        return read_tap
+    plain = cleaned(text)
+    return read_image_build if _BUILD.search(plain) and not _JOB.search(plain) else None
+
+
+def _of_xml(text: str) -> Reader:
+    introduction = _INTRODUCTION.match(text)
+    root = _ROOT.match(text, introduction.end() if introduction is not None else 0)
+    name = root.group(1).rpartition(":")[2] if root is not None else ""
+    if name.lower() in _FOREIGN_ROOTS:
+        raise UnreadableInput(f"this is {_FOREIGN_ROOTS[name.lower()]}")
+    return _ROOTS.get(name, read_junit)
+
+
+def _of_document(begins: str) -> Reader:
+    for pattern, reader in _DOCUMENTS:
+        if pattern.search(begins):
+            return reader
+    first = begins.partition("\n")[0].rstrip()
+    if _ANNOTATED.search(begins):
+        is_lines = begins[0] == "{" and first.endswith("}")
+        return read_annotation_lines if is_lines else read_annotations
+    if begins.rstrip() == "[]":
+        return read_annotations
+    raise UnreadableInput(
+        "JSON of a format that is not known; read are go test, libtest, cargo, Jest, Vitest, Mocha, BuildKit and "
+        "annotations; records go to `publish event`"
+    )
+
+
+class _Ahead(io.RawIOBase):
+    """A stream of which the beginning was read already."""
+
+    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+        super().__init__()
+        self._head = head
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed asks for any buffer
+        data = self._head[: len(buffer)] or self._stream.read(len(buffer))
+        self._head = self._head[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class Records(Iterator[Failure]):
+    """The failures of one report, once: iterate over it, then look at the rest."""
+
+    def __init__(self, found: Iterator[Failure], reading: Reading | LogReading, more: Notes) -> None:
+        self._found = found
+        self._reading = reading
+        self._more = more
+        self._is_empty = True
+
+    def __next__(self) -> Failure:
+        """The next failure.
+
+        Raises:
+            UnreadableInput: the report is not of the format that it begins like.
+        """
+        failure = next(self._found)
+        self._is_empty = False
+        return failure
+
+    @property
+    def form(self) -> str:
+        """The name of the format."""
+        return self._reading.form if isinstance(self._reading, Reading) else LOG
+
+    @property
+    def cases(self) -> int:
+        """Test cases or steps that were seen; 0 for a log."""
+        return self._reading.cases if isinstance(self._reading, Reading) else 0
+
+    @property
+    def flakes(self) -> int:
+        """Cases that failed first and passed in the end; they are no failures."""
+        return self._reading.flakes if isinstance(self._reading, Reading) else 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was lost or stepped over, in sentences. Complete once iterated."""
+        nothing = (NOTHING_FOUND,) if self.form == LOG and self._is_empty else ()
+        return (*nothing, *self._reading.notes, *self._more.told())
+
+
+def records_of(stream: BinaryIO, context: Ci, *, occurred_at_ms: int, limits: Limits | None = None) -> Records:
+    """The failures that a report of any known format tells of; `context` says where it ran.
+
+    Reads the first HEAD_BYTES at once, the rest while it is iterated over.
+
+    Raises:
+        UnreadableInput: empty, binary, or of a format that is not read; says what to do.
+    """
+    limits = limits or Limits()
+    head = b""
+    while len(head) < HEAD_BYTES and (more := stream.read(HEAD_BYTES - len(head))):
+        head += more
+    whole = io.BufferedReader(_Ahead(head, stream), HEAD_BYTES)
+    notes = Notes()
+    reader = reader_of(head)
+    if reader is None:
+        log = read_log(lines_of(whole, limits, notes), context, occurred_at_ms=occurred_at_ms)
+        return Records(log, log, notes)
+    reading = reader(whole, limits=limits)
+    return Records(failures(reading, context, occurred_at_ms=occurred_at_ms), reading, notes)
