@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
 from streams.broker.admin import administering, check
 from streams.broker.clients import Cluster, close
 from streams.broker.headers import REPLAY_JOB, REPLAY_RECEIVED, Headers, headers_of
+from streams.broker.reader import Reader, reading
 from streams.broker.reject import CUT_HEADER
 from streams.contract import topics
 from streams.contract.errors import ConfigurationError, UnreadableInput
@@ -27,8 +28,6 @@ DEADLINE_S: Final = 20.0
 """For a broker to answer."""
 SCANNED_MAX: Final = 200_000
 """Records that one call looks at, the newest; a narrower stretch of time finds what lies before."""
-POLL_MS: Final = 1_000
-POLL_RECORDS: Final = 500
 SENDS_AT_ONCE: Final = 100
 OWN_HEADERS: Final = "__streams.errors."
 """What they begin with that tell of one refusal alone."""
@@ -134,20 +133,17 @@ async def find(cluster: Cluster, wanted: Filter, *, limit: int) -> Found:
     Raises: ConfigurationError without the topic; UnreadableInput when the one wanted record is not there.
     """
     await check(cluster, (topics.REJECTED,), deadline_s=DEADLINE_S)
-    consumer = await cluster.start(cluster.consumer, deadline_s=DEADLINE_S)
-    kept: deque[Rejected] = deque()
+    kept: list[Rejected] = []
     matched = skipped = 0
-    try:
-        for place, start, end, passed in await _stretches(consumer, cluster, wanted):
+    async with reading(cluster, topics.REJECTED) as reader:
+        for place, start, end, passed in await _stretches(reader, cluster, wanted):
             skipped += passed
             newest: deque[Rejected] = deque(maxlen=limit)
-            async for record in _between(consumer, place, start, end):
-                if _matches(record, wanted):
+            async for records, _ in reader.records(place, start, end):
+                for record in filter(lambda one: _matches(one, wanted), map(_rejected, records)):
                     matched += 1
                     newest.append(record)
-            kept.extend(newest)
-    finally:
-        await close(consumer)
+            kept += newest
     if wanted.place is not None and not kept:
         raise UnreadableInput(
             f"{topics.REJECTED.name} has no record {wanted.place}: deleted, or never there; "
@@ -157,25 +153,19 @@ async def find(cluster: Cluster, wanted: Filter, *, limit: int) -> Found:
     return Found(tuple(ordered[-limit:]), matched, skipped)
 
 
-async def _stretches(
-    consumer: AIOKafkaConsumer, cluster: Cluster, wanted: Filter
-) -> list[tuple[TopicPartition, int, int, int]]:
+async def _stretches(reader: Reader, cluster: Cluster, wanted: Filter) -> list[tuple[TopicPartition, int, int, int]]:
     """Partition, first offset, end, and how many before are passed over, so that SCANNED_MAX are read in all."""
     name = cluster.topic(topics.REJECTED)
     if wanted.place is not None:
         place = TopicPartition(name, wanted.place.partition)
         if not 0 <= wanted.place.partition < cluster.partitions:
             return []
-        begin = (await consumer.beginning_offsets([place]))[place]
-        end = (await consumer.end_offsets([place]))[place]
+        begin, end = (await reader.begin(place))[place], (await reader.end(place))[place]
         at = wanted.place.offset
         return [(place, at, at + 1, 0)] if begin <= at < end else []
     places = [TopicPartition(name, number) for number in range(cluster.partitions)]
-    begin_of = await consumer.beginning_offsets(places)
-    end_of = await consumer.end_offsets(places)
-    if wanted.from_ms is not None:
-        found = await consumer.offsets_for_times(dict.fromkeys(places, wanted.from_ms))
-        begin_of = {place: end_of[place] if found[place] is None else found[place].offset for place in places}
+    begin_of = await (reader.begin(*places) if wanted.from_ms is None else reader.at(wanted.from_ms, *places))
+    end_of = await reader.end(*places)
     each = SCANNED_MAX // cluster.partitions
     return [
         (
@@ -186,15 +176,6 @@ async def _stretches(
         )
         for place in places
     ]
-
-
-async def _between(consumer: AIOKafkaConsumer, place: TopicPartition, start: int, end: int) -> AsyncIterator[Rejected]:
-    consumer.assign([place])
-    consumer.seek(place, start)
-    while await consumer.position(place) < end:
-        for record in (await consumer.getmany(place, timeout_ms=POLL_MS, max_records=POLL_RECORDS)).get(place, ()):
-            if record.offset < end:
-                yield _rejected(record)
 
 
 def _rejected(record: Any) -> Rejected:
@@ -265,23 +246,19 @@ async def purge(cluster: Cluster, *, before: Place | None, before_ms: int | None
     """
     await check(cluster, (topics.REJECTED,), deadline_s=DEADLINE_S)
     name = cluster.topic(topics.REJECTED)
-    consumer = await cluster.start(cluster.consumer, deadline_s=DEADLINE_S)
-    try:
-        numbers = range(cluster.partitions) if before is None else [before.partition]
-        if before is not None and not 0 <= before.partition < cluster.partitions:
-            raise ConfigurationError(f"partition {before.partition}: there are {cluster.partitions}, counted from 0")
-        places = [TopicPartition(name, number) for number in numbers]
-        begin, end = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+    if before is not None and not 0 <= before.partition < cluster.partitions:
+        raise ConfigurationError(f"partition {before.partition}: there are {cluster.partitions}, counted from 0")
+    numbers = range(cluster.partitions) if before is None else [before.partition]
+    places = [TopicPartition(name, number) for number in numbers]
+    async with reading(cluster, topics.REJECTED) as reader:
+        begin, end = await reader.begin(*places), await reader.end(*places)
         if before is not None:
             upto = dict.fromkeys(places, before.offset)
             if before.offset > end[places[0]]:
                 raise ConfigurationError(f"{name}, partition {before.partition}, ends at offset {end[places[0]]}")
         else:
             assert before_ms is not None, "an offset or a moment is given"
-            found = await consumer.offsets_for_times(dict.fromkeys(places, before_ms))
-            upto = {place: end[place] if found[place] is None else found[place].offset for place in places}
-    finally:
-        await close(consumer)
+            upto = await reader.at(before_ms, *places)
     going = {place: upto[place] for place in places if upto[place] > begin[place]}
     if going and not is_dry:
         async with administering(cluster, deadline_s=DEADLINE_S) as client:

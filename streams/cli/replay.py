@@ -26,6 +26,8 @@ RECOUNT_NEXT = (
     "when the sinks have written all of it: stop the role work, run `faultline recount`, and start work again"
 )
 DAY_MS = 86_400_000
+MARGIN_MS = 3_600_000
+"""Within the last hour of their retention documents may be gone already, or not."""
 
 TopicName = Literal["failures.ci.v1", "failures.benchmark.v1"]
 
@@ -93,6 +95,65 @@ def add_to(app: typer.Typer) -> None:
         settings = Settings.read(os.environ, config=file)
         wanted = _wanted(topic, since, until, archive, per_second, job, backfill=backfill, recount=recount)
         _replay(settings, Cluster.of(settings), wanted, is_dry=dry_run, as_json=as_json)
+
+    @app.command(
+        "recount",
+        epilog="\b\nExamples:\n  faultline recount --dry-run\n  faultline recount --since 2026-05-31T12:00Z",
+    )
+    def recount(
+        *,
+        since: Annotated[
+            str,
+            typer.Option(
+                "--since", metavar="TIME", help="Groups that began then or later; else all that documents tell of."
+            ),
+        ] = "",
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Count and compare; change nothing.")] = False,
+        as_json: options.Json = False,
+        file: options.Config = None,
+    ) -> None:
+        """Make counts again from the documents of MongoDB; the role work is stopped, its sink has come to the end."""
+        from streams.cli.wiring import now_ms
+        from streams.settings import Settings
+
+        settings = Settings.read(os.environ, config=file)
+        now = now_ms()
+        kept_ms = now - settings.retention_days * DAY_MS + MARGIN_MS
+        since_ms = max(kept_ms, moment(since, "--since", now_ms=now) or 0)
+        _recount(settings, since_ms, is_dry=dry_run, as_json=as_json)
+
+
+def _recount(settings: Settings, since_ms: int, *, is_dry: bool, as_json: bool) -> None:
+    from streams.broker.clients import Cluster
+    from streams.cli.loop import run
+    from streams.cli.progress import progress
+    from streams.cli.wiring import mongo_names, origins
+    from streams.replay.recount import by_fingerprint, recount_all
+    from streams.sinks.mongo_client import open_for_reading
+    from streams.sinks.mongo_past import MongoPast
+
+    cluster = Cluster.of(settings)
+    with (
+        open_for_reading(settings.mongodb_uri.get_secret_value(), appname="faultline-recount") as client,
+        progress("partitions", cluster.partitions) as advance,
+    ):
+        past = MongoPast(client, settings.mongodb_db, names=mongo_names(settings))
+        done = run(
+            recount_all(
+                cluster,
+                lambda: {of: by_fingerprint(past.counts(of, since_ms=since_ms)) for of in origins(settings)},
+                since_ms=since_ms,
+                is_dry=is_dry,
+                on_partition=lambda _: advance(1),
+            )
+        )
+    if as_json:
+        say(json.dumps(asdict(done) | {"dry_run": is_dry, "since_ms": since_ms}))
+        return
+    say(f"{done.changed} groups {'would be' if is_dry else 'were'} counted again, {done.failures} failures less in all")
+    say(f"{done.same} were right; {done.older} began before {iso(since_ms)}, {done.without} have no documents: left")
+    if not is_dry:
+        say("start work again")
 
 
 def _wanted(

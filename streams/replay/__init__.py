@@ -9,5 +9,6 @@
 | `job` | the sending itself: rate, progress, and the place where a job that was ended goes on |
 | `halt` | roles that must not run meanwhile, and consumers that must have read everything |
 | `changelog` | rows of the tables out of their topic, and changes into it, in one transaction a partition |
+| `recount` | counts of the tables made again from the documents |
 | `rebuild` | the tables begin anew, and the whole input flows through again |
 """

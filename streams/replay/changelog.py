@@ -12,14 +12,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from streams.broker.clients import Cluster, close
+from streams.broker.reader import Reader
 from streams.contract import topics
 
 TRANSACTION_MS: Final = 600_000
 """A partition of a million rows is written in a minute; brokers allow 15 as shipped."""
-WAIT_MS: Final = 500
+READ_RECORDS: Final = 20_000
 SENDS_AT_ONCE: Final = 5_000
 
 
@@ -32,15 +33,13 @@ class Record:
     value: bytes | None
 
 
-async def rows_of(consumer: AIOKafkaConsumer, cluster: Cluster, partition: int) -> dict[str, bytes]:
-    """The rows of a partition, whole; about 200 bytes a key beside key and row. Assigns and moves the consumer."""
+async def rows_of(reader: Reader, cluster: Cluster, partition: int) -> dict[str, bytes]:
+    """The rows of a partition, whole; about 200 bytes a key beside key and row."""
     place = TopicPartition(cluster.topic(topics.STATE), partition)
-    end = (await consumer.end_offsets([place]))[place]
-    consumer.assign([place])
-    await consumer.seek_to_beginning(place)
+    begin, end = (await reader.begin(place))[place], (await reader.end(place))[place]
     rows: dict[str, bytes] = {}
-    while await consumer.position(place) < end:  # by position: the last offset may be a transaction's marker
-        for record in (await consumer.getmany(place, timeout_ms=WAIT_MS)).get(place, ()):
+    async for records, _ in reader.records(place, begin, end, at_once=READ_RECORDS):
+        for record in records:
             name = record.key.decode()
             if record.value is None:
                 rows.pop(name, None)

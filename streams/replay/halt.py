@@ -9,11 +9,11 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import NoError, for_code
 
-from streams.broker.clients import Cluster, close
+from streams.broker.clients import Cluster
+from streams.broker.reader import Reader
 from streams.contract.errors import ConfigurationError
 from streams.contract.topics import Topic
 
-LOOK_MS: Final = 1_000
 DEAD: Final = "after a kill the group notices within {seconds:g} s"
 
 
@@ -45,26 +45,23 @@ async def _members(client: AIOKafkaAdminClient, group: str) -> int:
     return number
 
 
-async def check_written(cluster: Cluster, role: str, topics: Sequence[Topic]) -> None:
+async def check_written(
+    cluster: Cluster, client: AIOKafkaAdminClient, reader: Reader, role: str, wanted: Sequence[Topic]
+) -> None:
     """See that a sink has written all that is in these topics.
 
     Raises: ConfigurationError with the topic and partition of which something is left.
     """
-    consumer = await cluster.start(lambda: cluster.consumer(group=cluster.group(role)), deadline_s=20)
-    try:
-        for topic in topics:
-            for number in range(cluster.partitions):
-                place = TopicPartition(cluster.topic(topic), number)
-                consumer.assign([place])
-                begin = (await consumer.beginning_offsets([place]))[place]
-                end = (await consumer.end_offsets([place]))[place]
-                consumer.seek(place, max(begin, await consumer.committed(place) or 0))
-                # behind the last record there may be transactions' markers, which nobody commits
-                while await consumer.position(place) < end:
-                    if (await consumer.getmany(place, timeout_ms=LOOK_MS, max_records=1)).get(place):
-                        raise ConfigurationError(
-                            f"{role} has not written all of {topic.name}, partition {number}: let it come to the end "
-                            "(`faultline status` shows how far it is), and do this again"
-                        )
-    finally:
-        await close(consumer)
+    for topic in wanted:
+        places = [TopicPartition(cluster.topic(topic), number) for number in range(cluster.partitions)]
+        committed = await client.list_consumer_group_offsets(cluster.group(role), partitions=places)
+        begin, end = await reader.begin(*places), await reader.end(*places)
+        for place in places:
+            at = committed[place].offset  # -1 where it never came to
+            # behind the last record there may be transactions' markers, which nobody commits
+            async for records, _ in reader.records(place, max(begin[place], at), end[place], at_once=1):
+                if records:
+                    raise ConfigurationError(
+                        f"{role} has not written all of {topic.name}, partition {place.partition}: let it come to the "
+                        "end (`faultline status` shows how far it is), and do this again"
+                    )

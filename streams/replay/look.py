@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from streams.broker.clients import Cluster
+from streams.broker.reader import Reader
 from streams.contract.errors import ConfigurationError
 from streams.contract.topics import Topic
 from streams.replay.source import Bad, Step, Stretch, topic_steps
@@ -70,7 +71,7 @@ async def looked(steps: AsyncIterator[Step], *, seed: str) -> Looked:
 
 
 async def check_horizon(
-    consumer: AIOKafkaConsumer,
+    reader: Reader,
     cluster: Cluster,
     topic: Topic,
     wanted: Mapping[int, Stretch],
@@ -85,11 +86,11 @@ async def check_horizon(
 
     Raises: ConfigurationError with the partition that reaches back too far.
     """
-    ends = await consumer.end_offsets([TopicPartition(cluster.topic(topic), number) for number in wanted])
+    ends = await reader.end(*(TopicPartition(cluster.topic(topic), number) for number in wanted))
     for number, stretch in sorted(wanted.items()):
         end = ends[TopicPartition(cluster.topic(topic), number)]
         ids = 2 * found.of_partition[number]
-        async for step in topic_steps(consumer, cluster, topic, {number: Stretch(stretch.end, end)}):
+        async for step in topic_steps(reader, cluster, topic, {number: Stretch(stretch.end, end)}):
             ids += sum(len(piece.failures) for piece in step.pieces)
             if ids > recent_ids:
                 break

@@ -12,16 +12,18 @@ finishes what was begun.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from streams.broker.admin import administering, check
-from streams.broker.clients import Cluster, close
+from streams.broker.clients import Cluster
 from streams.broker.counts import Counts
 from streams.broker.fold import FAILURES, ROLE
+from streams.broker.reader import Reader, reading
 from streams.contract import topics
 from streams.contract.errors import ConfigurationError
 from streams.core.renewal import epoch_of, renewed
@@ -31,7 +33,6 @@ from streams.replay.halt import check_halted
 
 DEADLINE_S: Final = 20.0
 """For a broker to answer."""
-POLL_MS: Final = 1_000
 WORK: Final = "work"
 
 
@@ -64,28 +65,25 @@ async def rebuild(
     await check(cluster, (*FAILURES, topics.FOLDED, topics.STATE), deadline_s=DEADLINE_S)
     async with administering(cluster, deadline_s=DEADLINE_S) as client:
         await check_halted(cluster, client, (ROLE, WORK), why="the tables begin anew")
-        consumer = await cluster.start(cluster.consumer, deadline_s=DEADLINE_S)
-        try:
-            places = [TopicPartition(cluster.topic(t), n) for t in FAILURES for n in range(cluster.partitions)]
-            begin = await consumer.beginning_offsets(places)
-            await _check_reach(consumer, cluster, begin, oldest_ms)
-            epoch = 1 + max([await _epoch(consumer, cluster, number) for number in range(cluster.partitions)])
+        places = [TopicPartition(cluster.topic(t), n) for t in FAILURES for n in range(cluster.partitions)]
+        async with reading(cluster, *FAILURES, topics.FOLDED, topics.STATE) as reader:
+            begin = await reader.begin(*places)
+            await _check_reach(reader, cluster, begin, oldest_ms)
+            epoch = 1 + max([await _epoch(reader, cluster, number) for number in range(cluster.partitions)])
             if not is_dry:
                 await _back_to(cluster, begin)
-            ends = await consumer.end_offsets(places)
+            ends = await reader.end(*places)
             rows = waiting = 0
             for number in range(cluster.partitions):
-                had, kept = await _renew(consumer, cluster, number, epoch, is_dry=is_dry)
+                had, kept = await _renew(reader, cluster, number, epoch, is_dry=is_dry)
                 rows += had
                 waiting += kept
                 on_partition(number)
-        finally:
-            await close(consumer)
     return Rebuilt(epoch, rows, waiting, sum(ends[place] - begin[place] for place in places))
 
 
 async def _check_reach(
-    consumer: AIOKafkaConsumer, cluster: Cluster, begin: Mapping[TopicPartition, int], oldest_ms: int | None
+    reader: Reader, cluster: Cluster, begin: Mapping[TopicPartition, int], oldest_ms: int | None
 ) -> None:
     """See that nothing of what was counted has gone from the input.
 
@@ -97,12 +95,10 @@ async def _check_reach(
     for place, offset in begin.items():
         if offset == 0:
             continue  # nothing has gone
-        consumer.assign([place])
-        consumer.seek(place, offset)
-        first = (await consumer.getmany(place, timeout_ms=POLL_MS, max_records=1)).get(place)
-        if first and oldest_ms >= first[0].timestamp + CLAMP_FUTURE_MS:
+        first_ms = await _first_ms(reader, place, offset)
+        if first_ms is not None and oldest_ms >= first_ms + CLAMP_FUTURE_MS:
             continue
-        since = f"begins at {_when(first[0].timestamp)}" if first else "is empty"
+        since = "is empty" if first_ms is None else f"begins at {_when(first_ms)}"
         raise ConfigurationError(
             f"{place.topic.removeprefix(cluster.prefix)}, partition {place.partition}, has lost its first {offset} "
             f"offsets and {since}; what the store counts began at {_when(oldest_ms)}. Built anew from this, counts "
@@ -110,12 +106,22 @@ async def _check_reach(
         )
 
 
+async def _first_ms(reader: Reader, place: TopicPartition, offset: int) -> int | None:
+    """When the first record arrived that a partition has from this offset on."""
+    end = (await reader.end(place))[place]
+    async with aclosing(reader.records(place, offset, end, at_once=1)) as found:
+        async for records, _ in found:
+            if records:
+                return int(records[0].timestamp)
+    return None
+
+
 def _when(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-async def _epoch(consumer: AIOKafkaConsumer, cluster: Cluster, number: int) -> int:
-    return epoch_of(await rows_of(consumer, cluster, number), number)
+async def _epoch(reader: Reader, cluster: Cluster, number: int) -> int:
+    return epoch_of(await rows_of(reader, cluster, number), number)
 
 
 async def _back_to(cluster: Cluster, begin: Mapping[TopicPartition, int]) -> None:
@@ -127,17 +133,15 @@ async def _back_to(cluster: Cluster, begin: Mapping[TopicPartition, int]) -> Non
             await producer.send_offsets_to_transaction({place: (offset, Counts().metadata())}, cluster.group(ROLE))
 
 
-async def _renew(
-    consumer: AIOKafkaConsumer, cluster: Cluster, number: int, epoch: int, *, is_dry: bool
-) -> tuple[int, int]:
+async def _renew(reader: Reader, cluster: Cluster, number: int, epoch: int, *, is_dry: bool) -> tuple[int, int]:
     """Empty one partition of the tables. Returns how many rows it had, and how many stay."""
     folded = TopicPartition(cluster.topic(topics.FOLDED), number)
     if is_dry:
-        rows = await rows_of(consumer, cluster, number)
+        rows = await rows_of(reader, cluster, number)
         return len(rows), len(renewed(rows, number, epoch=epoch, offset=-1)) - 1
     async with owned(cluster, tables_id(cluster, number)) as producer:
-        rows = await rows_of(consumer, cluster, number)
-        end = (await consumer.end_offsets([folded]))[folded]
+        rows = await rows_of(reader, cluster, number)
+        end = (await reader.end(folded))[folded]
         after = renewed(dict(rows), number, epoch=epoch, offset=end - 1)
         async with producer.transaction():
             await write(producer, number, changes(cluster, rows, after))

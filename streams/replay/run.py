@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from streams.broker.admin import administering, check
 from streams.broker.clients import Cluster, close
+from streams.broker.reader import Reader, reading
 from streams.contract import topics
 from streams.contract.errors import ConfigurationError, UnreadableInput
 from streams.contract.topics import Topic
@@ -81,35 +82,30 @@ async def replay(
         SinkUnavailable: brokers or store do not answer; what was sent is remembered.
     """
     await check(cluster, (topics.CI, topics.BENCHMARK, topics.REJECTED), deadline_s=DEADLINE_S)
-    group = cluster.group(group_of(wanted.job))
     async with administering(cluster, deadline_s=DEADLINE_S) as client:
         before = await remembered(cluster, client, wanted.job)
-        consumer = await cluster.start(lambda: cluster.consumer(group=group), deadline_s=DEADLINE_S)
-        try:
-            plan = await _plan(consumer, cluster, wanted, before)
+        async with reading(cluster, topics.CI, topics.BENCHMARK) as reader:
+            plan = await _plan(reader, cluster, wanted, before)
             found = None
             if not before:
-                found = await looked(_steps(consumer, cluster, wanted, plan), seed=wanted.job)
-                await _check(consumer, cluster, wanted, found, plan, past, recent_ids)
+                found = await looked(_steps(reader, cluster, wanted, plan), seed=wanted.job)
+                await _check(reader, cluster, wanted, found, plan, past, recent_ids)
             on_looked(found)
             if is_dry:
                 return Outcome(found, None)
-            if not before and plan:
-                await remember(consumer, plan)
-            return Outcome(found, await _sent(consumer, cluster, wanted, plan, now_ms, on_sent))
-        finally:
-            await close(consumer)
+            steps = _steps(reader, cluster, wanted, plan)
+            return Outcome(found, await _sent(cluster, wanted, plan, steps, now_ms, on_sent, is_new=not before))
 
 
 async def _plan(
-    consumer: AIOKafkaConsumer, cluster: Cluster, wanted: Wanted, before: Mapping[TopicPartition, Stretch]
+    reader: Reader, cluster: Cluster, wanted: Wanted, before: Mapping[TopicPartition, Stretch]
 ) -> dict[TopicPartition, Stretch]:
     """What is left of the source. Of an archive: lines that are done, and its size, under one place."""
     if wanted.archive is not None:
         plan = {TopicPartition(cluster.topic(topics.CI), 0): Stretch(0, _size(wanted.archive))}
     else:
         assert wanted.topic is not None, "without an archive there is a topic"
-        found = await stretches(consumer, cluster, wanted.topic, from_ms=wanted.from_ms, to_ms=wanted.to_ms)
+        found = await stretches(reader, cluster, wanted.topic, from_ms=wanted.from_ms, to_ms=wanted.to_ms)
         name = cluster.topic(wanted.topic)
         plan = {TopicPartition(name, number): stretch for number, stretch in found.items()}
     if not before:
@@ -132,7 +128,7 @@ def _size(path: Path) -> int:
 
 
 def _steps(
-    consumer: AIOKafkaConsumer, cluster: Cluster, wanted: Wanted, plan: Mapping[TopicPartition, Stretch]
+    reader: Reader, cluster: Cluster, wanted: Wanted, plan: Mapping[TopicPartition, Stretch]
 ) -> AsyncIterator[Step]:
     if wanted.archive is not None:
         (done,) = plan.values()
@@ -147,11 +143,11 @@ def _steps(
         return as_async(steps)
     assert wanted.topic is not None, "without an archive there is a topic"
     left = {place.partition: stretch for place, stretch in plan.items()}
-    return topic_steps(consumer, cluster, wanted.topic, left, but_of=wanted.job)
+    return topic_steps(reader, cluster, wanted.topic, left, but_of=wanted.job)
 
 
 async def _check(
-    consumer: AIOKafkaConsumer,
+    reader: Reader,
     cluster: Cluster,
     wanted: Wanted,
     found: Looked,
@@ -165,17 +161,21 @@ async def _check(
     elif not wanted.counts_again:
         assert wanted.topic is not None, "an archive comes as a backfill, or is counted again"
         left = {place.partition: stretch for place, stretch in plan.items()}
-        await check_horizon(consumer, cluster, wanted.topic, left, found, recent_ids=recent_ids)
+        await check_horizon(reader, cluster, wanted.topic, left, found, recent_ids=recent_ids)
 
 
 async def _sent(
-    consumer: AIOKafkaConsumer,
     cluster: Cluster,
     wanted: Wanted,
     plan: Mapping[TopicPartition, Stretch],
+    steps: AsyncIterator[Step],
     now_ms: Callable[[], int],
     on_sent: Callable[[int], None],
+    *,
+    is_new: bool,
 ) -> Sent:
+    if not plan:
+        return Sent()
     job = Job(
         name=wanted.job,
         is_backfill=wanted.is_backfill,
@@ -183,18 +183,12 @@ async def _sent(
         archive="" if wanted.archive is None else wanted.archive.name,
         app_version=wanted.app_version,
     )
-    if wanted.archive is not None:
-        consumer.assign(list(plan))
-    producer = await cluster.start(cluster.producer, deadline_s=DEADLINE_S)
+    own = cluster.group(group_of(wanted.job))
+    producer = await cluster.start(lambda: cluster.transactional_producer(own), deadline_s=DEADLINE_S)
     try:
-        return await job.send(
-            cluster,
-            consumer,
-            producer,
-            _steps(consumer, cluster, wanted, plan),
-            ends={place: stretch.end for place, stretch in plan.items()},
-            now_ms=now_ms,
-            on_sent=on_sent,
-        )
+        if is_new:
+            await remember(cluster, producer, wanted.job, plan)
+        ends = {place: stretch.end for place, stretch in plan.items()}
+        return await job.send(cluster, producer, steps, ends=ends, now_ms=now_ms, on_sent=on_sent)
     finally:
         await close(producer)

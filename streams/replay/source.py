@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from streams.broker.clients import Cluster
 from streams.broker.headers import REPLAY_BACKFILL, REPLAY_JOB, REPLAY_RECEIVED, Headers, event_headers, headers_of
+from streams.broker.reader import Reader
 from streams.contract import topics
 from streams.contract.errors import MalformedRecord
 from streams.contract.failure import Failure, identified
@@ -23,11 +24,9 @@ from streams.core.envelopes import envelopes
 from streams.core.partition import partition_of
 from streams.replay.archive import BadLine, lines
 
-ARCHIVE_LINES: Final = 500
+ARCHIVE_LINES: Final = 200
 ARCHIVE_FAILURES: Final = 2_000
 """Lines, and failures in them, that are put into envelopes together; one line may hold more."""
-POLL_RECORDS: Final = 500
-POLL_MS: Final = 1_000
 SOURCE: Final = "replay"
 
 
@@ -89,13 +88,13 @@ def replay_headers(piece: Piece, job: str, *, is_backfill: bool) -> Headers:
 
 
 async def stretches(
-    consumer: AIOKafkaConsumer, cluster: Cluster, topic: Topic, *, from_ms: int | None, to_ms: int | None
+    reader: Reader, cluster: Cluster, topic: Topic, *, from_ms: int | None, to_ms: int | None
 ) -> dict[int, Stretch]:
     """What a topic has between two moments, by the time of its log, for each partition that has any."""
     places = [TopicPartition(cluster.topic(topic), number) for number in range(cluster.partitions)]
-    first, last = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
-    start = first if from_ms is None else await _at(consumer, places, from_ms, last)
-    end = last if to_ms is None else await _at(consumer, places, to_ms, last)
+    first = await reader.begin(*places)
+    start = first if from_ms is None else await reader.at(from_ms, *places)
+    end = await (reader.end(*places) if to_ms is None else reader.at(to_ms, *places))
     return {
         place.partition: Stretch(max(first[place], start[place]), end[place])
         for place in places
@@ -103,30 +102,17 @@ async def stretches(
     }
 
 
-async def _at(
-    consumer: AIOKafkaConsumer, places: Sequence[TopicPartition], at_ms: int, last: Mapping[TopicPartition, int]
-) -> dict[TopicPartition, int]:
-    """The first offset of each partition from that moment on; its end where there is none."""
-    found = await consumer.offsets_for_times(dict.fromkeys(places, at_ms))
-    return {place: last[place] if found[place] is None else min(last[place], found[place].offset) for place in places}
-
-
 async def topic_steps(
-    consumer: AIOKafkaConsumer, cluster: Cluster, topic: Topic, wanted: Mapping[int, Stretch], *, but_of: str = ""
+    reader: Reader, cluster: Cluster, topic: Topic, wanted: Mapping[int, Stretch], *, but_of: str = ""
 ) -> AsyncIterator[Step]:
-    """The records of these stretches, one partition after the other. Assigns and moves the consumer.
+    """The records of these stretches, one partition after the other.
 
     `but_of`: a job whose own records are passed over, where it reads what it wrote.
     """
     for number, stretch in sorted(wanted.items()):
         place = TopicPartition(cluster.topic(topic), number)
-        consumer.assign([place])
-        consumer.seek(place, stretch.start)
-        while (at := await consumer.position(place)) < stretch.end:
-            found = (await consumer.getmany(place, timeout_ms=POLL_MS, max_records=POLL_RECORDS)).get(place, [])
-            inside = [record for record in found if record.offset < stretch.end]
-            end = min(stretch.end, max(await consumer.position(place), at))
-            pieces = [_piece(topic, record) for record in inside if not _is_of(record, but_of)]
+        async for records, end in reader.records(place, stretch.start, stretch.end):
+            pieces = [_piece(topic, record) for record in records if not _is_of(record, but_of)]
             readable = tuple(piece for piece in pieces if piece.failures)
             yield Step(place, end, readable, unreadable=len(pieces) - len(readable))
 

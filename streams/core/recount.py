@@ -1,0 +1,141 @@
+"""Counts of the tables made again from what a store has: documents are exact where counts may not be.
+
+A failure that comes again after the fold stage has forgotten its id counts twice, and has one document. First, last and
+samples do not change by that: the same failure says the same again. Window rows are left as they are, they go by
+themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from streams.contract.failure import Origin
+from streams.contract.fold import WHERE_SEPARATOR, BriefSample, Sample
+from streams.contract.rollup import OTHER_WHERE, WHERE_MAX, Rollup, Span
+from streams.core.pipeline import OFFSET_BITS, OTHER_PLACE
+from streams.core.rows import FingerprintRow, LifetimeRow, MarkRow, PlacesRow, PositionRow
+from streams.core.tables import Tables
+
+Counts = Mapping[str, Mapping[tuple[str, str, str], int]]
+"""Documents by fingerprint, then by dimension."""
+
+
+@dataclass(slots=True)
+class Recounted:
+    """What was counted again."""
+
+    rollups: list[Rollup] = field(default_factory=list)
+    """Snapshots of the rows that changed."""
+    changed: int = 0
+    """Fingerprints whose count was another."""
+    same: int = 0
+    older: int = 0
+    """Fingerprints left alone: they began before what documents tell of."""
+    without: int = 0
+    """Fingerprints left alone: there is no document of them."""
+    failures: int = 0
+    """By how many failures the counts became less; negative when they became more."""
+
+
+def recount(rows: dict[str, bytes], partition: int, counts: Mapping[Origin, Counts], *, since_ms: int) -> Recounted:
+    """Change the counts in the rows of a partition.
+
+    `counts`: of all documents from `since_ms` on, by origin; rows of an origin that is not there are left alone.
+    The snapshots carry the version of the tables' position: no older one replaces them, the next one does.
+    """
+    tables, out = Tables(rows, partition), Recounted()
+    position = tables.position.get("") or PositionRow()
+    version = position.epoch << OFFSET_BITS | max(0, position.offset)
+    for key in list(tables.fingerprints):
+        row, mark = tables.fingerprints.get(key), tables.marks.get(key)
+        if row is None or mark is None or row.origin not in counts:
+            continue
+        if row.first_at_ms < since_ms:
+            out.older += 1
+            continue
+        found = counts[row.origin].get(key)
+        if not found:
+            out.without += 1
+            continue
+        total = sum(found.values())
+        places = {WHERE_SEPARATOR.join(where): number for where, number in found.items()}
+        own = (tables.places.get(key) or PlacesRow()).names
+        lifetimes = {name: tables.lifetimes.get(f"{key}|{name}") for name in own}
+        wanted = _by_row(places, own)
+        if total == row.count and all(one is None or one.count == wanted.get(n, 0) for n, one in lifetimes.items()):
+            out.same += 1
+            continue
+        out.changed += 1
+        out.failures += row.count - total
+        row.count = total
+        row.where = _named(places, row.where)
+        tables.fingerprints.put(key, row)
+        whole = _whole(key, row, mark, version)
+        out.rollups.append(whole)
+        for name, one in lifetimes.items():
+            number = wanted.get(name, 0)
+            if one is not None and one.count != number and number:
+                one.count = number
+                tables.lifetimes.put(f"{key}|{name}", one)
+                out.rollups.append(_part(whole, name, one))
+    return out
+
+
+def _whole(key: str, row: FingerprintRow, mark: MarkRow, version: int) -> Rollup:
+    """The snapshot of the row that counts all, as the tables give it."""
+    verdict = row.verdict
+    own = verdict.source.is_own_text
+    return Rollup(
+        fingerprint=key,
+        origin=row.origin,
+        span=Span.LIFETIME,
+        count=row.count,
+        first_at_ms=row.first_at_ms,
+        last_at_ms=row.last_at_ms,
+        row_version=version,
+        counts=row.where,
+        samples=_samples(row.samples),
+        verdict=replace(verdict, decided_at_ms=row.first_at_ms) if own else verdict,
+        parts=mark.fingerprint(key),
+    )
+
+
+def _part(whole: Rollup, place: str, row: LifetimeRow) -> Rollup:
+    """The snapshot of one dimension."""
+    one, two, three = place.split(WHERE_SEPARATOR)
+    return replace(
+        whole,
+        count=row.count,
+        first_at_ms=row.first_at_ms,
+        last_at_ms=row.last_at_ms,
+        where=(one, two, three),
+        counts={},
+        samples=_samples(row.samples),
+        parts=None,
+    )
+
+
+def _samples(rows: Sequence[BriefSample]) -> tuple[Sample, ...]:
+    return tuple(Sample(row.text, row.at_ms, row.failure_id) for row in rows)
+
+
+def _by_row(places: Mapping[str, int], own: tuple[str, ...]) -> dict[str, int]:
+    """Counts by the dimensions that have a row; what has none is counted in OTHER_PLACE."""
+    out: dict[str, int] = {}
+    for place, number in places.items():
+        name = place if place in own else OTHER_PLACE
+        out[name] = out.get(name, 0) + number
+    return out
+
+
+def _named(places: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
+    """Counts by name, for the names that the row has; the rest under OTHER_WHERE."""
+    out: dict[str, int] = {}
+    for place, number in places.items():
+        is_known = place in before or (OTHER_WHERE not in before and len(before) < WHERE_MAX)
+        name = place if is_known else OTHER_WHERE
+        out[name] = out.get(name, 0) + number
+    return out
