@@ -129,8 +129,8 @@ def _recount(settings: Settings, since_ms: int, *, is_dry: bool, as_json: bool) 
     from streams.cli.progress import progress
     from streams.cli.wiring import mongo_names, origins
     from streams.replay.recount import by_fingerprint, recount_all
-    from streams.sinks.mongo_client import open_for_reading
-    from streams.sinks.mongo_past import MongoPast
+    from streams.sinks.mongo.client import open_for_reading
+    from streams.sinks.mongo.past import MongoPast
 
     cluster = Cluster.of(settings)
     with (
@@ -196,8 +196,8 @@ def _replay(settings: Settings, cluster: Cluster, wanted: Wanted, *, is_dry: boo
     from streams.cli.loop import run
     from streams.cli.wiring import mongo_names, now_ms
     from streams.replay.run import replay
-    from streams.sinks.mongo_client import open_for_reading
-    from streams.sinks.mongo_past import MongoPast
+    from streams.sinks.mongo.client import open_for_reading
+    from streams.sinks.mongo.past import MongoPast
 
     interrupt.raises()
     shown = _Shown(wanted, settings, is_dry=is_dry, now_ms=now_ms())
@@ -313,8 +313,8 @@ def _rebuild(settings: Settings, cluster: Cluster, *, is_dry: bool, as_json: boo
     from streams.cli.progress import progress
     from streams.cli.wiring import mongo_names
     from streams.replay.rebuild import rebuild
-    from streams.sinks.mongo_client import open_for_reading
-    from streams.sinks.mongo_past import MongoPast
+    from streams.sinks.mongo.client import open_for_reading
+    from streams.sinks.mongo.past import MongoPast
 
     with open_for_reading(settings.mongodb_uri.get_secret_value(), appname="faultline-replay") as client:
         oldest_ms = MongoPast(client, settings.mongodb_db, names=mongo_names(settings)).oldest_ms()

@@ -111,8 +111,8 @@ async def _mongodb(settings: Settings) -> Held:
     from streams.cli.wiring import mongo_names
     from streams.contract.documents import VERSION_FIELDS
     from streams.contract.failure import Origin
-    from streams.sinks.mongo_client import open_for_reading
-    from streams.sinks.mongo_errors import fault_of
+    from streams.sinks.mongo.client import open_for_reading
+    from streams.sinks.mongo.errors import fault_of
 
     names = mongo_names(settings)
 

@@ -31,7 +31,7 @@ from streams.settings import Settings
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
-    from streams.sinks.mongo_schema import MongoNames
+    from streams.sinks.mongo.schema import MongoNames
 
 BESIDE_THE_PAGE: Final = frozenset({"verdicts", "healthz", "readyz"})
 """Routes of the gateway that the page's process has too: whoever reads a group there says there what it is."""
@@ -95,8 +95,8 @@ def sink_mongo(settings: Settings, port: int | None) -> int:
     """The sink of MongoDB."""
     from streams.broker.sink import RejectedRead, SinkLimits, sink
     from streams.sinks.base import RejectedRecord
-    from streams.sinks.mongo import MongoSink
-    from streams.sinks.mongo_client import open_for_writing
+    from streams.sinks.mongo.client import open_for_writing
+    from streams.sinks.mongo.sink import MongoSink
 
     cluster = Cluster.of(settings)
 
@@ -236,8 +236,8 @@ def dashboard(settings: Settings, port: int | None) -> int:
     from streams.gateway.app import gateway_routes
     from streams.serving.health import metrics_route
     from streams.serving.observer import exposition
-    from streams.sinks.mongo_client import open_for_reading
-    from streams.sinks.mongo_queries import MongoQueries
+    from streams.sinks.mongo.client import open_for_reading
+    from streams.sinks.mongo.queries import MongoQueries
 
     cluster, taxonomy = Cluster.of(settings), settings.load_taxonomy()
     publisher = KafkaPublisher(cluster, source="dashboard", now_ms=now_ms, app_version=version("faultline"))
@@ -284,7 +284,7 @@ def mongo_away(client: MongoClient[dict[str, Any]]) -> str:
     """Why MongoDB does not answer; empty when it does. Blocks. Raises: ConfigurationError when it refuses us."""
     from pymongo.errors import PyMongoError
 
-    from streams.sinks.mongo_errors import fault_of
+    from streams.sinks.mongo.errors import fault_of
 
     try:
         client.admin.command("ping")
@@ -302,7 +302,7 @@ def _new_run_id() -> str:
 
 def mongo_names(settings: Settings) -> MongoNames:
     """Names of the collections."""
-    from streams.sinks.mongo_schema import MongoNames
+    from streams.sinks.mongo.schema import MongoNames
 
     return MongoNames(errors=settings.mongodb_errors, rollups=settings.mongodb_rollups)
 

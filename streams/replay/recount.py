@@ -26,7 +26,7 @@ SINK: Final = "sink-mongo"
 
 
 class Counting(Protocol):
-    """One group of documents; `streams.sinks.mongo_past.Counted` is one."""
+    """One group of documents; `streams.sinks.mongo.past.Counted` is one."""
 
     @property
     def fingerprint(self) -> str:

@@ -25,7 +25,7 @@ DEADLINE_S: Final = 20.0
 
 
 class Past(Protocol):
-    """What a store knows of failures; `streams.sinks.mongo_past.MongoPast` is one."""
+    """What a store knows of failures; `streams.sinks.mongo.past.MongoPast` is one."""
 
     def known(self, ids: Sequence[str]) -> list[str]:
         """Those that have a document. Blocks."""

@@ -37,9 +37,9 @@ from streams.contract.verdict import Verdict, VerdictSource
 from streams.core.fold import folds_of
 from streams.core.pipeline import Pipeline
 from streams.sinks.base import Record
-from streams.sinks.mongo import MongoSink
-from streams.sinks.mongo_client import Document, open_for_writing
-from streams.sinks.mongo_documents import stored
+from streams.sinks.mongo.client import Document, open_for_writing
+from streams.sinks.mongo.documents import stored
+from streams.sinks.mongo.sink import MongoSink
 
 BATCH_FAILURES = 500
 START_MS = int(time.time()) * 1000 - 7_200_000

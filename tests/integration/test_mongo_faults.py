@@ -22,7 +22,7 @@ from streams.contract.errors import ConfigurationError, SinkUnavailable
 from streams.contract.failure import Origin
 from streams.contract.rollup import Rollup
 from streams.sinks.base import Record
-from streams.sinks.mongo_client import open_for_reading
+from streams.sinks.mongo.client import open_for_reading
 
 TOLD_CHARS = 700
 """A line that a person reads at once."""

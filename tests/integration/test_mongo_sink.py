@@ -26,8 +26,8 @@ from streams.contract.failure import Failure, Origin, identified
 from streams.contract.rollup import Rollup
 from streams.contract.verdict import Verdict, VerdictSource
 from streams.sinks.base import GroupFilter, Record, RejectedRecord
-from streams.sinks.mongo_documents import date, shown
-from streams.sinks.mongo_schema import TTL
+from streams.sinks.mongo.documents import date, shown
+from streams.sinks.mongo.schema import TTL
 from streams.sinks.rows import HOUR_MS
 
 DAY_MS = 86_400_000
@@ -173,8 +173,8 @@ def test_a_verdict_changes_documents_of_the_last_days_alone(mongodb: str, mongo_
 def test_a_change_of_many_documents_goes_in_steps_and_not_too_fast(
     store: MongoStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.sinks.mongo.CHANGED_PER_STEP", 10)
-    monkeypatch.setattr("streams.sinks.mongo.CHANGED_PER_S_MAX", 100)
+    monkeypatch.setattr("streams.sinks.mongo.sink.CHANGED_PER_STEP", 10)
+    monkeypatch.setattr("streams.sinks.mongo.sink.CHANGED_PER_S_MAX", 100)
     key = key_of(feed(store, *(ci_failure("x", job=f"j{i}") for i in range(65))))
     records = store.feeder.records(verdicts=[verdict(key, "timeout")])
     started = time.monotonic()
@@ -186,9 +186,9 @@ def test_a_change_of_many_documents_goes_in_steps_and_not_too_fast(
 def test_a_change_that_takes_too_long_goes_on_with_the_next_call(
     store: MongoStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.sinks.mongo.CHANGED_PER_STEP", 10)
-    monkeypatch.setattr("streams.sinks.mongo.CHANGED_PER_S_MAX", 50)
-    monkeypatch.setattr("streams.sinks.mongo.CHANGES_S_MAX", 0.3)
+    monkeypatch.setattr("streams.sinks.mongo.sink.CHANGED_PER_STEP", 10)
+    monkeypatch.setattr("streams.sinks.mongo.sink.CHANGED_PER_S_MAX", 50)
+    monkeypatch.setattr("streams.sinks.mongo.sink.CHANGES_S_MAX", 0.3)
     key = key_of(feed(store, *(ci_failure("x", job=f"j{i}") for i in range(65))))
     records = store.feeder.records(verdicts=[verdict(key, "timeout")])
     calls = 1

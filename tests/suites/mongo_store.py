@@ -15,11 +15,11 @@ from suites.stores import Feeder
 
 from streams.contract.failure import Origin
 from streams.sinks.base import Record, Refusal
-from streams.sinks.mongo import MongoSink
-from streams.sinks.mongo_client import open_for_reading, open_for_writing
-from streams.sinks.mongo_documents import shown
-from streams.sinks.mongo_queries import MongoQueries
-from streams.sinks.mongo_schema import TTL, MongoNames
+from streams.sinks.mongo.client import open_for_reading, open_for_writing
+from streams.sinks.mongo.documents import shown
+from streams.sinks.mongo.queries import MongoQueries
+from streams.sinks.mongo.schema import TTL, MongoNames
+from streams.sinks.mongo.sink import MongoSink
 
 APPNAME = "sink-under-test"
 FAST = "serverSelectionTimeoutMS=1500&heartbeatFrequencyMS=500&connectTimeoutMS=1000"

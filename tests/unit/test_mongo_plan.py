@@ -19,11 +19,11 @@ from streams.contract.errors import ConfigurationError, SinkUnavailable
 from streams.contract.failure import TIME_MS_MAX, Origin, Truncation
 from streams.contract.rollup import Rollup
 from streams.contract.verdict import VerdictSource
-from streams.sinks.mongo_client import open_for_reading, open_for_writing
-from streams.sinks.mongo_documents import at_ms, date, shown, stored
-from streams.sinks.mongo_errors import fault_of, refusal_of
-from streams.sinks.mongo_plan import Planner
-from streams.sinks.mongo_schema import MongoNames
+from streams.sinks.mongo.client import open_for_reading, open_for_writing
+from streams.sinks.mongo.documents import at_ms, date, shown, stored
+from streams.sinks.mongo.errors import fault_of, refusal_of
+from streams.sinks.mongo.plan import Planner
+from streams.sinks.mongo.schema import MongoNames
 
 PLANNER = Planner(MongoNames())
 

@@ -29,7 +29,7 @@ from streams.contract.documents import CI_FAILURES, ERRORS
 from streams.contract.errors import ConfigurationError
 from streams.contract.failure import Origin
 from streams.contract.telemetry import LogEvent
-from streams.sinks.mongo_errors import UNAUTHORIZED
+from streams.sinks.mongo.errors import UNAUTHORIZED
 
 OLDEST_SERVER: Final = (5, 0)
 """Two indexes on one key that differ in their filter."""

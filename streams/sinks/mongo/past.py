@@ -12,9 +12,9 @@ from pymongo.errors import PyMongoError
 
 from streams.contract.documents import FINGERPRINT_FIELDS, TIME_FIELDS
 from streams.contract.failure import Origin
-from streams.sinks.mongo_documents import at_ms, date
-from streams.sinks.mongo_errors import fault_of
-from streams.sinks.mongo_schema import Document, MongoNames
+from streams.sinks.mongo.documents import at_ms, date
+from streams.sinks.mongo.errors import fault_of
+from streams.sinks.mongo.schema import Document, MongoNames
 
 IDS_PER_CALL: Final = 500
 QUESTION_MS_MAX: Final = 60_000

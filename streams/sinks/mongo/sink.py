@@ -27,10 +27,10 @@ from streams.contract.errors import SinkUnavailable
 from streams.contract.failure import Origin
 from streams.core.pipeline import OFFSET_BITS
 from streams.sinks.base import HISTORY_MAX, Record, Refusal, RejectedRecord
-from streams.sinks.mongo_documents import date, rejected_document
-from streams.sinks.mongo_errors import DUPLICATE_KEY, RETRY_AFTER_S, fault_of, is_passing, refusal_of
-from streams.sinks.mongo_plan import Change, NewDocument, PastVerdict, Plan, Planner, Refusals, Row
-from streams.sinks.mongo_schema import Document, MongoNames, collections, prepare
+from streams.sinks.mongo.documents import date, rejected_document
+from streams.sinks.mongo.errors import DUPLICATE_KEY, RETRY_AFTER_S, fault_of, is_passing, refusal_of
+from streams.sinks.mongo.plan import Change, NewDocument, PastVerdict, Plan, Planner, Refusals, Row
+from streams.sinks.mongo.schema import Document, MongoNames, collections, prepare
 
 WRITES_PER_CALL: Final = 1_000
 CHANGES_PER_SEARCH: Final = 50

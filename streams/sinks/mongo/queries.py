@@ -30,9 +30,9 @@ from streams.sinks.base import (
     RejectedPage,
     Totals,
 )
-from streams.sinks.mongo_documents import at_ms, date, rejected_of, shown
-from streams.sinks.mongo_errors import RETRY_AFTER_S, fault_of
-from streams.sinks.mongo_schema import Document, MongoNames
+from streams.sinks.mongo.documents import at_ms, date, rejected_of, shown
+from streams.sinks.mongo.errors import RETRY_AFTER_S, fault_of
+from streams.sinks.mongo.schema import Document, MongoNames
 from streams.sinks.rows import (
     ALIKE_READ_MAX,
     HOUR_MS,

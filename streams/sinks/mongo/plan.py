@@ -27,8 +27,8 @@ from streams.contract.failure import Origin
 from streams.contract.rollup import Rollup, Span
 from streams.contract.verdict import Verdict
 from streams.sinks.base import Record, Refusal
-from streams.sinks.mongo_documents import date, stored
-from streams.sinks.mongo_schema import MongoNames
+from streams.sinks.mongo.documents import date, stored
+from streams.sinks.mongo.schema import MongoNames
 from streams.sinks.rows import search_text, whole
 
 DOCUMENT_BYTES_MAX: Final = 16 * 1024 * 1024
