@@ -75,7 +75,10 @@ def list_rejected(
 
 @app.command(epilog="\b\nExample:\n  faultline rejected show 3/17")
 def show(*, place: PlaceArgument, as_json: options.Json = False, file: options.Config = None) -> None:
-    """Show one record: its headers, and its beginning as text, without credentials."""
+    """Show one record.
+
+    Its headers, and its beginning as text, without credentials.
+    """
     from streams.core.redact import redact
     from streams.rejected import Filter, find
 
@@ -150,7 +153,10 @@ def purge(
     as_json: options.Json = False,
     file: options.Config = None,
 ) -> None:
-    """Delete the oldest, up to an offset or a time. They cannot be had back; stores keep what they show."""
+    """Delete the oldest, up to an offset or a time.
+
+    They cannot be had back; stores keep what they show.
+    """
     from streams.cli.wiring import now_ms
     from streams.rejected import purge as purged
 

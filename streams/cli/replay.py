@@ -74,7 +74,10 @@ def add_to(app: typer.Typer) -> None:
         as_json: options.Json = False,
         file: options.Config = None,
     ) -> None:
-        """Send failures again, under their own ids, from a topic or an archive; or build everything anew."""
+        """Send failures again, or build everything anew.
+
+        They come from a topic or an archive, and keep their ids. What would count twice is refused.
+        """
         from streams.broker.clients import Cluster
         from streams.settings import Settings
 
@@ -112,7 +115,10 @@ def add_to(app: typer.Typer) -> None:
         as_json: options.Json = False,
         file: options.Config = None,
     ) -> None:
-        """Make counts again from the documents of MongoDB; the role work is stopped, its sink has come to the end."""
+        """Make counts again from the documents of MongoDB.
+
+        The role work is stopped meanwhile, and the sink of MongoDB has come to the end.
+        """
         from streams.cli.wiring import now_ms
         from streams.settings import Settings
 
