@@ -22,6 +22,7 @@ from streams.producers.report import Limits, Reading, Reported, shortened
 
 _LEVELS: Final = frozenset({"failure", "error"})
 _CONSEQUENCE: Final = re.compile(r"^(?:Error: )?Process completed with exit code (\d{1,10})\.?$")
+_LISTS: Final = ("annotations", "nodes")
 MESSAGES: Final = "s_annotation_messages"
 
 
@@ -36,14 +37,18 @@ class Annotations(Reading):
         self._consequence: Reported | None = None
 
     def __iter__(self) -> Iterator[Reported]:
-        lists = {TOP: 0, "annotations": 1, "nodes": 1}
-        for _, one in elements(self._stream, lists, self.limits, self._lost):
+        for _, one in elements(self._stream, {TOP: 0} | dict.fromkeys(_LISTS, 1), self.limits, self._lost):
             yield from self._of_either(one)
         yield from self._last()
 
     def _of_either(self, one: Mapping[str, Any]) -> Iterator[Reported]:
+        listed = [inner for name in _LISTS if isinstance(inner := one.get(name), list)]
         if MESSAGES in one:
             yield from self._of_document(one)
+        elif listed:
+            for inner in listed[0]:
+                if isinstance(inner, dict):
+                    yield from self._of(inner)
         else:
             yield from self._of(one)
 

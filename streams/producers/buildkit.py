@@ -53,6 +53,7 @@ def step_failures(step: Step, error: str, printed: str, *, file: str = "", line:
             replace(one, source=Source.BUILDKIT, outcome="error", labels={**one.labels, **labels})
             for one in reported(found)
         ]
+    error = f"ERROR: {error}" if error.startswith("process ") else error  # as it stands in every log
     last = next((text for raw in reversed(lines) if (text := raw.strip())), "")
     return [
         Reported(
@@ -94,9 +95,10 @@ class BuildKit(Reading):
         own = [one for one in failed if not one.error.endswith(CANCELLED)]
         self.cases = len(self._vertices) + len(self._completed)
         for vertex in own or failed[:1]:
+            printed = vertex.output.get()
             if vertex.output.lost:
                 self._note("output of steps, cut in the middle")
-            for told in step_failures(step_of(vertex.name), vertex.error, vertex.output.get()):
+            for told in step_failures(step_of(vertex.name), vertex.error, printed):
                 if self._has_room():
                     yield told
         if not failed:

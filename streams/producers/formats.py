@@ -49,7 +49,7 @@ _FOREIGN_ROOTS: Final = {
 }
 _JSON: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = (
     (re.compile(rf'^{_STAMP}\{{"(?:vertexes|statuses|logs|warnings)":\s*\[', re.MULTILINE), read_buildkit),
-    (re.compile(r'\{"(?:Time|Action|ImportPath)":".*"Action":"|\{"Action":"', re.MULTILINE), read_gotest),
+    (re.compile(r'\{"(?:Time|ImportPath)":\s?"[^"]*",\s?"Action":\s?"|\{"Action":\s?"'), read_gotest),
     (
         re.compile(r'\{"reason":\s*"(?:compiler-message|compiler-artifact|build-script-executed|build-finished)"'),
         read_cargo,
@@ -61,6 +61,9 @@ _DOCUMENTS: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = (
     (re.compile(r'"(?:numFailedTests|numTotalTestSuites|numFailedTestSuites|testResults)"\s*:'), read_jest),
     (re.compile(r'^\s*\{\s*"stats"\s*:\s*\{\s*"suites"\s*:'), read_mocha),
 )
+_DOCUMENT: Final = re.compile(r"\{\s*[\"}]|\[\s*[\[{\]]")
+"""How a JSON document begins; a log that begins with `[INFO]` is none."""
+_NESTED: Final = re.compile(r"\[\s*\[")
 _ANNOTATED: Final = re.compile(r'"(?:annotation_level|annotationLevel|s_annotation_messages)"\s*:')
 _TAP: Final = re.compile(r"^TAP version 1\d\s*$", re.MULTILINE | re.IGNORECASE)
 _TAP_PLAN: Final = re.compile(r"^1\.\.\d+(?:\s*#.*)?\s*$", re.MULTILINE)
@@ -92,7 +95,7 @@ def reader_of(head: bytes) -> Reader | None:
     for pattern, reader in _JSON:
         if pattern.search(text):
             return reader
-    if begins[0] in "[{":
+    if _DOCUMENT.match(begins):
         return _of_document(begins)
     if _TAP.search(text) or _TAP_FIRST.search(text) or (_TAP_PLAN.search(text) and _TAP_POINT.search(text)):
         return read_tap
@@ -113,6 +116,8 @@ def _of_document(begins: str) -> Reader:
     for pattern, reader in _DOCUMENTS:
         if pattern.search(begins):
             return reader
+    if _NESTED.match(begins):
+        raise UnreadableInput("a list of lists; leave `--slurp` out, or send one list at a time")
     first = begins.partition("\n")[0].rstrip()
     if _ANNOTATED.search(begins):
         is_lines = begins[0] == "{" and first.endswith("}")

@@ -180,6 +180,8 @@ class ImageBuild(Reading):
         """The end of a build: `error` is BuildKit's last word, "" at the end of the output."""
         failed = [one for one in self._steps.values() if one.failed]
         file, line = self._place or ("", None)
+        if len(failed) > 1:  # whose it is, is not said
+            file, line = "", None
         for step in failed:
             printed = step.output.get() or (step.retold.get() if step.retold is not None else "")
             told = step.error or (error if len(failed) == 1 else "")

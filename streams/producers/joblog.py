@@ -6,7 +6,7 @@ The message is the error itself; the block that it stands in is the traceback.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -27,7 +27,8 @@ from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
 from streams.core.extract.clean import clean, last_drawn
 from streams.core.extract.error import error_of
-from streams.core.extract.extract import BLOCKS_MAX, TESTS_MAX, Findings, findings
+from streams.core.extract.extract import BLOCKS_MAX, TESTS_MAX, Findings, extract, findings
+from streams.core.extract.image_step import word_in
 
 LOG_BYTES_MAX: Final = 64 * 1024 * 1024
 """A longer log keeps its beginning and its end: half each."""
@@ -37,6 +38,8 @@ OUTPUT_LINES: Final = 1
 """What a step of an image printed last stands before the word that it failed."""
 CODES_THAT_TELL: Final = frozenset({124, *range(129, 160)})
 """Ended by `timeout`, or by a signal. Other exit codes say no more than that it failed, and vary with the runner."""
+INNER_MAX: Final = 5
+"""Blocks inside of a builder's that are looked at."""
 _BY_TOOL: Final = {
     "buildkit": Source.BUILDKIT,
     "docker": Source.BUILDKIT,
@@ -144,8 +147,37 @@ def _read(
     found = findings(held, baseline=baseline, limit=limits[0], tests_max=limits[1], failed=failed)
     notes += _notes(found, held.skipped)
     ordinals: dict[tuple[str, str], int] = {}
-    for block in found.blocks:
-        yield _failure(block, held, context, occurred_at_ms, ordinals)
+    messages = {block: _message(block, held) for block in found.blocks}
+    labels: dict[Block, dict[str, str]] = {}
+    own = {messages[block]: block for block in reversed(found.blocks) if not _is_build(block)}
+    seen: set[str] = set()
+    for block in filter(_is_build, found.blocks):
+        word = word_in(held.cut(block.first, block.last), block.evidence - block.first)
+        inner = _inner(word.printed)
+        if inner in own:  # the builder only tells it again
+            labels.setdefault(own[inner], {}).update(word.labels)
+            del messages[block]
+            continue
+        messages[block] = inner or word.message or messages[block]
+        if (key := word.name or messages[block]) in seen:
+            del messages[block]
+        seen.add(key)
+        labels[block] = word.labels
+    for block, message in messages.items():
+        yield _failure(block, held, context, occurred_at_ms, ordinals, message, labels.get(block, {}))
+
+
+def _is_build(block: Block) -> bool:
+    """Whether a builder of images speaks in it."""
+    return _BY_TOOL.get(block.tool) is Source.BUILDKIT
+
+
+def _inner(lines: Sequence[str]) -> str:
+    """The error of a tool inside of what a step printed; "" where no tool's rule knows one."""
+    for inner in extract(lines, limit=INNER_MAX, failed=True):
+        if not _is_build(inner) and inner.tool not in {"tail", "generic"}:
+            return error_of(lines[inner.evidence - 1 : inner.last])
+    return ""
 
 
 def _notes(found: Findings, skipped: int) -> Iterator[str]:
@@ -158,10 +190,16 @@ def _notes(found: Findings, skipped: int) -> Iterator[str]:
 
 
 def _failure(
-    block: Block, held: _Held, context: Ci, occurred_at_ms: int, ordinals: dict[tuple[str, str], int]
+    block: Block,
+    held: _Held,
+    context: Ci,
+    occurred_at_ms: int,
+    ordinals: dict[tuple[str, str], int],
+    told: str,
+    step_labels: Mapping[str, str],
 ) -> Failure:
     text = text_of(_bounded_lines(held, block), TRACEBACK_BYTES_MAX)
-    message = head_and_tail(_message(block, held), MESSAGE_BYTES_MAX) or text.strip() or block.reason
+    message = head_and_tail(told, MESSAGE_BYTES_MAX) or text.strip() or block.reason
     step = context.step_name or block.step.removeprefix("Run ")
     test = block.test or context.test_name
     key = step, f"test {test}" if test else message
@@ -190,6 +228,7 @@ def _failure(
     }
     if block.exit_code is not None:
         labels["exit_code"] = str(block.exit_code)
+    labels |= step_labels
     return bounded(
         identified(
             Failure(

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, Final
 
 from streams.contract.errors import UnreadableInput
+from streams.producers.inner import failures_in
 from streams.producers.json_elements import elements
 from streams.producers.report import Limits, Outcome, Reading, Reported, cleaned, shortened
 
 _NAMED: Final = re.compile(r"^(?:Uncaught )?([A-Za-z_$][\w$.]{0,200}(?:Error|Exception|Failure))\b")
-_FRAME: Final = re.compile(r"^\s+at |^\s*❯ ")
-_PLACE: Final = re.compile(r"(?:\(|at |❯ )(?:file://)?([^\s():]+):(\d{1,7}):\d{1,7}\)?$")
+_FRAME: Final = re.compile(r"^\s+at |^\s*\u276f ")
+_PLACE: Final = re.compile(r"(?:\(|at |\u276f )(?:file://)?([^\s():]+):(\d{1,7}):\d{1,7}\)?$")
 
 
 def _texts(value: object) -> list[str]:
@@ -78,7 +79,10 @@ class Jest(Reading):
         message = said.get("message") if isinstance(said, dict) else file.get("message")
         if not failed and (file.get("status") == "failed" or file.get("testExecError")) and self._has_room():
             text = shortened(str(message or ""), self.limits.text_chars_max)
-            spoken = _spoken(text).removeprefix("● Test suite failed to run").strip()
+            inner = failures_in(text.split("\n"), limit=1)
+            spoken = (
+                inner[0].message if inner else _spoken(text).removeprefix("\u25cf Test suite failed to run").strip()
+            )
             yield Reported(
                 message=spoken or "the test file could not be run",
                 text=text,

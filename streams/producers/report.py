@@ -192,7 +192,7 @@ class Collected:
         self._room = head_max
         self._tail_max = tail_max
         self.lost = 0
-        """Characters that were left out."""
+        """Characters that were left out; complete after `get`."""
 
     @property
     def chars(self) -> int:

@@ -145,9 +145,9 @@ class Trx(Reading):
             self._results[-1].child_failed = True
         if one.child_failed or not self._has_room():
             return
+        message, stack = one.message.get(), one.stack.get()
         if one.message.lost or one.stack.lost:
             self._note(f"failure texts longer than {self.limits.text_chars_max} characters, cut in the middle")
-        message, stack = one.message.get(), one.stack.get()
         thrown, place = _THREW.search(message), _PLACE.search(stack)
         name = one.attributes.get("testName", "")
         said = one.attributes.get("outcome", "")

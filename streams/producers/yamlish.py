@@ -44,7 +44,7 @@ def read_block(lines: Sequence[str]) -> dict[str, str]:
                 found.setdefault(name, _scalar(inner.strip()))
         else:
             value = _scalar(value)
-        if value or key not in found:
+        if key:
             found.setdefault(key, value)
     return found
 

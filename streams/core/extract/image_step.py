@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,12 @@ NAME_CHARS_MAX: Final = 1000
 _NAMED: Final = re.compile(r"^(?:\[([^\]]{1,300})\]\s*)?(.*)$", re.DOTALL)
 _POSITION: Final = re.compile(r"^\d{1,4}/\d{1,4}$")
 _RECAP: Final = re.compile(r"^\s?> (\[[^\]]+\] ?.*?):?$")
+_TTY_ERROR: Final = re.compile(r"^\s*=> ERROR (\[.*?)\s+\d+\.\d+s$")
+_HEADER: Final = re.compile(r"^\[[^\]]*\d+/\d+\] \S")
+_RULER: Final = re.compile(r"^-{6}$")
+_SECONDS: Final = re.compile(r"^\d{1,6}\.\d{1,6} ?")
+"""BuildKit tells the end of a step again without its number, with the seconds only."""
+_PROCESS: Final = re.compile(r"process \".*\" did not complete successfully: exit code: \d{1,10}")
 _CODES: Final = (
     re.compile(r"did not complete successfully: exit code: (\d{1,10})"),
     re.compile(r"returned a non-zero code: (\d{1,10})"),
@@ -58,13 +64,37 @@ def exit_code_of(text: str) -> int | None:
     return next((int(found.group(1)) for code in _CODES if (found := code.search(text)) is not None), None)
 
 
-def labels_in(lines: Iterable[str]) -> dict[str, str]:
-    """Step and exit code of a block that tells of a failed step, as labels; {} when it names none."""
-    labels: dict[str, str] = {}
-    for raw in lines:
-        line = clean(raw)
-        if "instruction" not in labels and (recap := _RECAP.match(line)):
-            labels |= step_of(recap.group(1)).labels()
-        if "exit_code" not in labels and (code := exit_code_of(line)) is not None:
-            labels["exit_code"] = str(code)
-    return labels
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a builder says of a failed step, as it stands in a log. Empty where it does not say."""
+
+    name: str
+    printed: tuple[str, ...]
+    """What the step printed, as far as it stands beside."""
+    message: str
+    """The last line of that, and the builder's own."""
+    labels: dict[str, str]
+
+
+def word_in(lines: Sequence[str], at: int) -> Word:
+    """What the lines of a block say of the failed step; `at` is the index of the line that says that it failed.
+
+    BuildKit says it below what the step printed, or above it where it tells its end again.
+    """
+    cleaned = [clean(line) for line in lines]
+    named = _RECAP.match(cleaned[at]) or _TTY_ERROR.match(cleaned[at])
+    if named is not None:
+        name = named.group(1)
+        ends = next((n for n in range(at + 1, len(cleaned)) if _RULER.match(cleaned[n])), len(cleaned))
+        printed = tuple(_SECONDS.sub("", line) for line in cleaned[at + 1 : ends]) if _RECAP.match(cleaned[at]) else ()
+    else:
+        begins = next((n for n in range(at - 1, -1, -1) if _HEADER.match(cleaned[n])), None)
+        name = "" if begins is None else cleaned[begins]
+        printed = tuple(cleaned[0 if begins is None else begins + 1 : at])
+    process = next((found for line in cleaned[at:] if (found := _PROCESS.search(line)) is not None), None)
+    error = f"ERROR: {process.group()}" if process is not None else ""
+    last = next((line.strip() for line in reversed(printed) if line.strip()), "")
+    labels = step_of(name).labels() if name else {}
+    if (code := exit_code_of(error or cleaned[at])) is not None:
+        labels["exit_code"] = str(code)
+    return Word(name, printed, f"{last}\n{error}".strip() if error else "", labels)
