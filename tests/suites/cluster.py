@@ -223,11 +223,15 @@ class Installation:
 
     # The raw topics and stores.
 
+    def last_at_s(self, topic: str) -> float:
+        """When the broker took the last committed record of a topic, seconds since the epoch."""
+        return asyncio.run(self._read(self.prefix + topic))[1]
+
     def records(self, topic: str) -> list[bytes]:
         """Values of all committed records of a topic, named without the prefix."""
-        return asyncio.run(self._records(self.prefix + topic))
+        return asyncio.run(self._read(self.prefix + topic))[0]
 
-    async def _records(self, topic: str) -> list[bytes]:
+    async def _read(self, topic: str) -> tuple[list[bytes], float]:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.kafka, isolation_level="read_committed", enable_auto_commit=False
         )
@@ -238,10 +242,12 @@ class Installation:
             await consumer.seek_to_beginning(*places)
             ends = await consumer.end_offsets(places)
             found: list[bytes] = []
+            last_ms = 0
             while [place for place in places if await consumer.position(place) < ends[place]]:
                 for some in (await consumer.getmany(timeout_ms=200)).values():
                     found += [record.value for record in some]
-            return found
+                    last_ms = max(last_ms, *(record.timestamp for record in some))
+            return found, last_ms / 1000
         finally:
             await consumer.stop()
 

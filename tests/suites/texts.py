@@ -10,11 +10,11 @@ from streams.contract.failure import Failure, identified
 FINGERPRINTS = 300
 
 
-def texts(number: int, *, start_ms: int, span_s: int = 3600) -> list[Failure]:
+def texts(number: int, *, start_ms: int, span_s: int = 3600, seed: int = 7) -> list[Failure]:
     """The seeded load over `span_s` seconds, messages filled up to about 300 bytes; half of a shape of their own."""
     out = []
     for i, told in enumerate(
-        t for b in batches(load(failures=number, fingerprints=FINGERPRINTS, seed=7, start_ms=start_ms)) for t in b
+        t for b in batches(load(failures=number, fingerprints=FINGERPRINTS, seed=seed, start_ms=start_ms)) for t in b
     ):
         more = " ".join(WORDS[(told.problem + k) % len(WORDS)] for k in range(34))
         own = f" by node-{i:x}.example of /srv/jobs/{i}/run.log" if i % 2 else ""

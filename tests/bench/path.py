@@ -1,0 +1,191 @@
+"""The whole path on real servers, all on the same cores: failures a second, and how long one takes at a steady pace.
+
+First a backlog: publish, then wait for `failures.classified.v1` and for both stores. Then failures at a steady pace,
+some of which are looked for in both stores by their id until they are there.
+The yardstick is the fold stage's own work on the same failures, in memory, in the same run.
+Run: make bench, or python tests/bench/path.py [--failures 20000] [--pace 300] [--seconds 30]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import secrets
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parents[2] / "deploy"))
+
+import opensearchpy
+import pymongo
+from suites.cluster import Installation, wait_until
+from suites.fake_llm.process import FakeLlmProcess
+from suites.texts import texts
+from testservers.process import Identity
+from testservers.shared import Shared
+
+from streams.broker.clients import Cluster
+from streams.broker.publish import KafkaPublisher
+from streams.contract.failure import Failure
+from streams.contract.taxonomy import default_taxonomy
+from streams.contract.wire import classified_from_bytes, envelope_of, to_bytes
+from streams.core.fingerprint import Fingerprinter
+from streams.core.intake import FoldStage, RawRecord, Stretch
+from streams.core.known_failures.book import default_rules
+
+PARTITIONS = 4
+WITHIN_S = 600.0
+MARKED_EVERY = 30
+"""Of the failures at a steady pace, one in so many is looked for."""
+CLASSIFIED_GOAL, STORED_GOAL, P99_GOAL_S = 5_000, 1_500, 2.0
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def alone(failures: list[Failure]) -> float:
+    """Failures a second of the fold stage in memory."""
+    stage = FoldStage(
+        fingerprinter=Fingerprinter(), rules=default_rules(), taxonomy=default_taxonomy(), partitions=PARTITIONS
+    )
+    began = time.perf_counter()
+    for start in range(0, len(failures), 1_000):
+        records = [
+            RawRecord(start + n, envelope_of(map(to_bytes, failures[start + n : start + n + 100])), now_ms())
+            for n in range(0, 1_000, 100)
+        ]
+        stage.on_failures(records, Stretch("t", 0, start, start + 1_000), at_ms=now_ms(), is_new=lambda _: True)
+    return len(failures) / (time.perf_counter() - began)
+
+
+def classified(installation: Installation) -> int:
+    """Failures in the topic of what is classified."""
+    found = map(classified_from_bytes, installation.records("failures.classified.v1"))
+    return sum(one.fold.count for one in found if hasattr(one, "fold"))
+
+
+def backlog(installation: Installation, failures: list[Failure]) -> tuple[float, float]:
+    """Failures a second into the topic and into both stores, from the first one published."""
+    began_s = time.time()
+    installation.publish(failures, envelope=100, deadline_s=WITHIN_S)
+    for count in (installation.mongo_count, installation.opensearch_count):
+        wait_until(count, len(failures), seconds=WITHIN_S, told=installation.said)
+    stored_s = time.time() - began_s
+    if classified(installation) != len(failures):
+        raise SystemExit("the topic does not hold each failure once")
+    # by the broker's clock: to read the topic again and again would take the cores
+    classified_s = installation.last_at_s("failures.classified.v1") - began_s
+    return len(failures) / classified_s, len(failures) / stored_s
+
+
+def steady(installation: Installation, *, pace: int, seconds: int) -> list[float]:
+    """Seconds from before publishing until a failure is in both stores, for each that is looked for."""
+    failures = texts(pace * seconds, start_ms=now_ms() - 60_000, span_s=60, seed=11)
+    took: list[float] = []
+    threads: list[threading.Thread] = []
+
+    def look_for(failure: Failure, began: float) -> None:
+        with (
+            pymongo.MongoClient[dict[str, object]](installation.mongodb) as mongo,
+            opensearchpy.OpenSearch(installation.opensearch) as search,
+        ):
+            database, indexes = mongo[installation.database], installation.opensearch_names()
+            collection = "ci_failures" if failure.ci else "errors_cloud"
+            index = indexes[0] if failure.ci else indexes[1]
+            while time.perf_counter() - began < 60:
+                if database[collection].find_one({"_id": failure.id}, {"_id": 1}) and search.exists(index, failure.id):
+                    took.append(time.perf_counter() - began)
+                    return
+                time.sleep(0.03)
+            took.append(60.0)
+
+    asyncio.run(_paced(installation, failures, pace, threads, look_for))
+    for thread in threads:
+        thread.join()
+    return took
+
+
+async def _paced(
+    installation: Installation,
+    failures: list[Failure],
+    pace: int,
+    threads: list[threading.Thread],
+    look_for: Callable[[Failure, float], None],
+) -> None:
+    cluster = Cluster(installation.kafka, prefix=installation.prefix, partitions=PARTITIONS)
+    publisher = KafkaPublisher(cluster, source="bench", now_ms=now_ms)
+    await publisher.start(deadline_s=30)
+    began = time.perf_counter()
+    step = max(1, pace // 20)
+    for start in range(0, len(failures), step):
+        await asyncio.sleep(max(0.0, began + start / pace - time.perf_counter()))
+        some = failures[start : start + step]
+        at = time.perf_counter()
+        await publisher.publish(some)
+        if start // step % (MARKED_EVERY * 20 // pace + 1) == 0:
+            thread = threading.Thread(target=look_for, args=(some[0], at))
+            thread.start()
+            threads.append(thread)
+    await publisher.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--failures", type=int, default=20_000)
+    parser.add_argument("--pace", type=int, default=300, help="failures a second")
+    parser.add_argument("--seconds", type=int, default=30)
+    given = parser.parse_args()
+    myself = Identity.of(os.getpid())
+    assert myself is not None, "this process lives"
+    shared = Shared(os.environ)
+    name = f"bench{secrets.token_hex(4)}"
+    failures = texts(given.failures, start_ms=now_ms() - 3_600_000)
+    with tempfile.TemporaryDirectory() as folder, FakeLlmProcess(Path(folder) / "llm.jsonl") as llm:
+        installation = Installation(
+            Path(folder),
+            kafka=shared.use("kafka", myself),
+            mongodb=shared.use("mongodb", myself),
+            opensearch=shared.use("opensearch", myself),
+            prefix=f"{name}.",
+            database=name,
+            index=f"{name}-error_classifications",
+            partitions=PARTITIONS,
+            ANTHROPIC_API_KEY=llm.key,
+            API_BASE_URL=llm.url,
+        )
+        try:
+            installation.create_topics()
+            bare = alone(failures)
+            for role in ("fold", "work", "classify", "sink mongo", "sink opensearch"):
+                installation.add(role)
+            time.sleep(10)  # groups form; it is not the start that is measured
+            topic, stores = backlog(installation, failures)
+            took = sorted(steady(installation, pace=given.pace, seconds=given.seconds))
+        finally:
+            installation.end()
+            with pymongo.MongoClient[dict[str, object]](installation.mongodb) as client:
+                client.drop_database(name)
+            for kind in ("kafka", "mongodb", "opensearch"):
+                shared.leave(kind, myself)
+    print(f"fold stage in memory:          {bare:7,.0f} failures/s")
+    print(
+        f"to failures.classified.v1:     {topic:7,.0f} failures/s, {topic / bare:.2f} of it (goal {CLASSIFIED_GOAL:,})"
+    )
+    print(f"to both stores:                {stores:7,.0f} failures/s, {stores / bare:.2f} of it (goal {STORED_GOAL:,})")
+    p99 = took[max(0, round(len(took) * 0.99) - 1)]
+    print(
+        f"published to both stores at {given.pace}/s: p50 {statistics.median(took):.2f} s, p99 {p99:.2f} s"
+        f" of {len(took)} looked for (goal {P99_GOAL_S} s)"
+    )
+
+
+if __name__ == "__main__":
+    main()
