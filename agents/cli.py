@@ -34,7 +34,7 @@ def create() -> typer.Typer:
     from streams.cli.app import create_app
 
     app = create_app()
-    told = "Ask a language model about fingerprints nobody has a verdict for, many in one question."
+    told = "Ask a language model what new fingerprints are."
     roles.add(app, "classify", told, lambda: _classify, port=9104)
     running.add_to(app, _serve)
     return app

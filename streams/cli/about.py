@@ -51,7 +51,7 @@ def add_to(app: typer.Typer) -> None:
 
     @app.command(epilog="\b\nExample:\n  faultline version")
     def version() -> None:
-        """Print the version of the program, of fingerprints and of records."""
+        """Print the versions of program and records."""
         say(versions())
 
 

@@ -97,7 +97,9 @@ def report(
     branch: options.Branch = "",
     commit: options.Commit = "",
 ) -> None:
-    """Send what test reports and build outputs tell of; each one's content says which format it has.
+    """Send reports and build outputs of any format.
+
+    The content of each says which format it has.
 
     JUnit, TRX, TAP, JSON of go test, cargo, libtest, Jest, Vitest, Mocha, BuildKit and annotations; else as a log.
     """

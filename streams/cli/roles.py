@@ -41,8 +41,8 @@ def add(app: typer.Typer, name: str, told: str, run: Callable[[], Run], *, port:
 
 def add_to(app: typer.Typer) -> None:
     """Add the roles that need no language model."""
-    add(app, "fold", "Read failures from Kafka, fingerprint them, fold equal ones together.", _wired("fold"), port=9100)
-    told = "Keep windows, lifetimes and verdicts; tell what is classified, and what wants a verdict."
+    add(app, "fold", "Read failures from Kafka, fingerprint and fold them.", _wired("fold"), port=9100)
+    told = "Keep the counts and the verdict of each fingerprint."
     add(app, "work", told, _wired("work"), port=9101)
 
     sink = typer.Typer(
@@ -57,7 +57,7 @@ def add_to(app: typer.Typer) -> None:
     def _sink(context: typer.Context) -> None:
         help_if_bare(context)
 
-    told = "Write documents of failures, and the rows of the page, to MongoDB."
+    told = "Write documents, and what the page shows, to MongoDB."
     add(sink, "mongo", told, _wired("sink mongo"), port=9102)
     add(sink, "opensearch", "Write documents of failures to OpenSearch.", _wired("sink opensearch"), port=9103)
     app.add_typer(sink, name="sink")

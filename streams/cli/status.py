@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from dataclasses import asdict, dataclass, field
@@ -59,10 +58,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _status(*, as_json: options.Json = False, file: options.Config = None) -> None:
-    """Show how far each role is behind, what the stores hold, and whether all adds up.
+    """Show lag, what the stores hold, and if it adds up.
 
     Asked of Kafka and the stores at this moment, so restarts change nothing. Exit status 1 when a server is away.
     """
+    import asyncio
+
     from streams.serving.logs import configure_log
     from streams.settings import Settings
 
@@ -82,6 +83,8 @@ def _status(*, as_json: options.Json = False, file: options.Config = None) -> No
 
 async def _asked(settings: Settings) -> tuple[Standing | None, list[Held], list[str]]:
     """What each server says, and why one says nothing. All are asked at once."""
+    import asyncio
+
     from streams.broker.clients import Cluster
     from streams.broker.standing import standing
     from streams.contract.errors import FaultlineError
@@ -106,6 +109,8 @@ async def _asked(settings: Settings) -> tuple[Standing | None, list[Held], list[
 
 
 async def _mongodb(settings: Settings) -> Held:
+    import asyncio
+
     from pymongo.errors import PyMongoError
 
     from streams.cli.wiring import mongo_names
@@ -136,6 +141,8 @@ async def _mongodb(settings: Settings) -> Held:
 
 
 async def _opensearch(settings: Settings) -> Held:
+    import asyncio
+
     from streams.contract.documents import VERSION_FIELDS
     from streams.contract.errors import SinkUnavailable
     from streams.contract.failure import Origin

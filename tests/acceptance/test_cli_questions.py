@@ -238,7 +238,7 @@ def test_a_group_of_commands_without_one_prints_its_help(faultline, words, expec
     assert faultline(*words, "--no-such")[0] == (0 if words == ("publish",) else 2)
 
 
-@pytest.mark.parametrize("words", [(), ("publish",), ("config",), ("topics",)])
+@pytest.mark.parametrize("words", [(), ("publish",), ("config",), ("topics",), ("sink",), ("rejected",)])
 def test_no_sentence_in_a_list_of_commands_is_cut(words, capsys):
     from agents.cli import create
 
