@@ -19,6 +19,7 @@ from streams.contract.errors import ConfigurationError, SinkUnavailable
 from streams.contract.failure import TIME_MS_MAX, Origin, Truncation
 from streams.contract.rollup import Rollup
 from streams.contract.verdict import VerdictSource
+from streams.core.pipeline import OFFSET_BITS
 from streams.sinks.mongo.client import open_for_reading, open_for_writing
 from streams.sinks.mongo.documents import at_ms, date, shown, stored
 from streams.sinks.mongo.errors import fault_of, refusal_of
@@ -78,6 +79,23 @@ def test_of_several_verdicts_for_one_fingerprint_the_newest_changes_documents_an
     assert isinstance(change.update, dict)
     assert change.update["$set"]["s_subcategory"] == "runtime_error"
     assert sorted(version for _, version in plan.history) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_two_documents_of_one_failure_that_of_the_higher_epoch_is_written(order: tuple[int, int]) -> None:
+    (told,) = [record for record in Feeder().records(ci_failure("x")) if isinstance(record, Classified)]
+    by_epoch = [replace(told, verdict_version=epoch << OFFSET_BITS | 7, count_before=epoch) for epoch in (0, 1)]
+    plan = PLANNER.plan([by_epoch[epoch] for epoch in order])
+    (document,) = plan.documents[Origin.CI].values()
+    assert document.version >> OFFSET_BITS == 1
+    assert document.body["l_verdict_version"] == document.version
+
+
+def test_of_two_documents_of_one_failure_and_epoch_the_first_is_written() -> None:
+    (told,) = [record for record in Feeder().records(ci_failure("x")) if isinstance(record, Classified)]
+    plan = PLANNER.plan([told, replace(told, verdict_version=told.verdict_version + 1)])
+    (document,) = plan.documents[Origin.CI].values()
+    assert document.version == told.verdict_version
 
 
 def test_text_from_outside_is_never_an_expression() -> None:

@@ -26,6 +26,7 @@ from streams.contract.errors import MalformedRecord
 from streams.contract.failure import Origin
 from streams.contract.rollup import Rollup, Span
 from streams.contract.verdict import Verdict
+from streams.core.pipeline import OFFSET_BITS
 from streams.sinks.base import Record, Refusal
 from streams.sinks.mongo.documents import date, stored
 from streams.sinks.mongo.schema import MongoNames
@@ -106,7 +107,8 @@ class Refusals:
 
 @dataclass(slots=True)
 class Plan:
-    """One batch, sorted by where it goes. Of several rows with one `_id` the newest is kept, of documents the first.
+    """One batch, sorted by where it goes. Of several rows with one `_id` the newest is kept, of documents the first of
+    the highest epoch: tables that were built anew tell again what they told before, perhaps otherwise.
 
     Documents go before changes: a change touches only documents whose verdict is older than its own, so it does not
     matter where in the batch it stood.
@@ -177,7 +179,7 @@ class Planner:
             record, primary_is_kind=self.primary_is_kind, full_text_chars_max=self.full_text_chars_max
         )
         for name, document in made:
-            if name in into:
+            if name in into and into[name].version >> OFFSET_BITS >= version >> OFFSET_BITS:
                 continue
             body = _encoded({"_id": name} | stored(document))
             if isinstance(body, str):
