@@ -82,6 +82,8 @@ def word_in(lines: Sequence[str], at: int) -> Word:
     BuildKit says it below what the step printed, or above it where it tells its end again.
     """
     cleaned = [clean(line) for line in lines]
+    if not _TTY_ERROR.match(cleaned[at]):  # a block may have both what is told again and the last word
+        at = next((n for n in range(at, -1, -1) if _RECAP.match(cleaned[n])), at)
     named = _RECAP.match(cleaned[at]) or _TTY_ERROR.match(cleaned[at])
     if named is not None:
         name = named.group(1)
