@@ -118,7 +118,7 @@ class Store(ServedRows):
         for number, tp in inputs.items():
             pipeline = partitions[number].pipeline
             applied = -1 if pipeline is None else pipeline.position.offset
-            target = first[tp] if applied < 0 else applied + 1
+            target = target_of(applied, first[tp])
             if not first[tp] <= target <= last[tp]:
                 raise InputGone(
                     f"{tp.topic}/{number} holds offsets {first[tp]} to {last[tp]}, and the table is to go on at "
@@ -308,6 +308,15 @@ class Store(ServedRows):
         """Stop the producers: the process ends."""
         self.suspend()
         await asyncio.gather(*(self._let_go(partition) for partition in self.partitions.values()))
+
+
+def target_of(applied: int, first: int) -> int:
+    """The offset to go on at behind the one that was applied last (-1: none), in an input that begins at `first`.
+
+    What ends a transaction is a marker and no record: an input whose records were all applied, and have all grown too
+    old since, begins behind it. Had a record stood there instead, the cursor of the next one would not follow.
+    """
+    return first if applied < 0 or first == applied + 2 else applied + 1
 
 
 def register() -> None:

@@ -9,6 +9,8 @@
 | `fold` | the fold role: raw records -> `FoldBatch`es, one transaction a stretch of an input partition |
 | `counts` | what the fold role did with a partition, kept beside its offset |
 | `sink` | the role of a sink: records -> a store, then the offsets |
+| `lag`, `standing`, `probe` | how far a reader is behind; how far each role is; whether brokers answer |
+| `changes` | a hint whenever something was written to a topic |
 | `reader` | stretches of topics, read to their ends, for commands |
 | `publish` | the gateway's port to the log |
 """

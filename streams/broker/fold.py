@@ -32,6 +32,7 @@ from streams.broker.headers import (
     event_headers,
     headers_of,
 )
+from streams.broker.lag import behind
 from streams.broker.reject import Outgoing, rejected
 from streams.broker.stretch import RECORDS_FIRST, records_for, stretches
 from streams.contract import telemetry, topics
@@ -222,8 +223,8 @@ class _Role:
     def tell_lag(self, place: TopicPartition, topic: Topic, records: int) -> None:
         """Say how far the partitions of a topic that are ours are behind, together."""
         self._lags[place] = records
-        behind = sum(lag for other, lag in self._lags.items() if other.topic == place.topic)
-        self.observer.set(telemetry.LAG, behind, ROLE, topic.name)
+        together = sum(lag for other, lag in self._lags.items() if other.topic == place.topic)
+        self.observer.set(telemetry.LAG, together, ROLE, topic.name)
 
 
 class _Partition:
@@ -259,9 +260,8 @@ class _Partition:
                 for stretch in stretches(records or (), **STRETCH):
                     async with role.slots:
                         await self._fold(producer, stretch)
-                end = role.consumer.highwater(place)
-                if end is not None:
-                    role.tell_lag(place, self._topic, max(0, end - await role.consumer.position(place)))
+                if (lag := await behind(role.consumer, place)) is not None:
+                    role.tell_lag(place, self._topic, lag)
                 if self._topic is TICKER and self._wait_ms() == 0:
                     await self._tick(producer)
         finally:

@@ -18,7 +18,8 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from streams.broker.admin import check
 from streams.broker.clients import Cluster, Stopping, close
-from streams.broker.headers import headers_of
+from streams.broker.headers import REPLAY_JOB, headers_of
+from streams.broker.lag import behind
 from streams.broker.reject import rejected
 from streams.broker.stretch import RECORDS_FIRST, records_for, stretches
 from streams.contract import telemetry, topics
@@ -181,7 +182,7 @@ class _Loop:
         records = [record for record in records if self._topic(record) is not topics.REJECTED]
         faults: list[tuple[Any, MalformedRecord]] = []
         sources, decoded = [], []
-        for record in self._that_matter(records):
+        for record in that_matter(records, self._topic):
             try:
                 decoded.append(_decoded(self._topic(record), record.value))
                 sources.append(record)
@@ -195,17 +196,6 @@ class _Loop:
             one.fold.count for index, one in enumerate(decoded) if isinstance(one, Classified) and index not in lost
         )
         self._observer.add(telemetry.DOCUMENTS, written)
-
-    def _that_matter(self, records: Sequence[Any]) -> list[Any]:
-        """All but the rollups of which a newer one follows: they are absolute. One without a key stands for itself."""
-        newest = {
-            record.key: record for record in records if record.key is not None and self._topic(record) is topics.ROLLUPS
-        }
-        return [
-            record
-            for record in records
-            if self._topic(record) is not topics.ROLLUPS or newest.get(record.key, record) is record
-        ]
 
     async def _put_aside(
         self, records: Sequence[Any], faults: Sequence[tuple[Any, MalformedRecord]], producer: AIOKafkaProducer
@@ -290,10 +280,24 @@ class _Loop:
         """Say how far the partitions of a topic that are ours are behind, together."""
         ours = consumer.assignment()
         self._lags = {other: lag for other, lag in self._lags.items() if other in ours}
-        if place in ours and (end := consumer.highwater(place)) is not None:
-            self._lags[place] = max(0, end - await consumer.position(place))
-        behind = sum(lag for other, lag in self._lags.items() if other.topic == place.topic)
-        self._observer.set(telemetry.LAG, behind, self._role, place.topic.removeprefix(self._cluster.prefix))
+        if place in ours and (records := await behind(consumer, place)) is not None:
+            self._lags[place] = records
+        together = sum(lag for other, lag in self._lags.items() if other.topic == place.topic)
+        self._observer.set(telemetry.LAG, together, self._role, place.topic.removeprefix(self._cluster.prefix))
+
+
+def that_matter(records: Sequence[Any], topic_of: Callable[[Any], Topic]) -> list[Any]:
+    """All but the rollups of which a newer one with the same key follows: they are absolute.
+
+    One without a key stands for itself, and so does one that a command sent again: it is older than those before it.
+    """
+
+    def is_snapshot(record: Any) -> bool:
+        is_rollup = record.key is not None and topic_of(record) is topics.ROLLUPS
+        return is_rollup and REPLAY_JOB not in headers_of(record.headers)
+
+    newest = {record.key: record for record in records if is_snapshot(record)}
+    return [record for record in records if not is_snapshot(record) or newest[record.key] is record]
 
 
 def _decoded(topic: Topic, value: bytes | None) -> Record:

@@ -15,6 +15,7 @@ from suites.records import AT_MS, ci_failure, told
 from streams.app.classify import Classifying, ClassifyOptions
 from streams.app.ledger import FINISHED_MAX, Entry, Ledger
 from streams.app.partition import Partition
+from streams.app.store import target_of
 from streams.app.work import partition_of_key
 from streams.broker.clients import Cluster
 from streams.contract import topics
@@ -55,6 +56,16 @@ def test_a_partition_is_a_mapping_whose_changes_wait_for_their_transaction(batch
         assert changelog == partition.rows == truth
         with pytest.raises(KeyError):
             partition["missing"]
+
+
+@pytest.mark.parametrize(
+    ("applied", "first", "target"),
+    [(-1, 0, 0), (-1, 40, 40), (7, 0, 8), (7, 8, 8), (7, 9, 9), (7, 10, 8)],
+    ids=["new", "new, old input gone", "all there", "applied gone", "its marker gone too", "more than that gone"],
+)
+def test_the_input_is_read_behind_what_was_applied_and_its_marker(applied: int, first: int, target: int) -> None:
+    """An input that begins past its target has lost what was not applied, and the store says so."""
+    assert target_of(applied, first) == target
 
 
 def test_the_partition_of_a_row_stands_in_its_key() -> None:

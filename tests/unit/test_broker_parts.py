@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError
 from suites.records import benchmark_failure, ci_failure
 
 from streams.broker.admin import ALL, Difference, configs_of
 from streams.broker.clients import Cluster, Security, Stopping, unless
-from streams.broker.headers import event_headers, headers_of
+from streams.broker.headers import REPLAY_JOB, event_headers, headers_of
+from streams.broker.lag import behind
 from streams.broker.reject import CUT_HEADER, KEPT_HEADERS_MAX, REJECTED_BYTES_MAX, rejected
+from streams.broker.sink import that_matter
 from streams.broker.stretch import records_for, stretches
 from streams.contract import topics
 from streams.contract.errors import ConfigurationError, MalformedRecord
 from streams.contract.failure import ENVELOPE_BYTES_MAX, ENVELOPE_FAILURES_MAX, Failure
-from streams.contract.topics import STATE, TOPICS
+from streams.contract.topics import STATE, TOPICS, Topic
 from streams.contract.wire import RECORD_BYTES_MAX, failures_from_bytes
 from streams.core.envelopes import envelopes
 from streams.settings import Settings
@@ -190,3 +195,54 @@ def test_waiting_ends_when_told_to_stop() -> None:
         assert await unless(None, asyncio.sleep(0, "done")) == "done"
 
     asyncio.run(scenario())
+
+
+@dataclass
+class Consumer:
+    """As much of one as knows how far it is."""
+
+    end: int | None
+    at: int | None
+    """None: the partition goes while it is asked for."""
+    ours: frozenset[TopicPartition]
+
+    def assignment(self) -> frozenset[TopicPartition]:
+        return self.ours
+
+    def highwater(self, place: TopicPartition) -> int | None:
+        assert place in self.ours
+        return self.end
+
+    async def position(self, place: TopicPartition) -> int:
+        if self.at is None:
+            raise IllegalStateError(f"{place} is not assigned")
+        return self.at
+
+
+@pytest.mark.parametrize(
+    ("end", "at", "is_ours", "records"),
+    [(9, 4, True, 5), (4, 5, True, 0), (None, 4, True, None), (9, None, True, None), (9, 4, False, None)],
+    ids=["behind", "past the last known end", "nothing fetched yet", "going to another", "gone to another"],
+)
+def test_how_far_behind_a_partition_is_ends_nobody_whose_partition_goes(
+    end: int | None, at: int | None, is_ours: bool, records: int | None
+) -> None:
+    place = TopicPartition("t", 0)
+    ours = frozenset({place}) if is_ours else frozenset()
+    assert asyncio.run(behind(Consumer(end, at, ours), place)) == records
+
+
+def test_only_the_newest_snapshot_of_a_key_is_written_and_whatever_was_sent_again_hides_none() -> None:
+    def record(offset: int, key: bytes | None, *headers: tuple[str, bytes], topic: Topic = topics.ROLLUPS) -> Any:
+        return SimpleNamespace(offset=offset, key=key, headers=headers, topic=topic)
+
+    records = [
+        record(1, b"a"),
+        record(2, b"b"),
+        record(3, b"a", topic=topics.CLASSIFIED),
+        record(4, b"a"),
+        record(5, None),
+        record(6, None),
+        record(7, b"a", (REPLAY_JOB, b"j")),
+    ]
+    assert [one.offset for one in that_matter(records, lambda one: one.topic)] == [2, 3, 4, 5, 6, 7]
