@@ -17,12 +17,22 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import filterfalse, islice
+from itertools import islice
 from operator import itemgetter
 from typing import Final, NamedTuple
 
 from streams.core.credentials.formats import FORMATS, Format
-from streams.core.credentials.names import KEYS, NO_VALUES, PASSWORD_PARTS, PASSWORDS, SERVICES
+from streams.core.credentials.names import (
+    FOLDERS,
+    KEYS,
+    NO_KEYS,
+    NO_VALUES,
+    PASSWORD_PARTS,
+    PASSWORDS,
+    SERVICES,
+    WHOLE_PASSWORDS,
+)
+from streams.core.template.randomness import has_random_letters
 
 ROUNDS_MAX: Final = 4
 """A replacement can uncover another one; a text settles in two rounds, the bound is for the text that does not."""
@@ -30,11 +40,19 @@ OPAQUE_CHARS_MIN: Final = 10
 SERVICE_KEY_CHARS_MIN: Final = 14
 MASKED_CHARS_MIN: Final = 20
 MIXED_WORD_CHARS_MIN: Final = 12
+MIXED_TOKEN_CHARS_MIN: Final = 16
 MIXED_CHARS_MIN: Final = 24
+PLAIN_WORDS_MAX: Final = 100_000
+"""Words known to have no sign of a credential; 60 to 100 bytes each."""
+NAMES_REMEMBERED_MAX: Final = 4096
+"""What stood in front of values; 100 to 400 bytes each."""
+LINE_CHARS_MAX: Final = 8 * 1024
+"""A longer text is searched whole; its words are not remembered."""
+ASSIGNMENTS_MAX: Final = 8
+LETTERS_MAX: Final = 256
+"""A longer run of letters is no key."""
 ONE_BY_ONE: Final = 64
 """So many places of a literal are tried one by one; more are left to one search over the whole text."""
-NAMES_FIRST_VALUES: Final = 200
-"""With more values than this the names are looked for in the whole text first."""
 CLIENT_NUMBER_DIGITS: Final = range(15, 21)
 LONG_WORD_CHARS: Final = range(20, 129)
 """Letters and digits in a row, of a token without a prefix."""
@@ -50,14 +68,21 @@ _ASSIGNED: Final = re.compile(
     r"[=:>,?|](?:(?<==)>|(?<=:):{0,2}=|(?<=\?)=|(?<=\|)\||(?<=[=:>,]))[\s\"'`=\\]{0,5}(?P<bare>[\w.~+/@=-]{10,})"
 )
 """An assignment of something long. Whether it looks random is judged before anybody asks what stands in front of it."""
+_GOES_ON: Final = re.compile(r"[\w.-]")
+_VALUE: Final = re.compile(r"(?<![^\s\"'`=\\:>,?|])[\w.~+/@=-]{10,}")
+"""What may be assigned."""
+_DIGIT: Final = re.compile(r"[0-9]")
 _NAME_CHARS_BACK: Final = 64
+_BEFORE: Final = re.compile(r"[\w.\-\s\"'`\\\]]{1,64}\Z")
 _AFTER_KEY: Final = re.compile(r"[\w.-]{0,24}[\"'`\\\]]{0,4}\s{0,2}")
 _AFTER_SERVICE: Final = re.compile(r"[\w.\- \t]{0,24}[\s\"'\\]{0,4}")
 _WORDS_ONLY: Final = re.compile(r"[A-Za-z_.\-/]+")
-_SEPARATORS: Final = str.maketrans("", "", "-_.=+/~@:%")
-_CLASS: Final = str.maketrans(
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", "a" * 26 + "A" * 26 + "0" * 10
-)
+_SEPARATORS: Final = b"-_.=+/~@:%"
+_CLASS: Final = bytes(
+    48 if chr(code).isdigit() else 65 if chr(code).isupper() else 97 if chr(code).isalpha() else code
+    for code in range(128)
+) + bytes(range(128, 256))
+"""Letters and digits by kind."""
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _UUID_HYPHENS: Final = 4
 _LONG_RUN: Final = re.compile(rf"[A-Za-z0-9_+/=~-]{{{MASKED_CHARS_MIN},}}")
@@ -108,6 +133,37 @@ class _Span(NamedTuple):
     rule: str
 
 
+class _Signs(NamedTuple):
+    """What is worth looking for in a text."""
+
+    rows: tuple[Format, ...]
+    password: bool
+    long_word: bool
+    opaque: bool
+
+
+class _Plain:
+    """Words that have no sign of a credential, by hash: no word is held, none that may be part of a credential stays.
+
+    Two generations: when the young one is full, the old one goes.
+    """
+
+    def __init__(self) -> None:
+        self._young: set[int] = set()
+        self._old: set[int] = set()
+
+    def without(self, words: list[str]) -> list[str]:
+        """The words that are not known to be plain."""
+        young, old = self._young, self._old
+        return [word for word in words if (key := hash(word)) not in young and key not in old]
+
+    def learn(self, words: Iterable[str]) -> None:
+        """Remember words without a sign."""
+        if len(self._young) >= PLAIN_WORDS_MAX // 2:
+            self._old, self._young = self._young, set()
+        self._young.update(map(hash, words))
+
+
 def _words(lowered: str) -> list[str]:
     """The runs of letters and digits of ASCII."""
     return lowered.encode("ascii", "replace").translate(_TO_WORDS).decode("ascii").split()
@@ -150,7 +206,10 @@ _START: Final = itemgetter(slice(0, _START_CHARS))
 _BY_SIGN: Final = _by_sign()
 _WHOLE_WORDS: Final = frozenset(sign for sign in _BY_SIGN if sign and not sign.endswith("*"))
 _WORD_STARTS: Final = frozenset(sign[:-1] for sign in _BY_SIGN if sign.endswith("*"))
+_FIRST_WORDS: Final = {row: tuple({literal.split()[0] for literal in row.literals}) for row in FORMATS}
+"""What each literal has before its first blank: all of it that one word can hold."""
 _BY_LITERAL: Final = _by_mark((literal, row) for row in _BY_SIGN[""] for literal in row.literals if not _sign(literal))
+_plain: Final = _Plain()
 _BY_LENGTH: Final = tuple(row for row in FORMATS if not row.literals)
 
 
@@ -162,6 +221,40 @@ def _lower(text: str) -> str:
 
 def _spans(text: str) -> list[_Span]:
     """Where the credentials of a text are: apart from each other and in order."""
+    signs = _signs_among(text.split()) if len(text) <= LINE_CHARS_MAX else _signs(text)
+    if signs is None:
+        return []
+    lowered = _lower(text)
+    spans = [span for row in signs.rows for span in _of_format(row, text, lowered)]
+    if signs.long_word:
+        spans += _of_long_words(text, lowered)
+    if signs.password:
+        for name in PASSWORDS:
+            if name in lowered:
+                spans += _of_password(name, text, lowered)
+    if signs.opaque:
+        spans += _of_assignments(text, lowered)
+    return _apart(spans) if spans else spans
+
+
+def _signs_among(words: list[str]) -> _Signs | None:
+    """The signs of words that were not found without any before."""
+    new = _plain.without(words)
+    if not new:
+        return None
+    signs = _signs(" ".join(new))
+    if signs is None:
+        _plain.learn(new)
+        return None
+    # A line with an id that is new each time must not keep its other words new.
+    literals = {first for row in signs.rows for first in _FIRST_WORDS[row]}.union(PASSWORD_PARTS)
+    short = [word for word in new if len(word) < OPAQUE_CHARS_MIN and word.isascii()]
+    _plain.learn([word for word in short if not any(map(word.lower().__contains__, literals))])
+    return signs
+
+
+def _signs(text: str) -> _Signs | None:
+    """What may be found in a text, by cheap signs; those of a text are those of its words together."""
     lowered = _lower(text)
     words = set(_words(lowered))
     rows = [row for mark, pairs in _BY_LITERAL if mark in lowered for literal, row in pairs if literal in lowered]
@@ -169,19 +262,23 @@ def _spans(text: str) -> list[_Span]:
         rows += [row for word in _WHOLE_WORDS & words for row in _BY_SIGN[word]]
     starts = _WORD_STARTS.intersection(map(_START, words))
     rows += [row for start in starts for row in _BY_SIGN[start + "*"]]
-    spans = [span for row in dict.fromkeys(rows) for span in _of_format(row, text, lowered)]
-    spans += _of_long_words(text, lowered)
-    if any(map(lowered.__contains__, PASSWORD_PARTS)):
-        for name in PASSWORDS:
-            if name in lowered:
-                spans += _of_password(name, text, lowered)
-    if sum(len(word) for word in filterfalse(str.isalpha, words) if _may_be_opaque(word)) >= OPAQUE_CHARS_MIN:
-        spans += _of_assignments(text, lowered)
-    return _apart(spans) if spans else spans
+    if len(text) <= LINE_CHARS_MAX:
+        rows = [row for row in rows if any(map(lowered.__contains__, _FIRST_WORDS[row]))]
+    password = any(map(lowered.__contains__, PASSWORD_PARTS))
+    long_word = any(len(word) >= LONG_WORD_CHARS.start for word in words)
+    opaque = any(map(_may_be_assigned, _VALUE.findall(text)))
+    if not (rows or password or long_word or opaque):
+        return None
+    return _Signs(tuple(dict.fromkeys(rows)), password=password, long_word=long_word, opaque=opaque)
 
 
-def _may_be_opaque(word: str) -> bool:
-    return not word.isdigit() or len(word) in CLIENT_NUMBER_DIGITS
+def _may_be_assigned(run: str) -> bool:
+    """Whether a run, or what stands in it behind `=`, may be the value of a key."""
+    if "=" not in run:
+        return _may_be_key(run)
+    if run.count("=") > ASSIGNMENTS_MAX:
+        return True
+    return any(_may_be_key(run[at:]) for at in (0, *[i + 1 for i, c in enumerate(run) if c == "="]))
 
 
 def _apart(spans: list[_Span]) -> list[_Span]:
@@ -222,19 +319,18 @@ def _is_possible(row: Format, text: str) -> bool:
     return not row.needs or any(map(text.__contains__, row.needs))
 
 
-def _of_format(row: Format, text: str, lowered: str) -> Iterator[_Span]:
-    if not _is_possible(row, text):
-        return
+def _of_format(row: Format, text: str, lowered: str) -> list[_Span]:
+    literals = [literal for literal in row.literals if literal in lowered]
+    if not literals or not _is_possible(row, text):
+        return []
     pattern = _pattern(row)
-    found: Iterable[re.Match[str]] = ()
+    found: Iterable[re.Match[str]]
     if row.anchored:
-        literals = [literal for literal in row.literals if literal in lowered]
         places = sorted({at for literal in literals for at in islice(_places(lowered, literal), ONE_BY_ONE)})
         found = _anchored(places, pattern, text) if len(places) < ONE_BY_ONE else pattern.finditer(text)
-    elif any(literal in lowered for literal in row.literals):
+    else:
         found = pattern.finditer(text)
-    for match in found:
-        yield _span_of(match, row)
+    return [_span_of(match, row) for match in found]
 
 
 def _of_long_words(text: str, lowered: str) -> Iterator[_Span]:
@@ -279,39 +375,72 @@ def _of_password(name: str, text: str, lowered: str) -> Iterator[_Span]:
     for at in _places(lowered, name):
         if at < end or (at and text[at - 1] == "<"):
             continue  # inside the value before, or in a placeholder of ours
-        match = _AFTER_PASSWORD.match(text, at + len(name))
+        after = at + len(name)
+        if name in WHOLE_PASSWORDS and _GOES_ON.match(text, after):
+            continue
+        match = _AFTER_PASSWORD.match(text, after)
         if match:
             end = match.start("op")
-            if _is_password(match):
+            if _is_password(match) and not (name in FOLDERS and _is_folder(match)):
                 end = match.end()
                 yield _Span(*match.span("bare" if match["quoted"] is None else "quoted"), "password")
 
 
 def _of_assignments(text: str, lowered: str) -> Iterator[_Span]:
     """Assigned values that look random, where the name in front says that they are a credential."""
-    values = [match for match in _ASSIGNED.finditer(text) if _may_be_key(match["bare"])]
-    keys, services = KEYS, SERVICES
-    if len(values) > NAMES_FIRST_VALUES:
-        keys = tuple(name for name in keys if name in lowered)
-        services = tuple(name for name in services if name in lowered)
-    for match in values:
+    names_of = _names
+    if len(text) > LINE_CHARS_MAX:
+        keys, services = (tuple(name for name in names if name in lowered) for names in (KEYS, SERVICES))
+        names_of = functools.partial(_names_among, keys, services)
+    for match in _ASSIGNED.finditer(text):
         value = match["bare"]
-        before = lowered[max(0, match.start() - _NAME_CHARS_BACK) : match.start()]
-        if match[0][0] not in ">,|" and not value.isdigit() and _named(before, keys, _AFTER_KEY):
+        if not _may_be_key(value):
+            continue
+        before = _BEFORE.search(lowered, max(0, match.start() - _NAME_CHARS_BACK), match.start())
+        name = names_of(before[0] if before else "")
+        if name.of_key and match[0][0] not in ">,|" and not value.isdigit():
             yield _Span(*match.span("bare"), "key")
-        elif len(value) >= SERVICE_KEY_CHARS_MIN and (_is_random(value) or _is_number(value)):
-            service = _named(before, services, _AFTER_SERVICE)
-            if service:
-                yield _Span(*match.span("bare"), f"{service.replace('_', '-')}-key")
+        elif name.service and len(value) >= SERVICE_KEY_CHARS_MIN and (_is_random(value) or _is_number(value)):
+            yield _Span(*match.span("bare"), f"{name.service.replace('_', '-')}-key")
+
+
+class _Name(NamedTuple):
+    """What stands in front of a value."""
+
+    of_key: bool
+    service: str
+
+
+def _names(before: str) -> _Name:
+    """Which names stand in front of a value; remembered where `before` has no digit, so that no value is held."""
+    return _names_of(before) if _DIGIT.search(before) else _names_remembered(before)
+
+
+def _names_among(keys: tuple[str, ...], services: tuple[str, ...], before: str) -> _Name:
+    return _Name(bool(_named(before, keys, _AFTER_KEY)), _named(before, services, _AFTER_SERVICE))
+
+
+_names_of = functools.partial(_names_among, KEYS, SERVICES)
+_names_remembered = functools.lru_cache(maxsize=NAMES_REMEMBERED_MAX)(_names_of)
 
 
 def _named(before: str, names: tuple[str, ...], gap: re.Pattern[str]) -> str:
     """The name in front of a value, with no more than `gap` between; empty when there is none."""
     for name in names:
         at = before.rfind(name)
-        if at >= 0 and gap.fullmatch(before, at + len(name)):
+        if at >= 0 and gap.fullmatch(before, at + len(name)) and not _is_data_key(before[: at + len(name)]):
             return name
     return ""
+
+
+def _is_data_key(before: str) -> bool:
+    """Whether a name ends as `cache-key` does."""
+    return before.endswith("key") and before[:-3].rstrip("_- ").endswith(NO_KEYS)
+
+
+def _is_folder(found: re.Match[str]) -> bool:
+    value = found["bare"] if found["quoted"] is None else found["quoted"]
+    return value.startswith(("/", "~", "./", "../")) or value[1:2] == ":"
 
 
 def _is_password(found: re.Match[str]) -> bool:
@@ -325,11 +454,13 @@ def _is_password(found: re.Match[str]) -> bool:
     if after in ("(", "[") and _WORDS_ONLY.fullmatch(value):
         return False
     if found["op"].startswith(":") and found["op"] != ":=":
-        return len(value) >= 6 and not _WORDS_ONLY.fullmatch(value)
+        return len(value) >= 6 and (not _WORDS_ONLY.fullmatch(value) or has_random_letters(value))
     return not (value.startswith(("os.", "self.", "secrets.", "env.", "process.", "--")))
 
 
 def _may_be_key(value: str) -> bool:
+    if not _DIGIT.search(value):
+        return _is_mixed(value) and not _is_placeholder(value)
     return (_is_random(value) or _is_number(value) or _is_mixed(value)) and not _is_placeholder(value)
 
 
@@ -343,8 +474,15 @@ def _is_number(value: str) -> bool:
 
 
 def _is_mixed(value: str) -> bool:
-    """Whether a value is one word of letters and digits: enough right behind the name of a key."""
-    return len(value) >= MIXED_WORD_CHARS_MIN and value.isalnum() and not value.isalpha() and not value.isdigit()
+    """Whether a value is one word of letters and digits, or of random letters: enough right behind a key's name."""
+    if len(value) < MIXED_WORD_CHARS_MIN:
+        return False
+    word = value.replace("-", "").replace("_", "")
+    if not word.isalnum() or word.isdigit():
+        return False
+    if word.isalpha():
+        return len(word) <= LETTERS_MAX and has_random_letters(word)
+    return word == value or (len(value) >= MIXED_TOKEN_CHARS_MIN and not (word.islower() or word.isupper()))
 
 
 def _is_random(value: str, *, turns: int = 3) -> bool:
@@ -353,15 +491,17 @@ def _is_random(value: str, *, turns: int = 3) -> bool:
     `turns` says how often at least letters and digits must change places. One is enough for a long run that mixes
     capitals, small letters and digits, and has no separator where words would have one.
     """
-    if len(value) < OPAQUE_CHARS_MIN or "//" in value:
+    if len(value) < OPAQUE_CHARS_MIN or value.startswith("//") or "://" in value:
         return False
     if value.count("-") >= _UUID_HYPHENS and _UUID.search(value):
         return True
-    classes = value.translate(_SEPARATORS).translate(_CLASS)
-    letters = classes.replace("A", "a")
-    changes = letters.count("a0") + letters.count("0a")
+    classes = value.encode("ascii", "replace").translate(_CLASS, _SEPARATORS)
+    letters = classes.lower()
+    changes = letters.count(b"a0") + letters.count(b"0a")
     if not changes or len(classes) < OPAQUE_CHARS_MIN:
         return False
     if changes >= turns and changes * 10 >= len(classes):
         return True
-    return len(value) >= MIXED_CHARS_MIN and "/" not in value and min(classes.count("AA"), classes.count("aA")) >= turns
+    return (
+        len(value) >= MIXED_CHARS_MIN and "/" not in value and min(classes.count(b"AA"), classes.count(b"aA")) >= turns
+    )

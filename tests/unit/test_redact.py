@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.core import redact as module
 from streams.core.credentials.formats import FORMATS
-from streams.core.credentials.names import KEYS, PASSWORD_PARTS, PASSWORDS, SERVICES
+from streams.core.credentials.names import FOLDERS, KEYS, PASSWORD_PARTS, PASSWORDS, SERVICES, WHOLE_PASSWORDS
 from streams.core.redact import mask_opaque, redact, redacted
 
 CHANCE = random.Random(7)
@@ -93,6 +94,32 @@ IN_PLACE = [
     ("-----BEGIN RSA " + "PRIVATE KEY-----\n" + SECRET + "\n-----END RSA " + "PRIVATE KEY-----", SECRET),
     ("-----BEGIN " + "PRIVATE KEY-----\\n" + SECRET + "\\n(cut off", SECRET),
 ]
+IN_PLACE += [
+    ("docker login -u app -p " + SECRET + " registry.example.org", SECRET),
+    ("mysql -h db -u app -p" + SECRET + " shop", SECRET),
+    ("sshpass -p '" + SECRET + "' ssh host", SECRET),
+    ("redis-cli -h cache -a " + SECRET + " ping", SECRET),
+    ("ldapsearch -D cn=admin -w " + SECRET + " -b dc=x", SECRET),
+    ("7z x backup.7z -p" + SECRET, SECRET),
+    ("net use Z: \\\\host\\share /user:app " + SECRET, SECRET),
+    ("openssl rsa -passin pass:" + SECRET + " -in key", SECRET),
+    ("gpg --batch --passphrase " + SECRET + " -d x", SECRET),
+    ("keytool -storepass " + "correcthorse", "correcthorse"),
+    ("CREATE USER app WITH PASSWORD '" + SECRET + "'", SECRET),
+    ("ALTER USER 'app' IDENTIFIED BY '" + SECRET + "'", SECRET),
+    ("ConvertTo-SecureString '" + SECRET + "' -AsPlainText", SECRET),
+    ("jdbc:oracle:thin:app/" + SECRET + "@//db:1521/x", SECRET),
+    ("REDIS_PASS=" + "hunter", "hunter"),
+    ('psk="' + "hunter2" + '"', "hunter2"),
+    ('<property name="db.password" value="' + SECRET + '"/>', SECRET),
+    ('Authorization: Digest username="x", response="' + HEX_32 + '"', HEX_32),
+    ("Authorization: AWS4-HMAC-SHA256 SignedHeaders=host, Signature=" + HEX_64, HEX_64),
+    ("user:$apr1$" + some(8) + "$" + some(22), "$apr1$"),
+    ("  password: " + "OIBAvdRcTlGNVrze", "OIBAvdRcTlGNVrze"),
+    ("X-Vault-Token: " + "GQfgYXVsRvUeWayMRrtUdsrQPf", "GQfgYXVsRvUeWayMRrtUdsrQPf"),
+    ("SERVICE_TOKEN=" + "YDNrHgz_EDS6OWut_-tG", "YDNrHgz_EDS6OWut_-tG"),
+    ("code_verifier=" + MIXED_40, MIXED_40),
+]
 ROUNDS = [("", ""), ("worker-3 failed with ", " after 3 attempts"), ("ctx=(", ")"), ("first line\n", "\nlast line")]
 
 BENIGN = [
@@ -117,6 +144,13 @@ BENIGN = [
     "std::vector<int>::size_type n = ext_map.find(x)",
     "error: use of undeclared identifier 'sc_config_v2_internal_registry_of_handlers'",
     "2026-03-04T05:06:07Z INFO session started, otp sent",
+    "cache-key: v1-6ce0c5a88f325b16b1942948255f6fe62f72dab7",
+    "PWD=/home/runner/work/app OLDPWD=/tmp",
+    "tls --key server.pem --cert server.crt",
+    "test_passed=12034 test_pass_rate=0.98",
+    "mysql --protocol=tcp -P 3306 -h db refused",
+    "password: MinLengthValidator refused",
+    "docker run -p 8080:80 app",
 ]
 
 
@@ -183,6 +217,31 @@ def test_known_wrong_answers(text: str, wanted: str) -> None:
 def test_a_text_without_credentials_is_the_same_object() -> None:
     text = "nothing to see here, " * 3
     assert redact(text) is text
+
+
+@pytest.mark.parametrize("text", [*BENIGN, *(text for text, _ in IN_PLACE), *(token for _, token in TOKENS)])
+def test_words_seen_before_change_nothing(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"a line {text} ends"
+    monkeypatch.setattr(module, "_plain", module._Plain())
+    first = redact(text)
+    assert [redact(text), redact(text)] == [first, first]
+    monkeypatch.setattr(module, "LINE_CHARS_MAX", 0)
+    assert redact(text) == first
+
+
+def test_no_word_is_held_and_known_words_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PLAIN_WORDS_MAX", 8)
+    plain = module._Plain()
+    for i in range(100):
+        plain.learn([f"word{i}"])
+    assert plain.without(["word99", "word1"]) == ["word1"]
+    held = plain._young | plain._old
+    assert len(held) <= 8
+    assert all(isinstance(key, int) for key in held)
+
+
+def test_a_literal_that_is_no_word_has_no_blank() -> None:
+    assert not any(" " in literal for _, pairs in module._BY_LITERAL for literal, _ in pairs)
 
 
 def test_what_was_taken_is_counted_by_rule() -> None:
@@ -261,3 +320,4 @@ def test_a_token_does_not_survive_among_any_text(token: str, before: str, after:
 
 def test_each_name_of_a_password_holds_a_part_that_is_looked_for_first() -> None:
     assert all(any(part in name for part in PASSWORD_PARTS) for name in PASSWORDS)
+    assert set(PASSWORDS) >= WHOLE_PASSWORDS | FOLDERS

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _START: Final = r"(?<![A-Za-z0-9])"
+_FILE: Final = r"[\w./~-]{1,128}\.(?:pem|key|crt|cer|der|json|txt|ya?ml|pub|p12|pfx|jks|cfg|conf|env|toml|ini)(?![\w.])"
 _UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
@@ -202,12 +203,63 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format(
         "command-password",
         "A password or token given to a command.",
-        ("password", "passwd", "pass", "token", "secret", "api-key", "apikey", "auth", "access-key", "key", "otp"),
-        r"(?:(?<=--)|(?<=-)(?=[\w-]{3,12}[ =][\"']?[^\s\"']{0,40}\d))"
-        r"(?:password|passwd|pass|token|secret|api-?key|auth-?token|auth|access-?key|key|otp)[ =][\"']?"
-        r"(?P<s>(?![\[(<$*{-])[^\s\"'<>]{6,})",
+        (
+            *("password", "passwd", "pass", "token", "secret", "api-key", "apikey", "auth", "access-key", "key", "otp"),
+            *("passphrase", "storepass", "keypass"),
+        ),
+        r"(?:(?<=--)|(?<=-)(?=[\w-]{3,12}[ =][\"']?[^\s\"']{0,40}\d|(?:store|key)pass ))"
+        r"(?:password|passwd|passphrase|pass|token|secret|api-?key|auth-?token|auth|access-?key|key|otp|storepass|keypass)"
+        r"[ =][\"']?"
+        rf"(?P<s>(?![\[(<$*{{-]|{_FILE})[^\s\"'<>]{{6,}})",
         anchored=True,
         needs=("-",),
+    ),
+    Format(
+        "command-option",
+        "A password given to a command by the option that this command has for it.",
+        (
+            *("docker login", "podman login", "registry login", "sshpass", "mysql", "mariadb", "redis-cli"),
+            *("ldapsearch", "ldapmodify", "ldapadd", "ldapwhoami", "7z", "az login", "net use"),
+        ),
+        r"(?:(?:docker|podman|registry|az) login [^\n;|&]{0,160}?(?<=\s)-p[ =]?|sshpass\s{1,3}-p\s{0,3}"
+        r"|(?:mysql\w{0,8}|mariadb(?:-dump)?|7za?) [^\n;|&]{0,160}?(?<=\s)-p|redis-cli [^\n;|&]{0,160}?(?<=\s)-a\s{1,3}"
+        r"|ldap[a-z]{3,8} [^\n;|&]{0,160}?(?<=\s)-w\s{1,3}|net use [^\n;|&]{0,80}?/user:\S{1,64}\s{1,3})"
+        r"[\"']?(?P<s>(?![-<$])[^\s\"'<>]{3,})",
+        anchored=False,
+    ),
+    Format(
+        "openssl-pass",
+        "A password given to openssl.",
+        ("pass:",),
+        r"-pass(?:in|out)?[ =]pass:(?P<s>(?!<)[^\s\"']{3,})",
+        needs=("-pass",),
+    ),
+    Format(
+        "sql-password",
+        "A password in a statement of SQL.",
+        ("password '", "identified by", "identified with"),
+        r"(?:password|identified (?:with \w{1,40} )?by(?: password)?)\s{1,3}'(?P<s>(?!<)[^'\s<>]{3,})'",
+    ),
+    Format(
+        "secure-string",
+        "A password turned into a secure string.",
+        ("convertto-securestring",),
+        r"securestring\s{1,3}(?:-string\s{1,3})?[\"'](?P<s>[^\s\"'<>]{3,})[\"']",
+    ),
+    Format(
+        "oracle-login",
+        "User and password of an Oracle connection.",
+        ("thin:", "sqlplus "),
+        r"(?:thin:|sqlplus (?:-\w{1,8} ){0,3})[\w.$-]{1,64}/(?P<s>(?!<)[^\s@/\"'<>]{3,128})@",
+        anchored=True,
+    ),
+    Format(
+        "digest-response",
+        "The answer of HTTP digest authentication.",
+        ("digest ",),
+        r"digest [^\n]{0,400}?response=\\?\"?(?P<s>[0-9a-f]{32})",
+        anchored=True,
+        needs=("response",),
     ),
     Format(
         "curl-header",
@@ -251,12 +303,20 @@ FORMATS: Final[tuple[Format, ...]] = (
         ("absk", "bedrock-api-key-"),
         r"(?:ABSK|bedrock-api-key-)[A-Za-z0-9+/]{20,}={0,2}",
     ),
+    _prefixed(
+        "aws-session-token",
+        "A session token of AWS.",
+        *("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "FQoGZXIvYXdz", "AgoJb3JpZ2lu"),
+        least=40,
+        body="[A-Za-z0-9+/=%]",
+        exact=True,
+    ),
     Format("aws-mws", "An Amazon marketplace token.", ("amzn.mws.",), rf"amzn\.mws\.{_UUID}", anchored=True),
     Format(
         "signed-url",
         "The signature or session of a signed URL.",
         ("signature=", "sig=", "x-amz-security-token=", "x-amz-credential=", "x-goog-credential="),
-        r"[?&;](?:x-(?:amz|goog)-)?(?:signature|sig|security-token|credential)=(?P<s>[\w%+/.~=-]{16,})",
+        r"(?:[?&;]|,\s?)(?:x-(?:amz|goog)-)?(?:signature|sig|security-token|credential)=(?P<s>[\w%+/.~=-]{16,})",
     ),
     _begins("google-api", "A Google API key.", ("aiza",), r"AIza[\w-]{30,}"),
     _begins(
@@ -338,12 +398,15 @@ FORMATS: Final[tuple[Format, ...]] = (
     _prefixed("tailscale", "A Tailscale key.", "tskey-", least=16),
     _prefixed("ngrok", "An ngrok key.", "ngrok_", "ak_2", "cr_2", least=24, body=r"[A-Za-z0-9_]"),
     Format("terraform", "A Terraform Cloud token.", (".atlasv1.",), r"[A-Za-z0-9]{10,20}\.atlasv1\.[\w=-]{40,}"),
-    _begins(
-        "vault",
-        "A HashiCorp Vault token.",
-        ("hvs.", "hvb.", "hvr.", "s.", "b."),
-        r"(?:hv[sbr]\.[\w-]{20,}|(?<![\w.])[sb]\.(?=[A-Za-z]*\d)[A-Za-z0-9]{24}(?![\w.(-]))",
-        exact=True,
+    _prefixed("vault", "A HashiCorp Vault token.", "hvs.", "hvb.", "hvr.", least=20, exact=True),
+    Format(
+        "vault-legacy",
+        "A HashiCorp Vault token of an earlier form.",
+        (),
+        r"(?<![\w.])[sb]\.(?=[A-Za-z]*\d)[A-Za-z0-9]{24}(?![\w.(-])",
+        exact_case=True,
+        needs=("s.", "b."),
+        word_chars=24,
     ),
     _prefixed("pulumi", "A Pulumi token.", "pul-", least=36, body="[0-9a-f]"),
     _prefixed(
@@ -566,6 +629,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "sentry-dsn", "A Sentry DSN.", (".ingest.", "sentry"), r"https?://(?P<s>[0-9a-f]{32})(?=(?::[0-9a-f]{32})?@)"
     ),
     _prefixed("notion", "A Notion token.", "ntn_", "secret_", least=40, body="[A-Za-z0-9]"),
+    _prefixed("adafruit", "An Adafruit key.", "aio_", least=24, body="[A-Za-z0-9]"),
     _prefixed("typeform", "A Typeform token.", "tfp_", least=50, body=r"[\w.=-]"),
     _begins("airtable", "An Airtable token.", ("pat",), r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
     Format(
@@ -605,10 +669,11 @@ FORMATS: Final[tuple[Format, ...]] = (
     _prefixed("hcaptcha", "A captcha secret.", "ES_", least=32, body="[0-9a-f]"),
     _begins("recaptcha", "A reCAPTCHA key.", ("6l",), r"6L[ecd][\w-]{37}(?![\w-])", exact=True),
     Format(
-        "xml-password",
-        "A password of an XML setting.",
-        ("password", "cleartextpassword"),
-        r"<add\s{1,4}key=[\"'](?:cleartext)?password[\"']\s{1,4}value=[\"'](?P<s>[^\r\n<]{1,256}?)[\"']\s{0,4}/?>",
+        "xml-attribute",
+        "A secret of an XML setting.",
+        ('value="', "value='"),
+        r"(?:key|name|id)=[\"'][\w.:-]{0,64}(?:password|passwd|passphrase|secret|token|api-?_?key)[\"']\s{1,4}"
+        r"value=[\"'](?P<s>(?![<$%{*])[^\"'\r\n<]{3,256}?)[\"']",
     ),
     Format(
         "xml-element",
@@ -640,7 +705,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         "shadow-hash",
         "A password hash.",
         ("$",),
-        r"\$(?:1|2[aby]|5|6|y|argon2id?)\$[\w./,=+$-]{20,}",
+        r"\$(?:1|apr1|2[aby]|5|6|y|7|argon2id?|scrypt|pbkdf2-sha\d{1,3})\$[\w./,=+$-]{20,}",
         anchored=True,
     ),
     Format(

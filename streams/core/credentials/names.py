@@ -21,10 +21,18 @@ PASSWORDS: Final[tuple[str, ...]] = (
     "mysql_pass",
     "smtp_pass",
     "admin_pass",
+    "_pass",
+    "psk",
 )
 """Nearly any value after these is a credential."""
 
-PASSWORD_PARTS: Final[tuple[str, ...]] = ("pass", "pwd", "secret")
+WHOLE_PASSWORDS: Final[frozenset[str]] = frozenset({"_pass", "psk"})
+"""Of these, those that may not go on: `test_passed=1203` is a count."""
+
+FOLDERS: Final[frozenset[str]] = frozenset({"pwd"})
+"""Of these, those whose value may be a directory."""
+
+PASSWORD_PARTS: Final[tuple[str, ...]] = ("pass", "pwd", "secret", "psk")
 """One of these is in each of them."""
 
 KEYS: Final[tuple[str, ...]] = (
@@ -80,8 +88,18 @@ KEYS: Final[tuple[str, ...]] = (
     "bearer",
     "otp",
     "salt",
+    "code_verifier",
+    "device_code",
+    "assertion",
+    "samlresponse",
 )
 """The value must look random."""
+
+NO_KEYS: Final[tuple[str, ...]] = (
+    *("cache", "sort", "partition", "primary", "public", "foreign", "idempotency", "object", "row", "routing"),
+    *("group", "dedup", "registry", "host", "unique", "composite", "join", "lookup", "message", "record"),
+)
+"""In front of `key`: a name of data, no credential."""
 
 SERVICES: Final[tuple[str, ...]] = (
     "adafruit",

@@ -4,8 +4,8 @@ An id of letters and digits now and then comes without a digit; then only its sp
 """
 
 import re
-from functools import lru_cache
 from itertools import pairwise
+from operator import add
 
 LETTERS_MIN = 16
 """Letters in a row; fewer can be an abbreviation."""
@@ -51,7 +51,9 @@ _RARE_AFTER = {
     "y": "bdfghjkqruvwxyz",
     "z": "bcdfghjklmnpqrstuvwxyz",
 }
-_RARE = frozenset(first + second for first, others in _RARE_AFTER.items() for second in others)
+_PAIRS = frozenset(first + second for first, others in _RARE_AFTER.items() for second in others)
+# Also in capitals and with a capital in front; a small letter before a capital ends a word.
+_RARE = _PAIRS | {pair.upper() for pair in _PAIRS} | {pair.capitalize() for pair in _PAIRS}
 _RUN = re.compile(r"[A-Za-z]{10,256}")
 _SUFFIX = re.compile(
     r"[a-z0-9.-]{2,253}-(?:[bcdfghjklmnpqrstvwxz]{8,10}-)?([bcdfghjklmnpqrstvwxz]{5})(?:_[a-z0-9-]{1,63})?"
@@ -61,13 +63,10 @@ _SCRATCH = re.compile(r"(?:.{0,128}[-.])?([A-Za-z_]{6,12})|tmp([a-z_]{8})|tmp\.(
 
 
 def rare_pairs(letters: str) -> int:
-    """Neighbours in a run of letters that words do not have; a small letter before a capital ends a word."""
-    low = letters.lower()
-    pairs = [low[i : i + 2] for i in range(len(low) - 1) if not (letters[i + 1].isupper() and letters[i].islower())]
-    return sum(pair in _RARE for pair in pairs)
+    """Neighbours in a run of letters that words do not have."""
+    return sum(map(_RARE.__contains__, map(add, letters, letters[1:])))
 
 
-@lru_cache(maxsize=1024)
 def has_random_letters(word: str) -> bool:
     """Whether a word holds letters drawn by lot: 16 or more in a row, or 10 of random case."""
     return any(_is_random(run) for run in _RUN.findall(word))
@@ -76,6 +75,8 @@ def has_random_letters(word: str) -> bool:
 def _is_random(run: str) -> bool:
     if len(run) >= LETTERS_MIN and len(set(run)) >= LETTERS_A_PAIR:
         return rare_pairs(run) >= max(PAIRS_MIN, len(run) // LETTERS_A_PAIR)
+    if run[1:].islower() or run.isupper():
+        return False
     flips = sum(one.islower() != other.islower() for one, other in pairwise(run))
     return flips >= len(run) * FLIPS_PER_LETTER and rare_pairs(run) >= MIXED_PAIRS_MIN
 

@@ -20,6 +20,9 @@ WORD_CHARS_MAX = 2048
 ATOM_CHARS_MAX = 256
 """A longer atom is masked whole unless it is a path (characters)."""
 
+RUNS_REMEMBERED_MAX = 1024
+"""Long words kept, with whether their letters are drawn by lot."""
+
 PUNCTUATION_REMEMBERED_MAX = 1024
 """Runs of punctuation kept."""
 
@@ -126,9 +129,12 @@ def pieces(word: str) -> list[Piece]:
     return cut
 
 
+_has_random_letters = lru_cache(maxsize=RUNS_REMEMBERED_MAX)(has_random_letters)
+
+
 def is_value(letters: str) -> bool:
     """Whether a word of letters alone is a value: a number in base 16, or drawn by lot."""
-    return (len(letters) >= MIXED_LETTERS_MIN and has_random_letters(letters)) or mask_of(letters) is not None
+    return (len(letters) >= MIXED_LETTERS_MIN and _has_random_letters(letters)) or mask_of(letters) is not None
 
 
 @lru_cache(maxsize=PUNCTUATION_REMEMBERED_MAX)
@@ -217,7 +223,7 @@ def _part(raw: str, after: str) -> tuple[Piece, ...]:
     if not short:
         return (Piece(raw, "<str>", "long"),)
     if not _DIGIT.search(raw):
-        drawn = (len(raw) >= MIXED_LETTERS_MIN and has_random_letters(raw)) or ("-" in raw and has_random_suffix(raw))
+        drawn = (len(raw) >= MIXED_LETTERS_MIN and _has_random_letters(raw)) or ("-" in raw and has_random_suffix(raw))
         return (Piece(raw, "<id>", "random-letters") if drawn else Piece(raw, raw, "plain"),)
     return _with_digits(raw, after)
 
@@ -266,7 +272,7 @@ def _path(raw: str) -> Piece | None:
     if not _ALNUM.search(raw):
         return None
     stays = 0 < len(name) <= NAME_CHARS_MAX and name[0] != "." and not _DIGIT.search(name) and not mask_of(name)
-    if stays and ((_SCRATCH.search(raw) and is_scratch_name(name)) or has_random_letters(name)):
+    if stays and ((_SCRATCH.search(raw) and is_scratch_name(name)) or _has_random_letters(name)):
         stays = False
     return Piece(raw, f"<path:{name}>" if stays else "<path>", "path")
 
@@ -275,4 +281,4 @@ def _is_mixed(word: str) -> bool:
     """Whether a run holds upper case, lower case and digits, or letters of random case, as encoded bytes do."""
     if word.lower() == word or word.upper() == word:
         return False
-    return bool(_DIGIT.search(word)) or (len(word) % 4 == 0 and has_random_letters(word))
+    return bool(_DIGIT.search(word)) or (len(word) % 4 == 0 and _has_random_letters(word))
