@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from streams.contract.failure import Origin
 from streams.contract.taxonomy import status_from_text
@@ -29,7 +29,8 @@ _STATUS_LOWER: Final = re.compile(
     r"response code|got status|status|error|code)[\"']?\s{0,3}[:=]?\s{0,3}[\"'(\[]{0,2}([45]\d\d)\b(?![.\d])"
     r"|\(([45]\d\d)\)"
 )
-_THREE_DIGITS: Final = re.compile(r"\d\d\d")
+_STATUS_AT_END: Final = re.compile(r"[45]\d\d\b")
+"""What every match of the patterns beside it ends with; letter case has no part in it."""
 _STATUS_FIRST: Final = re.compile(r"^\W{0,3}([45]\d\d)\b(?:\s|:)")
 
 
@@ -65,8 +66,7 @@ class Rule:
     """Whether trying the same thing again may help."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleHit:
+class RuleHit(NamedTuple):
     """What the first matching rule says."""
 
     kind: str
@@ -83,19 +83,24 @@ class _Table:
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self._rules = rules
-        self._always = tuple(number for number, rule in enumerate(rules) if not _keys(rule))
+        self._always = tuple(number for number, rule in enumerate(rules) if not _keys(rule) and not rule.statuses)
+        self._by_status: dict[int, list[int]] = {}
         self._by_phrase: dict[str, list[int]] = {}
         for number, rule in enumerate(rules):
             for phrase in _keys(rule):
                 self._by_phrase.setdefault(phrase, []).append(number)
+            for status in rule.statuses if not _keys(rule) else ():
+                self._by_status.setdefault(status, []).append(number)
         self._phrases = Phrases(self._by_phrase)
 
-    def candidates(self, lowered: str) -> list[tuple[Rule, set[str]]]:
-        """The rules that may match, in order, and for each the keys of any rule that stand in the text."""
+    def candidates(self, lowered: str, http_status: int | None) -> tuple[list[Rule], set[str]]:
+        """The rules that may match, in order, and the keys of any rule that stand in the text."""
         found = self._phrases.found_in(lowered)
         numbers = {number for phrase in found for number in self._by_phrase[phrase]}
         numbers.update(self._always)
-        return [(self._rules[number], found) for number in sorted(numbers)]
+        if http_status is not None:
+            numbers.update(self._by_status.get(http_status, ()))
+        return [self._rules[number] for number in sorted(numbers)], found
 
 
 def _keys(rule: Rule) -> tuple[str, ...]:
@@ -104,7 +109,7 @@ def _keys(rule: Rule) -> tuple[str, ...]:
 
 
 class RuleBook:
-    """The rules of each origin, in order. Immutable; `classify` is pure."""
+    """The rules of each origin, in order. `classify` answers by its arguments alone, whatever it remembers of others."""
 
     def __init__(self, rules: dict[Origin, Iterable[Rule]]) -> None:
         """Raises: ValueError when two rules have one id."""
@@ -139,17 +144,14 @@ class RuleBook:
         if http_status is None and origin is Origin.BENCHMARK:
             http_status = _status_of(text)
         table = self._tables.get(origin)
-        for rule, found in table.candidates(lowered) if table else ():
+        if table is None:
+            return None
+        rules, found = table.candidates(lowered, http_status)
+        for rule in rules:
             at = _place(rule, lowered, found, http_status, exit_code)
             if at is not None:
-                return RuleHit(
-                    kind=rule.kind,
-                    rule_id=rule.id,
-                    confidence=rule.confidence,
-                    reason=rule.reason,
-                    transient=rule.transient,
-                    evidence=_line_at(text, lowered, at),
-                )
+                evidence = _line_at(text, lowered, at)
+                return RuleHit(rule.kind, rule.id, rule.confidence, rule.reason, rule.transient, evidence)
         return None
 
 
@@ -199,10 +201,8 @@ def _line_at(text: str, lowered: str, at: int) -> str:
 def _status_of(text: str) -> int | None:
     """The HTTP status that a provider's text states, in the earlier runner's spellings or in a common one."""
     head = text[:STATUS_SEARCH_CHARS_MAX]
-    if not _THREE_DIGITS.search(head):
-        return None
     status = status_from_text(head)
-    if status is None:
+    if status is None and _STATUS_AT_END.search(head):
         found = _STATUS_FIRST.search(head) or _STATUS_LOWER.search(head.lower())
         status = int(next(filter(None, found.groups()))) if found else None
     return status

@@ -211,3 +211,12 @@ def first_by_hand(origin: Origin, text: str, status: int) -> str | None:
 def test_the_first_rule_in_order_wins_however_it_is_found(text: str, origin: Origin, status: int) -> None:
     hit = BOOK.classify(origin=origin, text=text.lower(), http_status=status)
     assert (hit.rule_id if hit else None) == first_by_hand(origin, f"{text}\n\n".lower(), status)
+
+
+@pytest.mark.parametrize("rule", [rule for rule in BOOK.rules() if rule.pattern and rule.and_any], ids=lambda r: r.id)
+@settings(max_examples=50)
+@given(st.data())
+def test_a_phrase_that_spares_a_pattern_is_in_all_that_the_pattern_matches(rule: Rule, data: st.DataObject) -> None:
+    assert rule.pattern
+    text = data.draw(st.from_regex(rule.pattern)).lower()
+    assert any(phrase in text for phrase in rule.and_any)

@@ -85,6 +85,8 @@ BENCHMARK_RULES: Final[tuple[Rule, ...]] = (
         confidence=0.93,
         reason="The number of tokens is over the model's maximum.",
         any_of=("token", "context"),
+        # one of these is in all that the pattern matches, and found faster
+        and_any=("exceed", "er than", "maximum", "limit of", ">", "too large", "must be less", "at most"),
         pattern=re.compile(
             r"(?:\d[\d,]{2,9} (?:input |prompt |total )?tokens?\b[^\n]{0,60}?(?:>|exceed|greater than|maximum|limit of)"
             r"|exceed(?:s|ed|ing)? [^\n]{0,40}?(?:token|context|input|prompt) (?:limit|length|window|count)"
