@@ -47,6 +47,7 @@ _BY_TOOL: Final = {
     "buildah": Source.BUILDKIT,
     "pytest": Source.PYTEST,
     "rust": Source.RUST_TEST,
+    "nextest": Source.RUST_TEST,
 }
 
 

@@ -21,7 +21,9 @@ _LISTED = re.compile(r"^(?:FAILED|ERROR) [^\s:]++(?<=\.py)(?:::[^\s\[]++(?:\[.*?
 _BANNER = re.compile(r"^\* What went wrong:$|\bpanicked at .*:$")
 """Says nothing that the next line does not say better."""
 _FOREIGN = re.compile(r"^(?:note: |stack backtrace|##\[|\[\s+FAILED|\s+at |FAIL\b|make(?:\[\d+\])?: )")
-_COMPARED = re.compile(r"^\s*(?:left|right|expected|received|actual|got|want|which is|wrong total)\b ?:", re.IGNORECASE)
+_COMPARED = re.compile(
+    r"^\s*(?:left|right|code|expected|received|actual|got|want|which is|wrong total)\b ?:", re.IGNORECASE
+)
 
 
 def error_in(text: str) -> str:

@@ -23,6 +23,8 @@ _GO_TOLD = re.compile(
 )
 _NAMED = re.compile(r"^\s*(?:Uncaught )?(?:[\w$]+[.:\\])*\w*(?:Error|Exception)\b")
 _FAILED_CODE = re.compile(r"^\s*(?:Failure/Error|Failed asserting)")
+_GTEST = re.compile(r"^\[[ =-]+(?:RUN|OK|FAILED|=)? *\]|^Running main\(\) from ")
+_EXUNIT_PLACE = re.compile(r"^\s*\S+\.exs?:\d+$")
 NAME_LINES_MAX: Final = 8
 
 
@@ -101,6 +103,30 @@ def gtest_says(lines: Sequence[Line]) -> int | None:
         if ": error: " in text or "exception" in text:
             return at
     return last_filled(lines)
+
+
+def ctest_says(lines: Sequence[Line]) -> int | None:
+    """What the test printed; None where it is of a runner that sets its tests apart itself."""
+    return None if any(_GTEST.match(text) for _, text in lines) else gtest_says(lines)
+
+
+def minitest_says(lines: Sequence[Line]) -> int | None:
+    """The first line names the test, the next ones say why."""
+    filled = [at for at, text in lines if text.strip()]
+    return filled[1] if len(filled) > 1 else next(iter(filled), None)
+
+
+def minitest_name(opening: str, lines: Sequence[Line]) -> str:
+    """`CartTest#test_adds [test/cart_test.rb:10]:` stands below what opens the section."""
+    named = next((text.strip() for _, text in lines if text.strip()), opening)
+    return named.partition(" [")[0].removesuffix(":")
+
+
+def exunit_says(lines: Sequence[Line]) -> int | None:
+    """An exception; else what stands below the place of the test."""
+    filled = [(at, text) for at, text in lines if text.strip()]
+    raised = next((at for at, text in filled if text.lstrip().startswith("** (")), None)
+    return raised or next((at for at, text in filled if not _EXUNIT_PLACE.match(text)), None)
 
 
 def numbered_says(lines: Sequence[Line]) -> int | None:

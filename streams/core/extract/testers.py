@@ -6,9 +6,13 @@ import re
 from typing import Final
 
 from streams.core.extract.says import (
+    ctest_says,
+    exunit_says,
     first_filled,
     go_says,
     gtest_says,
+    minitest_name,
+    minitest_says,
     numbered_name,
     numbered_says,
     pytest_says,
@@ -49,6 +53,19 @@ RUNNERS: Final = (
         retells=("rust.", "cargo.failed"),
     ),
     Runner(
+        name="nextest",
+        words=("FAIL [", "ABORT [", "SIGSEGV ["),
+        mark="[",
+        opens=re.compile(r"^\s*(?:FAIL|ABORT|SIG[A-Z]+)\s+\[\s*[\d.]+s\]\s+(?:\(\s*\d+/\d+\)\s+)?(\S+ \S.*)$"),
+        ends=re.compile(
+            r"^\s*(?:(?:TRY \d+ )?(?:PASS|FLAKY|SLOW|LEAK|SKIP)|Summary) \[|^error: test run failed"
+            r"|^[-\u2500\u2501]{6,}$|^\s*Cancell?ing due to"
+        ),
+        says=rust_says,
+        may_be_empty=True,
+        retells=("rust.", "rustc.error", "cargo.failed"),
+    ),
+    Runner(
         name="go",
         words=("--- FAIL: ",),
         mark="--- FAIL: ",
@@ -67,6 +84,16 @@ RUNNERS: Final = (
         kept_if=re.compile(r"^\[\s+FAILED\s+\]"),
         says=gtest_says,
         retells=("gtest.",),
+    ),
+    Runner(
+        name="ctest",
+        words=("***Failed", "***Timeout", "***Exception"),
+        mark="***",
+        opens=re.compile(r"^\s*\d+/\d+ Test\s+#\d+: (\S+) \.*\s*\*\*\*(?:Failed|Timeout|Exception)"),
+        ends=re.compile(r"^\s*Start\s+\d+: |^\d+% tests passed|^\s*\d+/\d+ Test\s+#"),
+        says=ctest_says,
+        may_be_empty=True,
+        retells=("ctest.test",),
     ),
     Runner(
         name="jest",
@@ -105,6 +132,25 @@ RUNNERS: Final = (
         ends=re.compile(r"^\S"),
         says=first_filled,
         retells=("gradle.test", "gradle.task", "gradle.count", "java.exception", "java.cause"),
+    ),
+    Runner(
+        name="minitest",
+        words=(") Failure:", ") Error:"),
+        mark=") ",
+        opens=re.compile(r"^\s{0,4}\d+\) ((?:Failure|Error)):$"),
+        ends=re.compile(r"^\d+ (?:runs|tests), |^Finished (?:in|tests in) "),
+        says=minitest_says,
+        named=minitest_name,
+        retells=("minitest.",),
+    ),
+    Runner(
+        name="exunit",
+        words=(") test ", ") property ", ") doctest "),
+        mark=") ",
+        opens=re.compile(r"^\s{1,4}\d+\) ((?:test|property|doctest) .* ?\([A-Z][\w.]*\))$"),
+        ends=re.compile(r"^Finished in |^\s*\d+ (?:doctests?, \d+ )?(?:tests?|properties)\b.*, \d+ failures?"),
+        says=exunit_says,
+        retells=("exunit.", "elixir."),
     ),
     Runner(
         name="numbered",
