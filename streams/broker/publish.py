@@ -7,17 +7,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    KafkaError,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+    UnknownProducerId,
+)
 
 from streams.broker.admin import check
 from streams.broker.clients import Cluster, close
 from streams.broker.headers import Headers, event_headers
 from streams.broker.reject import rejected
 from streams.contract import telemetry, topics
-from streams.contract.errors import LogFull, MalformedRecord, SinkUnavailable
+from streams.contract.errors import FaultlineError, LogFull, MalformedRecord, SinkUnavailable
 from streams.contract.failure import Failure
-from streams.contract.telemetry import Observer
+from streams.contract.telemetry import LogEvent, Observer
 from streams.contract.topics import Topic
 from streams.contract.verdict import Verdict, record_key
 from streams.contract.wire import to_bytes
@@ -27,9 +34,15 @@ TOPICS: Final = (topics.CI, topics.BENCHMARK, topics.VERDICTS, topics.REJECTED)
 WAITING_BYTES_MAX: Final = 32 * 1024 * 1024
 """Of values that no broker has acknowledged yet, past which callers are told to come later."""
 ANSWER_S_MAX: Final = 30.0
-"""How long a caller waits for the brokers. The producer itself goes on for a minute: what it delivers after all is a
-repeat when the caller sends it again."""
+"""How long a caller waits for the brokers. The producer itself goes on: what it delivers after all is a repeat when
+the caller sends it again."""
 RETRY_AFTER_S: Final = 2.0
+RENEWAL_S_MAX: Final = 60.0
+SPENT: Final = (OutOfOrderSequenceNumber, UnknownProducerId, ProducerFenced, InvalidProducerEpoch)
+"""After these a producer never writes to that partition again. aiokafka 0.14 numbers a batch also when it gives it up
+because its partition has had no leader for long, and brokers refuse whatever stands behind the gap."""
+
+log_event = structlog.get_logger("faultline.kafka")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,7 @@ class KafkaPublisher:
         self._answer_s_max = answer_s_max
         self._waiting_bytes_max = waiting_bytes_max
         self._producer: AIOKafkaProducer = None
+        self._renewal: asyncio.Task[None] | None = None
         self._waiting_bytes = 0
 
     async def start(
@@ -83,6 +97,9 @@ class KafkaPublisher:
 
     async def close(self) -> None:
         """Send what waits, and disconnect."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+            await asyncio.wait({self._renewal})
         if self._producer is not None:
             await close(self._producer)
 
@@ -150,9 +167,23 @@ class KafkaPublisher:
                 retry_after_s=RETRY_AFTER_S,
             ) from error
         except (KafkaError, OSError) as error:
+            if isinstance(error, SPENT) and (self._renewal is None or self._renewal.done()):
+                self._renewal = asyncio.create_task(self._renew(self._producer))
             raise SinkUnavailable(
                 f"Kafka at {self._cluster.bootstrap} did not take it ({error!r})", retry_after_s=RETRY_AFTER_S
             ) from error
+
+    async def _renew(self, spent: AIOKafkaProducer) -> None:
+        """Take another producer in the place of one that is spent. When no broker answers, the next caller asks again.
+
+        Until then the spent one goes on: other partitions may still take what it sends.
+        """
+        try:
+            self._producer = await self._cluster.start(self._cluster.producer, deadline_s=RENEWAL_S_MAX)
+        except FaultlineError as error:
+            log_event.warning(LogEvent.KAFKA_AWAY, brokers=self._cluster.bootstrap, reason=str(error))
+            return
+        await close(spent)
 
     async def _acknowledged(self, records: Sequence[_Record]) -> None:
         producer = self._producer
