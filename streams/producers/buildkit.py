@@ -49,10 +49,10 @@ def step_failures(step: Step, error: str, printed: str, *, file: str = "", line:
     lines = printed.split("\n") if printed else []
     found = failures_in(lines)
     if found:
-        return [
-            replace(one, source=Source.BUILDKIT, outcome="error", labels={**one.labels, **labels})
-            for one in reported(found)
+        told = [
+            (one, {name: text for name, text in one.labels.items() if name != "exit_code"}) for one in reported(found)
         ]
+        return [replace(one, source=Source.BUILDKIT, outcome="error", labels=own | labels) for one, own in told]
     error = f"ERROR: {error}" if error.startswith("process ") else error  # as it stands in every log
     last = next((text for raw in reversed(lines) if (text := raw.strip())), "")
     return [
