@@ -199,7 +199,7 @@ class Fingerprinter:
     def _text(self, text: str) -> str:
         found = measured(text)
         if _is_bare(found.template):
-            read = _read("ci", text, "", "", None, "", None, "")
+            read = _read("ci", text, "", "", None, "", None, "", found)
             self._texts.put(text, None if found.frames else found.kept, read.fingerprint.value)
             return read.fingerprint.value
         value = _hashed(f"{_BARE_TEXT}{len(found.template)}:{found.template}".encode("utf-8", "surrogatepass"))
@@ -249,11 +249,13 @@ def _read(
     provider_error_code: str,
     exit_code: int | None,
     tool: str,
+    known: Measured | None = None,
 ) -> _Read:
+    """Take a failure apart; `known` is what its message alone measures, where that was asked before."""
     text = cleaned(message)
     trace = parse(cleaned(traceback)) if traceback else None
     framed = bool(trace and trace.frames)
-    found = measured(text, framed=framed)
+    found = known if known is not None and trace is None else measured(text, framed=framed)
     inside = trace is None and found.frames
     if inside:
         trace = parse(text)

@@ -51,8 +51,10 @@ LINE_CHARS_MAX: Final = 8 * 1024
 ASSIGNMENTS_MAX: Final = 8
 LETTERS_MAX: Final = 256
 """A longer run of letters is no key."""
-ONE_BY_ONE: Final = 64
+ONE_BY_ONE: Final = 1024
 """So many places of a literal are tried one by one; more are left to one search over the whole text."""
+NAMES_FIRST_VALUES: Final = 400
+"""With more values than this the names are looked for in the whole text first."""
 CLIENT_NUMBER_DIGITS: Final = range(15, 21)
 LONG_WORD_CHARS: Final = range(20, 129)
 """Letters and digits in a row, of a token without a prefix."""
@@ -265,11 +267,16 @@ def _signs(text: str) -> _Signs | None:
     if len(text) <= LINE_CHARS_MAX:
         rows = [row for row in rows if any(map(lowered.__contains__, _FIRST_WORDS[row]))]
     password = any(map(lowered.__contains__, PASSWORD_PARTS))
-    long_word = any(len(word) >= LONG_WORD_CHARS.start for word in words)
+    long_word = max(map(len, words), default=0) >= LONG_WORD_CHARS.start and any(map(_may_be_token, words))
     opaque = any(map(_may_be_assigned, _VALUE.findall(text)))
     if not (rows or password or long_word or opaque):
         return None
     return _Signs(tuple(dict.fromkeys(rows)), password=password, long_word=long_word, opaque=opaque)
+
+
+def _may_be_token(word: str) -> bool:
+    """Whether a word may be part of a token without a prefix: letters alone are none."""
+    return len(word) >= LONG_WORD_CHARS.start and not word.isalpha()
 
 
 def _may_be_assigned(run: str) -> bool:
@@ -388,14 +395,13 @@ def _of_password(name: str, text: str, lowered: str) -> Iterator[_Span]:
 
 def _of_assignments(text: str, lowered: str) -> Iterator[_Span]:
     """Assigned values that look random, where the name in front says that they are a credential."""
+    values = [match for match in _ASSIGNED.finditer(text) if _may_be_key(match["bare"])]
     names_of = _names
-    if len(text) > LINE_CHARS_MAX:
+    if len(values) > NAMES_FIRST_VALUES:
         keys, services = (tuple(name for name in names if name in lowered) for names in (KEYS, SERVICES))
         names_of = functools.partial(_names_among, keys, services)
-    for match in _ASSIGNED.finditer(text):
+    for match in values:
         value = match["bare"]
-        if not _may_be_key(value):
-            continue
         before = _BEFORE.search(lowered, max(0, match.start() - _NAME_CHARS_BACK), match.start())
         name = names_of(before[0] if before else "")
         if name.of_key and match[0][0] not in ">,|" and not value.isdigit():

@@ -221,9 +221,9 @@ FORMATS: Final[tuple[Format, ...]] = (
             *("docker login", "podman login", "registry login", "sshpass", "mysql", "mariadb", "redis-cli"),
             *("ldapsearch", "ldapmodify", "ldapadd", "ldapwhoami", "7z", "az login", "net use"),
         ),
-        r"(?:(?:docker|podman|registry|az) login [^\n;|&]{0,160}?(?<=\s)-p[ =]?|sshpass\s{1,3}-p\s{0,3}"
-        r"|(?:mysql\w{0,8}|mariadb(?:-dump)?|7za?) [^\n;|&]{0,160}?(?<=\s)-p|redis-cli [^\n;|&]{0,160}?(?<=\s)-a\s{1,3}"
-        r"|ldap[a-z]{3,8} [^\n;|&]{0,160}?(?<=\s)-w\s{1,3}|net use [^\n;|&]{0,80}?/user:\S{1,64}\s{1,3})"
+        r"(?:(?:docker|podman|registry|az) login [^\n;|&]{0,96}?(?<=\s)-p[ =]?|sshpass\s{1,3}-p\s{0,3}"
+        r"|(?:mysql\w{0,8}|mariadb(?:-dump)?|7za?) [^\n;|&]{0,96}?(?<=\s)-p|redis-cli [^\n;|&]{0,96}?(?<=\s)-a\s{1,3}"
+        r"|ldap[a-z]{3,8} [^\n;|&]{0,96}?(?<=\s)-w\s{1,3}|net use [^\n;|&]{0,80}?/user:\S{1,64}\s{1,3})"
         r"[\"']?(?P<s>(?![-<$])[^\s\"'<>]{3,})",
         anchored=False,
     ),
@@ -256,10 +256,10 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format(
         "digest-response",
         "The answer of HTTP digest authentication.",
-        ("digest ",),
-        r"digest [^\n]{0,400}?response=\\?\"?(?P<s>[0-9a-f]{32})",
+        ("response=",),
+        r"response=\\?\"?(?P<s>[0-9a-f]{32})(?![0-9a-f])",
         anchored=True,
-        needs=("response",),
+        needs=("igest",),
     ),
     Format(
         "curl-header",

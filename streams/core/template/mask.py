@@ -24,7 +24,7 @@ from streams.core.template.lines import (
     unadorned,
 )
 from streams.core.template.masks import REASONS
-from streams.core.template.words import is_value, pieces
+from streams.core.template.words import AROUND_WORDS, is_value, pieces
 
 WORDS_REMEMBERED_MAX = 50_000
 """Masked words kept, 5 to 25 MB."""
@@ -86,8 +86,9 @@ class _Words(dict[str, str]):
         return masked
 
     def _anew(self, word: str) -> str:
-        if word.isalpha() and len(word) <= WORD_REMEMBERED_CHARS_MAX and not is_value(word):
-            return mark_of(word) + dated(word)
+        core = word.strip(AROUND_WORDS)
+        if core.isalpha() and len(word) <= WORD_REMEMBERED_CHARS_MAX and not is_value(core):
+            return (mark_of(word) if len(word) <= MARKED_CHARS_MAX else "") + dated(word)
         # Words that differ in digits only are masked alike, unless digits stay.
         shape = digits_to_zero(word)
         if shape == word:
@@ -194,9 +195,12 @@ def _measured(text: str) -> Measured:
     after_frame = frames = many = False
     at = chars = 0
     for line, shape in zip(text.split("\n"), digits_to_zero(text).split("\n"), strict=True):
+        if not line:
+            at += 1
+            continue
         if after_frame and line[:4].isspace():
             after_frame = False
-        elif line:
+        else:
             after_frame = is_python_frame(line)
             if after_frame:
                 frames = True

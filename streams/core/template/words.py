@@ -51,6 +51,9 @@ _VERSIONED = re.compile(
     r"[A-Za-z][A-Za-z0-9_+-]{0,127}?[-_.]v?\d{1,9}(?:\.\d{1,9}){1,5}[\w.+~-]{0,128}?"
     r"((?:\.(?:tar|zip|gz|bz2|xz|zst|tgz|jar|war|aar|whl|egg|rpm|deb|apk|exe|dll|msi|dmg|so|gem|nupkg|crate|ko|log|json|txt)){0,3})"
 )
+AROUND_WORDS = "()[]{}<>\"'`,.;:!?=|&*"
+"""Punctuation that a word may stand in without being another word."""
+
 _ROUND_ENCODED = "()[]{}<>\"'`,.;:!?"
 _DIGIT = re.compile(r"[0-9]")
 _ALNUM = re.compile(r"[^\W_]")
