@@ -25,6 +25,7 @@ def read(report: str | bytes, limits: Limits | None = None) -> tuple[list[Report
     return list(reading), reading
 
 
+CONTEXT = Ci(provider="github", repo="o/r", run_id="7", job_id="8", job_name="unit")
 CASE = '<testcase classname="shop.Cart" name="adds">{}</testcase>'
 SUITE = '<testsuite name="s">{}</testsuite>'
 
@@ -202,6 +203,201 @@ def test_the_error_comes_before_a_message_that_says_nothing(name: str) -> None:
     assert found.detail == expected
 
 
+BAZEL = """<?xml version="1.0" encoding="UTF-8"?>
+<testsuites><testsuite name="//shop:cart_test" tests="1" failures="0" errors="1">
+<testcase name="//shop:cart_test" status="run" duration="0" time="0"><error message="exited with error code 1"></error>
+</testcase><system-out>Generated test.log (if the file is not UTF-8, then this may be unreadable):
+<![CDATA[exec ${PAGER:-/usr/bin/less} "$0" || exit 1
+Traceback (most recent call last):
+  File "cart_test.py", line 3, in main
+    raise ValueError("no stock")
+ValueError: no stock]]></system-out></testsuite></testsuites>"""
+DIALECTS = {
+    "pytest, xunit1": (
+        (
+            '<testsuites><testsuite name="pytest">'
+            '<testcase classname="t.test_a" name="test_x" file="t/test_a.py" line="3"'
+            ' time="0.1"><failure message="assert 3 == 4">def test_x():\n&gt;   assert 3 == 4\nE   assert 3 == 4'
+            "</failure></testcase></testsuite></testsuites>"
+        ),
+        [("t.test_a::test_x", "assert 3 == 4", "failure")],
+    ),
+    "pytest, xunit2, failed and then broken in teardown": (
+        (
+            '<testsuites><testsuite name="pytest"><properties><property name="a" value="b"/></properties>'
+            '<testcase classname="t" name="x"><failure message="assert 0">E   assert 0</failure>'
+            '<error message="failed on teardown with &quot;OSError: gone&quot;">def f():\nE   OSError: gone</error>'
+            "</testcase>"
+            "</testsuite></testsuites>"
+        ),
+        [("t::x", "assert 0", "failure"), ("t::x", "OSError: gone", "error")],
+    ),
+    "Surefire with reruns and flakes": (
+        (
+            '<testsuite name="shop.CartTest"><testcase name="adds" classname="shop.CartTest" time="0.1">'
+            '<failure message="expected: 4" type="org.x.Failed"><![CDATA[org.x: expected: 4]]></failure>'
+            '<rerunFailure message="m" type="E"><stackTrace>at x</stackTrace><system-out>o</system-out></rerunFailure>'
+            '</testcase><testcase name="pays" classname="shop.CartTest"><flakyError message="m" type="E"><stackTrace>y'
+            "</stackTrace></flakyError></testcase></testsuite>"
+        ),
+        [("shop.CartTest::adds", "expected: 4", "failure")],
+    ),
+    "Gradle, output of the suite": (
+        (
+            '<testsuite name="shop.CartTest"><properties/><testcase name="adds()" classname="shop.CartTest" time="0.0">'
+            '<failure message="java.lang.IllegalStateException: no stock" type="java.lang.IllegalStateException">'
+            "java.lang.IllegalStateException: no stock\n\tat shop.Cart.add(Cart.java:7)</failure></testcase>"
+            "<system-out><![CDATA[starting]]></system-out><system-err/></testsuite>"
+        ),
+        [("shop.CartTest::adds()", "java.lang.IllegalStateException: no stock", "failure")],
+    ),
+    "jest": (
+        (
+            '<testsuites name="jest tests"><testsuite name="cart"><testcase classname="cart adds" name="cart adds">'
+            "<failure>Error: expect(received).toBe(expected)\n    at Object.toBe (a.test.js:3:1)</failure></testcase>"
+            "</testsuite></testsuites>"
+        ),
+        [("cart adds::cart adds", "Error: expect(received).toBe(expected)", "failure")],
+    ),
+    "vitest": (
+        (
+            '<testsuites name="vitest"><testsuite name="a.test.ts">'
+            '<testcase classname="a.test.ts" name="cart &gt; adds">'
+            '<failure message="expected 3 to be 4" type="AssertionError">AssertionError: expected 3 to be 4</failure>'
+            "</testcase></testsuite></testsuites>"
+        ),
+        [("a.test.ts::cart > adds", "expected 3 to be 4", "failure")],
+    ),
+    "go-junit-report and gotestsum": (
+        (
+            '<testsuites><testsuite name="example.test/shop"><properties><property name="go" value="1"/></properties>'
+            '<testcase classname="example.test/shop" name="TestAdds" time="0.000">'
+            '<failure message="Failed" type="">    a_test.go:3: got 3, want 4</failure>'
+            "</testcase></testsuite></testsuites>"
+        ),
+        [("example.test/shop::TestAdds", "Failed\na_test.go:3: got 3, want 4", "failure")],
+    ),
+    "nextest": (
+        (
+            '<testsuites name="run" uuid="1"><testsuite name="shop"><testcase name="tests::adds" classname="shop">'
+            '<failure message="thread \'t\' panicked at src/lib.rs:2:5" type="test failure with exit code 101">'
+            "thread 't' panicked at src/lib.rs:2:5:\nno stock\nnote: run</failure>"
+            '<rerunFailure type="test failure"/><system-out>o</system-out></testcase></testsuite></testsuites>'
+        ),
+        [("shop::tests::adds", "thread 't' panicked at src/lib.rs:2:5", "failure")],
+    ),
+    "CTest": (
+        (
+            '<testsuite name="x"><testcase name="adds" classname="adds" status="fail"><failure message=""/>'
+            "<system-out>cart.c:3: total is 3, not 4\n</system-out></testcase></testsuite>"
+        ),
+        [("adds::adds", "cart.c:3: total is 3, not 4", "failure")],
+    ),
+    "gtest": (
+        (
+            '<testsuites name="AllTests"><testsuite name="Cart"><testcase name="Adds" status="run" result="completed"'
+            ' classname="Cart"><failure message="a.cc:3&#x0A;Expected: 3" type="">'
+            "<![CDATA[a.cc:3\nExpected: 3]]></failure>"
+            '<failure message="a.cc:4&#x0A;Expected: 5" type=""><![CDATA[a.cc:4\nExpected: 5]]></failure></testcase>'
+            "</testsuite></testsuites>"
+        ),
+        [("Cart::Adds", "a.cc:3\nExpected: 3", "failure"), ("Cart::Adds", "a.cc:4\nExpected: 5", "failure")],
+    ),
+    "Catch2": (
+        (
+            '<testsuites><testsuite name="tests"><testcase classname="tests.global" name="adds" time="0" status="run">'
+            '<failure message="3 == 4" type="REQUIRE">\nFAILED:\n  REQUIRE( total == 4 )\nat a.cpp:3\n</failure>'
+            "</testcase>"
+            "</testsuite></testsuites>"
+        ),
+        [("tests.global::adds", "3 == 4", "failure")],
+    ),
+    "Bazel, which says it in the output of the suite": (
+        BAZEL,
+        [("//shop:cart_test", "ValueError: no stock", "error")],
+    ),
+    "NUnit, exported": (
+        (
+            '<testsuites><testsuite name="shop.dll"><testcase name="Adds" classname="Shop.Cart" assertions="1">'
+            '<failure message="  Expected: 4&#xA;  But was:  3" type="Error">'
+            "<![CDATA[at Shop.Cart.Adds() in a.cs:line 7]]>"
+            "</failure></testcase></testsuite></testsuites>"
+        ),
+        [("Shop.Cart::Adds", "Expected: 4\n  But was:  3", "failure")],
+    ),
+    "xUnit and MSTest, exported": (
+        (
+            '<testsuites><testsuite name="shop.dll"><testcase classname="Shop.Cart" name="Adds">'
+            '<failure type="Xunit.Sdk.EqualException" message="Assert.Equal() Failure">at Shop.Cart.Adds()</failure>'
+            "</testcase></testsuite></testsuites>"
+        ),
+        [("Shop.Cart::Adds", "Assert.Equal() Failure", "failure")],
+    ),
+    "PHPUnit": (
+        (
+            '<testsuites><testsuite name="u"><testsuite name="CartTest" file="a.php"><testsuite name="CartTest::adds">'
+            '<testcase name="adds with data set #0" class="CartTest" classname="CartTest" file="CartTest.php" line="7">'
+            '<error type="TypeError">CartTest::adds with data set #0\nTypeError: no stock\n\nCartTest.php:9</error>'
+            "</testcase></testsuite></testsuite></testsuite></testsuites>"
+        ),
+        [
+            (
+                "CartTest::adds with data set #0",
+                "CartTest::adds with data set #0\nTypeError: no stock\n\nCartTest.php:9",
+                "error",
+            )
+        ],
+    ),
+    "RSpec": (
+        (
+            '<testsuite name="rspec"><testcase classname="spec.cart_spec" name="Cart adds" file="./spec/cart_spec.rb">'
+            '<failure message="&#10;expected: 4&#10;     got: 3&#10;" type="RSpec::Expectations::ExpectationNotMetError">'
+            "Failure/Error: expect(total).to eq(4)</failure></testcase></testsuite>"
+        ),
+        [("spec.cart_spec::Cart adds", "expected: 4\n     got: 3", "failure")],
+    ),
+    "an export of xcresult": (
+        (
+            '<testsuites><testsuite name="ShopTests"><testcase classname="ShopTests.Cart" name="testAdds()">'
+            '<failure message="XCTAssertEqual failed: (&quot;3&quot;) is not equal to (&quot;4&quot;)"/></testcase>'
+            "</testsuite></testsuites>"
+        ),
+        [("ShopTests.Cart::testAdds()", 'XCTAssertEqual failed: ("3") is not equal to ("4")', "failure")],
+    ),
+    "an error of the suite itself": (
+        '<testsuite name="cart"><error message="no such fixture">E   fixture</error><testcase name="a"/></testsuite>',
+        [("", "no such fixture", "error")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_what_each_writer_says_becomes_test_error_and_outcome(name: str) -> None:
+    report, expected = DIALECTS[name]
+    found, reading = read(report)
+    records = list(failures(found, CONTEXT, occurred_at_ms=1))
+    told = [(one.title, record.message, one.outcome) for one, record in zip(found, records, strict=True)]
+    assert [
+        (title, message.splitlines()[0] if name == "jest" else message, outcome) for title, message, outcome in told
+    ] == (expected)
+    assert reading.notes == ()
+
+
+def test_the_output_of_a_suite_stands_beside_its_failures_and_no_other_suites() -> None:
+    failed = '<testcase name="{}"><failure message="m">t</failure></testcase>'
+    report = (
+        "<testsuites><testsuite name='a'>" + failed.format("x") + "<system-out>of a</system-out></testsuite>"
+        "<testsuite name='b'>" + failed.format("y") + "<system-err>of b</system-err></testsuite>"
+        "<testsuite name='c'>" + failed.format("z") + "</testsuite></testsuites>"
+    )
+    assert [one.output for one in read(report)[0]] == ["of a", "of b", ""]
+
+
+def test_what_is_no_exceptions_name_is_not_taken_for_one() -> None:
+    found, _ = read(SUITE.format(CASE.format('<failure type="test failure with exit code 101" message="m"/>')))
+    assert next(failures(found, CONTEXT, occurred_at_ms=1)).exception_type == ""
+
+
 def test_flakes_are_counted_apart() -> None:
     _, reading = read(SUITE.format(CASE.format("<flakyFailure/><flakyError/>") + CASE.format("<failure/>")))
     assert (reading.failures, reading.flakes) == (1, 1)
@@ -256,9 +452,6 @@ def test_a_case_with_very_many_results_gives_them_all() -> None:
 )
 def test_the_framework_is_told_by_class_and_name(classname: str, name: str, expected: str) -> None:
     assert framework_of(classname, name) == expected
-
-
-CONTEXT = Ci(provider="github", repo="o/r", run_id="7", job_id="8", job_name="unit")
 
 
 def test_repeated_cases_get_ordinals_and_so_different_ids() -> None:
