@@ -86,6 +86,13 @@ MASKED = [
     ("host of two labels", "db-main.internal", "<host>"),
     ("host of a country", "mirror.de", "<host>"),
     ("host behind a word", "server: mirror.local", "server: <host>"),
+    ("value in escaped quotes", r"\"203.0.113.7\"", r"\"<ip>\""),
+    ("value behind an at sign", "@2031-02-17T08:15:30Z", "@<ts>"),
+    ("address behind a number sign", "#2001:db8::630e", "#<ip>"),
+    ("address behind a key", "peer:2001:db8::1", "peer:<ip>"),
+    ("date behind a key", "at:2031-02-17T08:15:30.25+00:00", "at:<ts>"),
+    ("link behind a key", "see:https://example.org/a?b=c&d=1", "see:<url>"),
+    ("line and column", "main.py:12:30", "main.py:<num>"),
     ("who", "user=alice", "user=<id>"),
     ("where", 'node="alpha"', 'node="<id>"'),
     ("where, a host", "relay=mail.internal", "relay=<host>"),
@@ -358,7 +365,8 @@ a 1 0x1f . , : ; / - _ = ' ( ) [ ] { } < > @ # % + | & ? ! * ~ code status exit 
 <num> <ts> <path:a.b> <id> :: 12:30:45 2031-02-17 10.0.0.1 http:// File at #1 E0308 TS2345: utf8 C: Jan May HTTP/1.1
 oom1 E1001 (C2065) db-x3_ 404 true é " k=v [Errno T
 <cur> <num>% $5 1,234 5€ 8'000 <hash> user= host: server curl: (6) fails with 0xC0000005 ER_A_ERROR pm bytes of
-qzxvkjwpbnmhtgfrdcxz -cfkdm a/b: :v1.2-x arn:aws:a: 16B/3748A10 20310217 02-17 x-1.2.3 .tar.gz ember.io error_code":
+qzxvkjwpbnmhtgfrdcxz -cfkdm a/b: :v1.2-x arn:aws:a: 16B/3748A10 20310217 02-17 x-1.2.3 .tar.gz
+ember.io error_code": \"10\" @1.2.3.4 k:::1 a:b://c #\\ \\
 """
 _BITS = st.sampled_from(
     [*_WORDS.split(), "\nexit status 1\n", "\\", " ", "  ", "\n", "\t", "\u00a0", "\u3000", "\x01", "\x02", "\u202e"]

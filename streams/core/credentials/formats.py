@@ -225,7 +225,7 @@ FORMATS: Final[tuple[Format, ...]] = (
         r"|(?:mysql\w{0,8}|mariadb(?:-dump)?|7za?) [^\n;|&]{0,96}?(?<=\s)-p|redis-cli [^\n;|&]{0,96}?(?<=\s)-a\s{1,3}"
         r"|ldap[a-z]{3,8} [^\n;|&]{0,96}?(?<=\s)-w\s{1,3}|net use [^\n;|&]{0,80}?/user:\S{1,64}\s{1,3})"
         r"[\"']?(?P<s>(?![-<$])[^\s\"'<>]{3,})",
-        anchored=False,
+        anchored=True,
     ),
     Format(
         "openssl-pass",

@@ -34,15 +34,21 @@ NAME_CHARS_MAX = 64
 
 # What redaction left in place of a credential passes as it is.
 _NAMES = "|".join([*PLACEHOLDERS, "secret"])
-_CUT = re.compile(
+_URL = r"[A-Za-z][A-Za-z0-9+.-]{1,15}://[^\s\"'<>`(){}\[\]|\\^,;]*"
+_LEFT = r"[^\s<>()\[\]{}\"'`,;=|&?!*\\]"
+_CUTS = (
     rf"<(?:{_NAMES})(?::[^<>\s]{{1,80}})?>"
-    r"|[A-Za-z][A-Za-z0-9+.-]{1,15}://[^\s\"'<>`(){}\[\]|\\^,;]*"
     r"|[$€£¥₹]?\d{1,3}(?:,\d{3})+(?:\.\d{1,9})?(?!\w|,\d)|\d{1,3}(?:'\d{3})+(?!\w|'\w)|\d{1,2}:\d{2}:\d{2},\d{1,9}"
-    r"|[^\s<>()\[\]{}\"'`,;=|&?!*]+"
-    r"|<|[>()\[\]{}\"'`,;=|&?!*]+"
+    # a backslash belongs to a name, but not one that escapes a quote
+    rf"|{_LEFT}+(?:\\(?![\"']){_LEFT}*)*|(?:\\(?![\"']){_LEFT}*)+"
+    r"|<|(?:[>()\[\]{}\"'`,;=|&?!*]|\\(?=[\"']))+"
 )
+_CUT = re.compile(_CUTS)
+_CUT_AT_URLS = re.compile(rf"{_URL}|(?:[\w.-]{{1,32}}:|[#@])(?=[A-Za-z][A-Za-z0-9+.-]{{1,15}}://)|{_CUTS}")
 _DELIMITERS = frozenset("<>()[]{}\"'`,;=|&?!*")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,1024}(?:={1,2}|[+/][A-Za-z0-9+/]{0,3}={0,2})")
+_ESCAPED_QUOTES = frozenset(["\\'", '\\"'])
+_KEY_BEFORE = re.compile(r"[A-Za-z_][\w.-]{0,63}:(?=.*:)")
 _BEFORE_ENCODED = re.compile(r"(?:.*[:,\"'=](?=[A-Za-z0-9+/_-]))?")
 _UNPADDED = re.compile(r"[A-Za-z0-9+/]{43}|[A-Za-z0-9+/]{86}")
 _TAG = re.compile(r"(?=[\w.-]{0,127}[A-Za-z.])(?=[\w.-]{0,127}\d)\w[\w.-]{0,127}")
@@ -94,12 +100,12 @@ def pieces(word: str) -> list[Piece]:
     key = gap = ""
     end = 0
     after_placeholder = False
-    for raw in _CUT.findall(word):
+    for raw in (_CUT_AT_URLS if "://" in word else _CUT).findall(word):
         end += len(raw)
         first = raw[0]
-        if first in _DELIMITERS and (first != "<" or len(raw) == 1):
+        if (first in _DELIMITERS and (first != "<" or len(raw) == 1)) or raw[:2] in _ESCAPED_QUOTES:
             cut.append(_punctuation(raw))
-            gap += raw
+            gap += raw.replace("\\", "")
             after_placeholder = False
             continue
         if after_placeholder and first != "<" and not first.isalnum():
@@ -181,13 +187,30 @@ def _atom(raw: str, after: str) -> Sequence[Piece]:
 
 def _core(raw: str, after: str) -> Sequence[Piece]:
     """Mask an atom without its closing punctuation: by its form, or part by part when it has colons."""
+    if raw[0] in "#@" and len(raw) <= ATOM_CHARS_MAX and not mask_of(raw):
+        mask = mask_of(raw[1:])
+        if mask:
+            return [_punctuation(raw[0]), Piece(raw[1:], mask.out, mask.name)]
     if ":" not in raw:
         return _part(raw, after)
     if len(raw) <= ATOM_CHARS_MAX:
         mask = mask_of(raw)
         if mask:
             return [Piece(raw, mask.out, mask.name)]
+        return _keyed(raw) or _colons(raw, after)
     return _colons(raw, after)
+
+
+def _keyed(raw: str) -> Sequence[Piece]:
+    """A key and a value that has colons of its own (`peer:2001:db8::1`); nothing where the value has no form.
+
+    Two numbers are a line and a column, not a time.
+    """
+    key = _KEY_BEFORE.match(raw)
+    mask = mask_of(raw[key.end() :]) if key else None
+    if key is None or mask is None or (mask.name == "clock" and raw.count(":") == 2):
+        return []
+    return [*_part(key[0][:-1], ":"), _punctuation(":"), Piece(raw[key.end() :], mask.out, mask.name)]
 
 
 def _colons(raw: str, after: str) -> Sequence[Piece]:
