@@ -84,7 +84,7 @@ class ImageBuild(Reading):
 
     def __iter__(self) -> Iterator[Reported]:
         for raw in lines_of(self._stream, self.limits, self._lost):
-            line = undecorated(raw)
+            line = raw if raw.startswith("#") and raw.isprintable() else undecorated(raw)
             if self._recap is not None and not _RULER.match(line):
                 if (again := _RECAP.match(line)) is None:
                     self._retold(self._recap, line)

@@ -17,6 +17,8 @@ from streams.producers.xml_events import Damage, chunks
 
 _MARK: Final = re.compile(r"[\"\[\]{}]")
 _STRING: Final = re.compile(r"\"(?>[^\"\\]+|\\.)*\"", re.DOTALL)
+_NEXT: Final = re.compile(r"(?>[^\"\[\]{}]+|\"(?>[^\"\\]+|\\.)*\")*([\[\]{}])", re.DOTALL)
+"""Up to the next bracket, over whole strings: of an element only its end matters."""
 _decoded = msgspec.json.Decoder().decode
 TOP: Final = ""
 """The name of the array that the document is."""
@@ -59,6 +61,10 @@ class _Scan:
         self._buffer = self._buffer[kept:] + chunk
         self._begin = 0 if self._begin >= 0 else -1
         while (mark := _MARK.search(self._buffer, self._at)) is not None:
+            if self._begin >= 0 and (bracket := _NEXT.match(self._buffer, self._at)) is not None:
+                self._at = bracket.end()
+                yield from self._bracket(bracket.group(1))
+                continue
             self._at = mark.start()
             if mark.group() == '"':
                 string = _STRING.match(self._buffer, self._at)

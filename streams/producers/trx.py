@@ -26,6 +26,7 @@ _OUTCOMES: Final[dict[str, Outcome]] = {
     "Disconnected": "error",
 }
 _TEXTS: Final = frozenset({"Message", "StackTrace", "StdOut", "StdErr", "DebugTrace", "TextMessages"})
+_PLACES: Final = {"Message": 0, "StackTrace": 1}
 _RESULT: Final = re.compile(r"^(?:Unit|Web|Load|Manual|Generic|Ordered)?Test(?:Result(?:Aggregation)?)$")
 _THREW: Final = re.compile(r"(?:^|threw exception:\s*)([A-Za-z_][\w.+`]{0,200}Exception)\b")
 _PLACE: Final = re.compile(r" in (.+):line (\d{1,7})\s*$", re.MULTILINE)
@@ -37,9 +38,8 @@ _DEPTH_MAX: Final = 64
 class _Result:
     depth: int
     attributes: dict[str, str]
-    message: Collected
-    stack: Collected
-    output: Collected
+    texts: tuple[Collected, Collected, Collected] | None = None
+    """Message, stack and output of one that failed."""
     child_failed: bool = False
 
 
@@ -93,10 +93,15 @@ class Trx(Reading):
             self._note(f"deeper than {_DEPTH_MAX} elements")
             self._open.pop(-2)
         if _RESULT.match(tag.name):
-            half = self.limits.text_chars_max // 2
-            output = Collected(head_max=0, tail_max=self.limits.output_chars_max)
-            message, stack = Collected(head_max=half, tail_max=half), Collected(head_max=half, tail_max=half)
-            self._results.append(_Result(len(self._open), tag.attributes, message, stack, output))
+            self._results.append(_Result(len(self._open), tag.attributes))
+            if tag.attributes.get("outcome") in _OUTCOMES:
+                half = self.limits.text_chars_max // 2
+                output = Collected(head_max=0, tail_max=self.limits.output_chars_max)
+                self._results[-1].texts = (
+                    Collected(head_max=half, tail_max=half),
+                    Collected(head_max=half, tail_max=half),
+                    output,
+                )
         elif tag.name == "UnitTest":
             self._test_id = tag.attributes.get("id", "")
         elif tag.name == "TestMethod" and self._test_id in self._wanted:
@@ -112,10 +117,9 @@ class Trx(Reading):
             if inside == "Text":
                 self._run_info.add(text.unescaped())
         elif self._results and inside in _TEXTS:
-            one = self._results[-1]
-            place = {"Message": one.message, "StackTrace": one.stack}.get(inside, one.output)
-            if inside != "Message" or self._open[-2:-1] == ["ErrorInfo"]:
-                place.add(text.unescaped())
+            texts = self._results[-1].texts
+            if texts is not None and (inside != "Message" or self._open[-2:-1] == ["ErrorInfo"]):
+                texts[_PLACES.get(inside, 2)].add(text.unescaped())
 
     def _end(self, name: str) -> Iterator[Reported]:
         if name not in self._open:
@@ -139,14 +143,14 @@ class Trx(Reading):
         outcome = _OUTCOMES.get(one.attributes.get("outcome", ""))
         is_part = bool(self._results)
         self.cases += not is_part
-        if outcome is None:
+        if outcome is None or one.texts is None:
             return
         if is_part:
             self._results[-1].child_failed = True
         if one.child_failed or not self._has_room():
             return
-        message, stack = one.message.get(), one.stack.get()
-        if one.message.lost or one.stack.lost:
+        message, stack, output = (text.get() for text in one.texts)
+        if one.texts[0].lost or one.texts[1].lost:
             self._note(f"failure texts longer than {self.limits.text_chars_max} characters, cut in the middle")
         thrown, place = _THREW.search(message), _PLACE.search(stack)
         name = one.attributes.get("testName", "")
@@ -161,7 +165,7 @@ class Trx(Reading):
             time_s=_seconds(one.attributes.get("duration", "")),
             framework=framework_of("", name),
             outcome=outcome,
-            output=one.output.get(),
+            output=output,
         )
         test_id = one.attributes.get("testId", "")
         self._wanted.add(test_id)

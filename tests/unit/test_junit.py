@@ -351,7 +351,7 @@ DIALECTS = {
     "RSpec": (
         (
             '<testsuite name="rspec"><testcase classname="spec.cart_spec" name="Cart adds" file="./spec/cart_spec.rb">'
-            '<failure message="&#10;expected: 4&#10;     got: 3&#10;" type="RSpec::Expectations::ExpectationNotMetError">'
+            '<failure message="&#10;expected: 4&#10;     got: 3&#10;" type="RSpec::ExpectationNotMetError">'
             "Failure/Error: expect(total).to eq(4)</failure></testcase></testsuite>"
         ),
         [("spec.cart_spec::Cart adds", "expected: 4\n     got: 3", "failure")],

@@ -6,6 +6,7 @@ rank.py       the best of them, in order
 block.py      what comes out: first and last line, the line that says why, score, rule id
 sections.py   the failed tests of a log, as their runners set them apart; section.py is what such a runner is
 testers.py    the table of the runners; says.py tells which line of a section says why
+image_step.py the step of an image's build by its builder's name for it
 error.py      the error itself out of the lines from the one that says why
 clean.py      a line as its tool wrote it: no colours, no progress bars, no time stamps of the CI
 baseline.py   what passing runs of the job say: hashes of masked lines
