@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -34,8 +35,13 @@ RULE_TEXT_CHARS_MAX = 16 * 1024
 """What rules read of message and traceback together: its head and its tail."""
 EARLIER_TEXT_CHARS_MAX = 10_000
 """The earlier CI system cut an error text here before it hashed it (`MAX_ERROR_LENGTH`)."""
-JUDGED_MAX = 20_000
-"""Texts whose verdict is remembered, about 1 KB each; the oldest half goes when there are more."""
+JUDGED_MAX = 10_000
+"""Texts whose verdict is remembered, 1 to 3 KB each; the oldest half goes when there are more."""
+KEY_CHARS_MAX = 512
+"""A longer text is remembered by its digest."""
+TOGETHER = 100
+"""Failures read step by step together."""
+_Key = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,15 @@ class Rejection:
     error: MalformedRecord
 
 
+class _Taken(NamedTuple):
+    """A failure to be read."""
+
+    failure: Failure
+    record: RawRecord
+    number: int
+    """Its place among the outcomes."""
+
+
 @dataclass(slots=True)
 class Intake:
     """What became of some records: one or more batches for every target partition, and a word for everything else."""
@@ -106,7 +121,7 @@ class FoldStage:
         self._rules = rules
         self._taxonomy = taxonomy
         self._partitions = partitions
-        self._judged: dict[bytes, Verdict] = {}
+        self._judged: dict[_Key, Verdict] = {}
 
     def on_failures(
         self,
@@ -121,24 +136,21 @@ class FoldStage:
         `is_new` is asked once for each failure id, and answers whether it has not come before (also within this call).
         """
         out = Intake()
-        told: list[Told] = []
+        taken: list[_Taken] = []
         for record in records:
             for item in failures_from_bytes(record.value):
                 if isinstance(item, Refused):
                     out.reject(record.offset, item.data, item.error)
                     continue
                 failure = bounded(identified(item))
-                if not is_new(failure.id):
-                    out.repeats += 1
-                    out.outcomes.append(1)
-                    continue
-                try:
-                    told.append(self.told(failure, received_at_ms=record.at_ms, is_backfill=record.is_backfill))
-                except Exception as error:  # noqa: BLE001  # a fault of ours in one text must not stop all others
-                    reason = f"our own fault, {type(error).__name__}: {error}"
-                    out.reject(record.offset, to_bytes(failure), MalformedRecord(reason))
+                if is_new(failure.id):
+                    taken.append(_Taken(failure, record, len(out.outcomes)))
                 else:
-                    out.outcomes.append(1)
+                    out.repeats += 1
+                out.outcomes.append(1)
+        told: list[Told] = []
+        for start in range(0, len(taken), TOGETHER):
+            told += self._told_some(taken[start : start + TOGETHER], out)
         out.accepted = len(told)
         folds: dict[int, list[SealedFold]] = {}
         for fold in folds_of(told, fold_id=place.name):
@@ -185,33 +197,59 @@ class FoldStage:
 
     def told(self, failure: Failure, *, received_at_ms: int, is_backfill: bool = False) -> Told:
         """One failure, read: its time clamped, its texts clean and redacted, fingerprinted and judged."""
-        received = failure.received_at_ms or received_at_ms
-        at_ms = clamped(failure.occurred_at_ms, received, is_backfill=is_backfill)
-        original = failure.occurred_at_ms if at_ms != failure.occurred_at_ms else None
-        failure = safe(replace(failure, occurred_at_ms=at_ms, received_at_ms=received))
-        if failure.benchmark is not None and failure.http_status is None:
-            failure = replace(failure, http_status=status_from_text(failure.message))
-        fingerprint = self._fingerprint(
-            origin=failure.origin,
-            message=failure.message,
-            exception_type=failure.exception_type,
-            traceback=failure.traceback,
-            http_status=failure.http_status,
-            provider_error_code=failure.provider_error_code,
-            exit_code=failure.exit_code,
-        )
-        verdict = replace(self.judged(failure), decided_at_ms=at_ms)
-        if failure.benchmark is None:
-            return Told(failure, fingerprint, verdict, original, ci_error_hash(failure.text[:EARLIER_TEXT_CHARS_MAX]))
-        where = failure.benchmark
-        kind = status_kind(failure.http_status)
-        earlier = benchmark_fingerprint(where.provider, where.model, where.stage, kind, failure.message)
-        normalised = benchmark_normalise(failure.message)
-        return Told(failure, fingerprint, verdict, original, earlier, kind, normalised)
+        (told,) = self._told([(failure, received_at_ms, is_backfill)])
+        return told
+
+    def _told_some(self, taken: Sequence[_Taken], out: Intake) -> list[Told]:
+        """These failures, read; what we cannot read by a fault of ours is rejected by itself."""
+        try:
+            return self._told([(one.failure, one.record.at_ms, one.record.is_backfill) for one in taken])
+        except Exception as error:  # noqa: BLE001  # a fault of ours in one text must not stop all others
+            if len(taken) > 1:
+                return [told for one in taken for told in self._told_some([one], out)]
+            reason = f"our own fault, {type(error).__name__}: {error}"
+            out.outcomes[taken[0].number] = 0
+            out.rejected.append(Rejection(taken[0].record.offset, to_bytes(taken[0].failure), MalformedRecord(reason)))
+            return []
+
+    def _told(self, given: Sequence[tuple[Failure, int, bool]]) -> list[Told]:
+        """Failures, when they were received, and whether they may be of any age -> the same, read.
+
+        Step by step, not one by one: code and tables of a step stay in the processor's caches, a third of the time.
+        """
+        failures: list[Failure] = []
+        originals: list[int | None] = []
+        for failure, received_at_ms, is_backfill in given:
+            received = failure.received_at_ms or received_at_ms
+            at_ms = clamped(failure.occurred_at_ms, received, is_backfill=is_backfill)
+            originals.append(failure.occurred_at_ms if at_ms != failure.occurred_at_ms else None)
+            failures.append(replace(failure, occurred_at_ms=at_ms, received_at_ms=received))
+        failures = [safe(failure) for failure in failures]
+        failures = [_with_status(failure) for failure in failures]
+        fingerprints = [
+            self._fingerprint(
+                origin=failure.origin,
+                message=failure.message,
+                exception_type=failure.exception_type,
+                traceback=failure.traceback,
+                http_status=failure.http_status,
+                provider_error_code=failure.provider_error_code,
+                exit_code=failure.exit_code,
+            )
+            for failure in failures
+        ]
+        verdicts = [replace(self.judged(failure), decided_at_ms=failure.occurred_at_ms) for failure in failures]
+        earlier = [_earlier(failure) for failure in failures]
+        return [
+            Told(failure, fingerprint, verdict, original, *names)
+            for failure, fingerprint, verdict, original, names in zip(
+                failures, fingerprints, verdicts, originals, earlier, strict=True
+            )
+        ]
 
     def judged(self, failure: Failure) -> Verdict:
         """The verdict of the failure's own text and status: a rule's where one matches, else the status's."""
-        key = _digest(failure)
+        key = _key(failure)
         verdict = self._judged.get(key)
         if verdict is None:
             if len(self._judged) >= JUDGED_MAX:
@@ -300,19 +338,37 @@ class FoldStage:
 _encoded = msgspec.msgpack.Encoder().encode
 
 
-def _digest(failure: Failure) -> bytes:
-    """16 bytes for all that a verdict of the failure's own text depends on: texts of strangers, so SHA-256."""
-    parts = (
+def _with_status(failure: Failure) -> Failure:
+    if failure.benchmark is None or failure.http_status is not None:
+        return failure
+    status = status_from_text(failure.message)
+    return failure if status is None else replace(failure, http_status=status)
+
+
+def _earlier(failure: Failure) -> tuple[str, str, str]:
+    """Hash, kind and message as the earlier system of the failure's origin had them."""
+    where = failure.benchmark
+    if where is None:
+        return ci_error_hash(failure.text[:EARLIER_TEXT_CHARS_MAX]), "", ""
+    kind = status_kind(failure.http_status)
+    normalised = benchmark_normalise(failure.message)
+    return benchmark_fingerprint(where.provider, where.model, where.stage, kind, normalised), kind, normalised
+
+
+def _key(failure: Failure) -> _Key:
+    """All that a verdict of the failure's own text depends on; of a long text 16 bytes of its SHA-256."""
+    text: object = (failure.message, failure.traceback)
+    if len(failure.message) + len(failure.traceback) > KEY_CHARS_MAX:
+        parts = f"{len(failure.message)}\0{failure.message}{failure.traceback}"
+        text = hashlib.sha256(parts.encode("utf-8", "replace")).digest()[:16]
+    return (
         failure.origin,
+        text,
         failure.http_status,
         failure.exit_code,
         failure.exception_type,
         failure.provider_error_code,
-        len(failure.message),
-        failure.message,
-        failure.traceback,
     )
-    return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "replace")).digest()[:16]
 
 
 def _chunks(items: Iterable[SealedFold | Verdict | Unanswered]) -> Iterable[list[SealedFold | Verdict | Unanswered]]:

@@ -40,6 +40,9 @@ _Step = tuple[re.Pattern[str], str, tuple[bytes, ...]]
 _HEX: Final = "[0-9a-fA-F]"
 _TIME_UNITS: Final = r"(?i:milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h)"
 _SIZE_UNITS: Final = r"(?i:bytes?|[kmgt]i?b|b)"
+_HEX_ID: Final = re.compile(rf"{_HEX}(?<=\b.){_HEX}{{5,39}}\b")
+_HEX_RUN: Final = b"ffffff"
+"""What stands in a shape where a match of it begins."""
 _WINDOWS_PATH: Final = re.compile(r"[A-Za-z]:\\[\w\-.\\]+\\([\w\-.]+)")
 
 
@@ -64,7 +67,7 @@ def _steps(digit: str) -> tuple[tuple[_Step, ...], tuple[_Step, ...]]:
             "UUID",
             (b"-ffff-ffff-ffff-",),
         ),
-        (rf"{_HEX}(?<=\b.){_HEX}{{5,39}}\b", "HEXID", (b"ffffff",)),
+        (_HEX_ID.pattern, "HEXID", (_HEX_RUN,)),
     )
     after = (
         (rf"([lLcC](?<=\b.)(?i:(?<=l)ine|(?<=c)olumn))\s+{d}+", r"\1 NUM", (b"line0", b"column0")),
@@ -95,6 +98,7 @@ _HEX_DIGITS: Final = string.hexdigits.encode()
 _SPACES: Final = bytes(code for code in range(128) if chr(code).isspace())
 _TO_NUMBERS: Final = bytes.maketrans(_DIGITS + _LETTERS, b"0" * len(_DIGITS) + _LETTERS.lower())
 _TO_HEX: Final = bytes.maketrans(_HEX_DIGITS, b"f" * len(_HEX_DIGITS))
+_NO_HEX: Final = re.compile(b"[^f]")
 _NUMBERS: Final = re.compile(rb"00*")
 _NEEDED_BEFORE: Final = len("column")
 _NEEDED_AFTER: Final = len("kb")
@@ -113,6 +117,26 @@ def _shape(text: str) -> bytes:
     """
     data = text.encode("ascii", "replace")
     return data.translate(_TO_NUMBERS, _SPACES) + b"|" + data.translate(_TO_HEX)
+
+
+def _without_hex_ids(text: str) -> str:
+    """The last of the steps before the paths, tried where a row of hex digits begins and nowhere else.
+
+    A match begins where a word does, so that no other place in a row can be one.
+    """
+    data = text.encode("ascii", "replace").translate(_TO_HEX)
+    if data.count(_HEX_RUN) > NUMBERS_MAX:
+        return _HEX_ID.sub("HEXID", text)
+    parts: list[str] = []
+    done = end = 0
+    while (start := data.find(_HEX_RUN, end)) >= 0:
+        found = _HEX_ID.match(text, start)
+        if found:
+            parts += (text[done:start], "HEXID")
+            done = found.end()
+        after = _NO_HEX.search(data, start)
+        end = after.start() if after else len(data)
+    return "".join((*parts, text[done:])) if parts else text
 
 
 def _near_numbers(text: str) -> bytes:
@@ -148,11 +172,20 @@ def _without_directories(text: str) -> str:
 def ci_normalise(text: str) -> str:
     """The text as the earlier CI classifier normalised it before hashing."""
     if text.isascii() or not _FOREIGN.search(text):
-        text = _without_directories(_after(_STEPS_BEFORE_PATHS, text, _shape(text)))
+        shape = _shape(text)
+        text = _after(_STEPS_BEFORE_PATHS[:-1], text, shape)
+        text = _without_directories(_without_hex_ids(text) if _HEX_RUN in shape else text)
         text = _after(_STEPS_AFTER_PATHS, text, _near_numbers(text))
     else:
         before, after = _steps(r"\d")
         text = _after_all(after, _without_directories(_after_all(before, text)))
+    return _single_spaced(text)
+
+
+def _single_spaced(text: str) -> str:
+    """As `" ".join(text.split())`, faster for a text that is so already: of white space only a space is printable."""
+    if text.isprintable() and "  " not in text and text[:1] != " " and text[-1:] != " ":
+        return text
     return " ".join(text.split())
 
 
@@ -163,10 +196,16 @@ def ci_error_hash(text: str) -> str:
 
 def benchmark_normalise(text: str) -> str:
     """`normalized_message`: lower case, request ids redacted, white space single, the first 2,000 characters."""
-    return " ".join(_REQUEST_ID.sub("request_id=<redacted>", text.lower()).split())[:BENCHMARK_MESSAGE_MAX_CHARS]
+    text = text.lower()
+    if "request" in text or "activity" in text:
+        text = _REQUEST_ID.sub("request_id=<redacted>", text)
+    return _single_spaced(text)[:BENCHMARK_MESSAGE_MAX_CHARS]
 
 
-def benchmark_fingerprint(provider: str, model: str, stage: str, kind: str, message: str) -> str:
-    """`fingerprint` of the earlier rollups: 64 hex digits. The kind by status alone is inside, as it was there."""
-    parts = "\n".join((provider, model, stage, kind, benchmark_normalise(message)))
+def benchmark_fingerprint(provider: str, model: str, stage: str, kind: str, normalised: str) -> str:
+    """`fingerprint` of the earlier rollups: 64 hex digits over the normalised message and what is named here.
+
+    The kind by status alone is inside, as it was there.
+    """
+    parts = f"{provider}\n{model}\n{stage}\n{kind}\n{normalised}"
     return hashlib.sha256(parts.encode("utf-8", "replace")).hexdigest()

@@ -39,10 +39,7 @@ _DIGITS: Final = bytes.maketrans(string.digits.encode(), b"0" * 10)
 
 
 class Phrases:
-    """A fixed list of phrases. What `found_in` answers depends on its text alone, and takes time linear in it.
-
-    Not safe for threads.
-    """
+    """A fixed list of phrases. What `found_in` answers depends on its text alone, and takes time linear in it."""
 
     def __init__(self, phrases: Iterable[str]) -> None:
         kept = sorted(set(phrases))
@@ -61,7 +58,7 @@ class Phrases:
 
     def found_in(self, text: str) -> set[str]:
         """The phrases that are part of the text."""
-        possible = list(self._wordless)
+        possible = set(self._wordless)
         for line in _masked(text).split(b"\n"):
             told = self._lines.get(line)
             if told is None:
@@ -71,7 +68,7 @@ class Phrases:
                         self._lines.clear()
                     self._lines[line] = told
             if told:
-                possible += told
+                possible.update(told)
         return {phrase for phrase in possible if phrase in text} if possible else set()
 
     def _told_by(self, line: bytes) -> tuple[str, ...]:

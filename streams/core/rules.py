@@ -109,7 +109,7 @@ def _keys(rule: Rule) -> tuple[str, ...]:
 
 
 class RuleBook:
-    """The rules of each origin, in order. `classify` answers by its arguments alone, whatever it remembers of others."""
+    """The rules of each origin, in order. `classify` answers by its arguments alone, whatever it remembers."""
 
     def __init__(self, rules: dict[Origin, Iterable[Rule]]) -> None:
         """Raises: ValueError when two rules have one id."""

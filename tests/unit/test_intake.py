@@ -258,6 +258,36 @@ def test_a_fault_of_ours_in_one_text_rejects_that_one_alone(monkeypatch: pytest.
     assert from_bytes(Failure, rejection.data).id == poison.id
 
 
+def test_a_fault_of_ours_keeps_the_others_of_its_record_and_the_order_of_outcomes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.core.intake.ci_error_hash", lambda text: {"good": "1", "fine": "2"}[text])
+    found = tuple(ci_failure(text, test_name=text) for text in ("good", "poison", "fine"))
+    intake = taken(to_bytes(Envelope(failures=found)), b"{")
+    assert sorted(message for fold in folds(intake) for m in fold.members for message in fold.texts_of(m)[:1]) == [
+        "fine",
+        "good",
+    ]
+    assert list(intake.outcomes) == [1, 0, 1, 0]
+    assert sorted(rejection.offset for rejection in intake.rejected) == [0, 1]
+
+
+@given(st.lists(failures, min_size=1, max_size=12, unique_by=lambda failure: failure.id))
+def test_failures_read_together_are_what_each_is_by_itself(found: list[Failure]) -> None:
+    together = {
+        member.failure.id: (fold.fingerprint, member.earlier_hash, member.earlier_kind, *fold.texts_of(member))
+        for fold in folds(taken(to_bytes(Envelope(failures=tuple(found)))))
+        for member in fold.members
+    }
+    for failure in found:
+        (fold,) = folds(taken(to_bytes(failure)))
+        (member,) = fold.members
+        alone = (fold.fingerprint, member.earlier_hash, member.earlier_kind, *fold.texts_of(member))
+        # of several sites in one fold the earliest failure's stands for all
+        assert replace(alone[0], site_value="", parts=()) == replace(together[failure.id][0], site_value="", parts=())
+        assert together[failure.id][1:] == alone[1:]
+
+
 def test_long_names_that_differ_at_their_end_are_different_failures() -> None:
     names = ["t" * 2000 + str(i) for i in range(3)]
     made = [json.loads(to_bytes(ci_failure("x", test_name=name))) | {"id": ""} for name in names]

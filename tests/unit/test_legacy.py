@@ -27,7 +27,7 @@ def test_a_benchmark_error_is_normalised_and_hashed_as_before(vector: dict[str, 
         model=vector["model_name"],
         stage=vector["stage"],
         kind=vector["error_kind"],
-        message=vector["message"],
+        normalised=benchmark_normalise(vector["message"]),
     )
     assert value == vector["fingerprint"]
 
