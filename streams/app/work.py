@@ -45,15 +45,16 @@ def create_work_app(
     reader: AIOKafkaConsumer,
     observer: Observer,
     *,
+    forget_after_ms: int | None = None,
     retire: Callable[[BaseException], NoReturn] = end,
 ) -> DoorApp:
-    """The app with its one agent and its one table. `reader`: started, without a group."""
+    """The app with its one agent and its one table. `reader`: started, without a group. See `Pipeline`."""
     app = create_app(cluster, ROLE, buffer_records_max=BUFFER_RECORDS_MAX)
     options = StoreOptions(
         cluster=cluster,
         reader=reader,
         input=cluster.topic(topics.FOLDED),
-        make=lambda number, rows: Pipeline(rows, partition=number),
+        make=lambda number, rows: Pipeline(rows, partition=number, forget_after_ms=forget_after_ms),
         partition_of=partition_of_key,
         retire=retire,
     )
@@ -117,14 +118,19 @@ def partition_of_key(key: str) -> int:
     return int(key.split("|", 2)[1])
 
 
-async def run_work(cluster: Cluster, observer: Observer, stop: asyncio.Event) -> None:
-    """Work until `stop` is set, while no broker answers as well. Raises: ConfigurationError, SinkUnavailable."""
+async def run_work(
+    cluster: Cluster, observer: Observer, stop: asyncio.Event, *, forget_after_ms: int | None = None
+) -> None:
+    """Work until `stop` is set, while no broker answers as well. Raises: ConfigurationError, SinkUnavailable.
+
+    `forget_after_ms`: after how long the rows of a fingerprint that does not come back are deleted; None: never.
+    """
     reader = await cluster.start(
         lambda: cluster.consumer(poll_records_max=READ_RECORDS_MAX),
         stop=stop,
         on_waiting=lambda what: observer.waiting_for(what or WAITING_FOR),
     )
-    app = create_work_app(cluster, reader, observer)
+    app = create_work_app(cluster, reader, observer, forget_after_ms=forget_after_ms)
     store = cast(DoorTable, app.tables[topics.STATE_TABLE]).data
     lag = asyncio.create_task(_watch_lag(store, reader, cluster.topic(topics.FOLDED), observer))
 

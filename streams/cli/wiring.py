@@ -86,7 +86,8 @@ def work(settings: Settings, port: int | None) -> int:
     async def body(observer: Observer, stop: asyncio.Event) -> None:
         with contextlib.suppress(Stopping):
             await check(cluster, needed, stop=stop, on_waiting=lambda what: observer.waiting_for(what or "its topics"))
-            await run_work(cluster, observer, stop)
+            keep_ms = settings.retention_days * topics.DAY_MS
+            await run_work(cluster, observer, stop, forget_after_ms=keep_ms)
 
     return run_role("work", settings, port, body, probe=lambda: away(cluster))
 

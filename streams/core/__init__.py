@@ -21,6 +21,7 @@
 | `intake` | raw records -> `FoldBatch`es: decode, clamp, redact, fingerprint, fold |
 | `recent`, `flood` | which failures came before; when too much of an input cannot be read |
 | `rows`, `older_rows`, `tables` | the keyed state: its rows, those of the first format, typed mappings over bytes |
-| `pipeline` | `FoldBatch` -> rows and emissions |
+| `pipeline`, `forgetting` | `FoldBatch` -> rows and emissions; which fingerprints may be forgotten |
+| `renewal`, `recount` | rows begun anew; their counts made again from documents |
 | `batch` | full or due: when a batch is to go |
 """

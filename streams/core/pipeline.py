@@ -34,6 +34,7 @@ from streams.contract.topics import Topic
 from streams.contract.verdict import UNKNOWN, Unanswered, Verdict, VerdictSource
 from streams.contract.wire import to_bytes
 from streams.core.fold import merged_samples, sealed
+from streams.core.forgetting import Forgetting
 from streams.core.ladder import replaced, says_the_same, stronger
 from streams.core.rows import AskedRow, FingerprintRow, LifetimeRow, MarkRow, PlacesRow, PositionRow, WindowRow
 from streams.core.tables import Tables
@@ -97,8 +98,14 @@ class _Touched:
 class Pipeline:
     """The tables of one partition and all that happens to them."""
 
-    def __init__(self, table: MutableMapping[str, bytes], *, partition: int) -> None:
+    def __init__(
+        self, table: MutableMapping[str, bytes], *, partition: int, forget_after_ms: int | None = None
+    ) -> None:
+        """`forget_after_ms`: how far behind the watermark the last failure of a fingerprint lies whose rows go, at
+        least; None: nothing goes but by `forget`.
+        """
         self._tables = Tables(table, partition)
+        self._forgetting = None if forget_after_ms is None else Forgetting(self._tables, after_ms=forget_after_ms)
         self._open = OpenWindows()
         self._marks: dict[str, Raw] = {}
         """Whole fingerprints that were sent lately, as JSON: they hardly ever change."""
@@ -124,8 +131,10 @@ class Pipeline:
         """Apply input records with their offsets, in order, as one change, and say what is to be sent.
 
         A record that was applied before changes nothing. However the input is cut into calls, the rows end the same.
+        Before them, some of the fingerprints go that were not seen for long.
         Raises: `CursorBroken` when a batch does not follow the last one of its source.
         """
+        self._forget_old()
         before = position = self.position
         touched = _Touched(pending=before.pending, dropped_verdicts=before.dropped_verdicts)
         version = 0
@@ -158,6 +167,7 @@ class Pipeline:
                 touched.pending,
                 touched.dropped_verdicts,
                 position.epoch,
+                position.looked_ms,
             )
         if position is before:
             return []
@@ -308,8 +318,19 @@ class Pipeline:
             self._tables.asked.delete(key)
             self._tables.marks.delete(key)
             self._marks.pop(key, None)
+            self._joined.pop(key, None)
             self._tables.fingerprints.delete(key)
         self._tables.position.put("", replace(position, pending=waiting))
+
+    def _forget_old(self) -> None:
+        if self._forgetting is None:
+            return
+        position = self.position
+        keys, is_last = self._forgetting.due(position)
+        if keys:
+            self.forget(keys)
+        if is_last:
+            self._tables.position.put("", replace(self.position, looked_ms=position.watermark_ms))
 
     def _decided(self, key: str, row: FingerprintRow, verdict: Verdict, version: int, touched: _Touched) -> None:
         best = stronger(row.verdict, verdict)

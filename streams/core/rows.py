@@ -104,3 +104,5 @@ class PositionRow(Struct, frozen=True, omit_defaults=True):
     """Verdicts that came while as many waited as may."""
     epoch: int = 0
     """How often the tables were built anew, 0 to EPOCH_MAX: the higher part of every version that they give."""
+    looked_ms: int = 0
+    """The watermark when fingerprints that were not seen for long were looked for and forgotten."""

@@ -284,6 +284,61 @@ def test_what_was_not_seen_for_long_is_forgotten_but_a_persons_word_waits() -> N
     assert [classified.verdict.kind for classified in only(out, Classified)] == ["flaky_test"]
 
 
+def test_a_verdict_of_the_text_that_was_taken_in_before_it_was_forgotten_is_taken_in_again() -> None:
+    weak, strong = (ci_failure("x", job=job) for job in ("a", "b"))
+    status = fold_of([told(weak)], fold_id="t/0/0-0")
+    said = replace(status.verdict, source=VerdictSource.RULE, kind="timeout", rule_id="r", confidence=0.9)
+    rule = replace(fold_of([told(strong)], fold_id="t/0/1-1"), verdict=said)
+    pipeline = Pipeline({}, partition=0)
+    pipeline.on_batches([(0, batch(status, start=0)), (1, batch(rule, start=1))])
+    pipeline.forget([rule.fingerprint.value])
+    out = pipeline.on_batches([(2, batch(status, start=2)), (3, batch(rule, start=3))])
+    assert {classified.verdict.kind for classified in only(out, Classified)} == {"timeout"}
+
+
+DAY_MS = 86_400_000
+KEEP_MS = 30 * DAY_MS
+
+
+def seen(table: dict[str, bytes]) -> int:
+    """How many fingerprints have rows."""
+    return len({key.rsplit("|", 1)[-1] for key in table if key.startswith("f|")})
+
+
+def test_what_is_not_seen_for_the_time_that_is_set_goes_once_a_day_and_the_rest_stays() -> None:
+    table: dict[str, bytes] = {}
+    pipeline = Pipeline(table, partition=0, forget_after_ms=KEEP_MS)
+    pipeline.on_batches([(0, batch(*folds([ci_failure("old"), ci_failure("older")]), start=0))])
+    late_ms = AT_MS + 20 * DAY_MS
+    again = folds([ci_failure("old", ordinal=1, at_ms=late_ms, received_at_ms=late_ms)])
+    pipeline.on_batches([(1, batch(*again, start=1, at_ms=late_ms))])
+    before = seen(table)
+    for number, (day, left) in enumerate([(29, 2), (30, 2), (32, 1), (49, 1), (52, 0)], start=2):
+        for offset in (2 * number, 2 * number + 1):  # what a tick makes old goes with the record behind it
+            tick = FoldBatch(topic=TOPIC, partition=0, cursor=Cursor(2, 2), at_ms=AT_MS + day * DAY_MS)
+            pipeline.on_batches([(offset, tick)])
+        assert seen(table) == left, f"day {day} of {before}"
+    assert {key.split("|")[0] for key in table} == {"m"}
+
+
+def test_many_that_are_old_go_in_steps_and_a_restart_between_them_forgets_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.core.forgetting.AT_ONCE", 3)
+    table: dict[str, bytes] = {}
+    words = "ash bay elm fir ivy oak yew asp".split()
+    pipeline = Pipeline(table, partition=0, forget_after_ms=KEEP_MS)
+    pipeline.on_batches([(0, batch(*folds([ci_failure(f"{word} is missing") for word in words]), start=0))])
+    left = []
+    for offset in range(1, 6):
+        if offset == 4:
+            pipeline = Pipeline(table, partition=0, forget_after_ms=KEEP_MS)
+        tick = FoldBatch(topic=TOPIC, partition=0, cursor=Cursor(1, 1), at_ms=AT_MS + 40 * DAY_MS)
+        pipeline.on_batches([(offset, tick)])
+        left.append(seen(table))
+    assert left == [8, 5, 2, 0, 0]
+
+
 def test_a_fingerprint_is_asked_about_once() -> None:
     pipeline = Pipeline({}, partition=0)
     first = pipeline.on_batches([(0, batch(*folds([ci_failure("x")]), start=0))])
