@@ -23,7 +23,7 @@ from streams.core.extract.image_step import Step, exit_code_of, step_of
 from streams.producers.inner import failures_in, reported
 from streams.producers.joblog import CODES_THAT_TELL
 from streams.producers.lines import lines_of, objects_of
-from streams.producers.report import Collected, Limits, Reading, Reported, cleaned
+from streams.producers.report import Collected, Limits, Reading, Reported, shortened
 
 _decoder = codecs.getincrementaldecoder("utf-8")
 CANCELLED: Final = ("context canceled", "context cancelled")
@@ -129,7 +129,7 @@ class BuildKit(Reading):
         if vertex is None:
             return
         vertex.name = str(one.get("name") or vertex.name)
-        vertex.error = cleaned(str(one.get("error") or ""))
+        vertex.error = shortened(str(one.get("error") or ""), self.limits.text_chars_max)
         if one.get("completed") and not vertex.error:  # it ended well; what it printed is not needed
             del self._vertices[digest]
             if len(self._completed) < self.limits.open_max:

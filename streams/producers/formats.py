@@ -68,7 +68,7 @@ _ANNOTATED: Final = re.compile(r'"(?:annotation_level|annotationLevel|s_annotati
 _TAP: Final = re.compile(r"^TAP version 1\d\s*$", re.MULTILINE | re.IGNORECASE)
 _TAP_PLAN: Final = re.compile(r"^1\.\.\d+(?:\s*#.*)?\s*$", re.MULTILINE)
 _TAP_POINT: Final = re.compile(r"^(?:not )?ok(?: \d+)?(?: |\r?$)", re.MULTILINE)
-_TAP_FIRST: Final = re.compile(r"\A(?:\s*#[^\n]*\n|\s*\n)*(?:not )?ok \d+(?: |\r?\n)")
+_TAP_FIRST: Final = re.compile(r"\A(?>[ \t\r]*(?:#[^\n]*)?\n)*(?:not )?ok \d+(?: |\r?\n)")
 _BUILD: Final = re.compile(
     rf"^{_STAMP}(?:#\d+ (?:\[|ERROR: |DONE )|\[\+\] Building \d|Step 1/\d+ : |(?:\[\d+/\d+\] )?STEP 1(?:/\d+)?: "
     r"|INFO\[\d+\] (?:Retrieving image|Resolved base name|Building stage))",
@@ -86,8 +86,10 @@ def reader_of(head: bytes) -> Reader | None:
     """
     text = head.decode(encoding_of(head), "replace").lstrip("\ufeff")
     begins = text.lstrip()
-    if not begins:
+    if not begins and len(head) < HEAD_BYTES:
         raise UnreadableInput("nothing in it")
+    if not begins:
+        return None
     if begins[0] == "<":
         return _of_xml(text)
     if text.count("\0") > 0:

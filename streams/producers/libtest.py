@@ -19,7 +19,7 @@ from streams.producers.inner import failures_in, reported
 from streams.producers.lines import lines_of, objects_of
 from streams.producers.report import Collected, Limits, Reading, Reported, shortened
 
-_PLACE: Final = re.compile(r"panicked at (?:'.*', )?([^\s:']+\.rs):(\d{1,7})")
+_PLACE: Final = re.compile(r"panicked at (?:'.{0,500}', )?([^\s:']{1,500}\.rs):(\d{1,7})")
 _TRY: Final = re.compile(r"#(\d{1,4})$")
 
 

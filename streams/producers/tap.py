@@ -21,7 +21,7 @@ from streams.producers.report import Collected, Limits, Outcome, Reading, Report
 from streams.producers.yamlish import read_block
 
 _POINT: Final = re.compile(r"^(not )?ok\b(?: +(\d{1,9})\b)?(?:\s*-\s|\s+)?(.*)$")
-_DIRECTIVE: Final = re.compile(r"(?<!\\)\s*#\s*(todo|skip)\S*\s*(.*)$", re.IGNORECASE)
+_DIRECTIVE: Final = re.compile(r"(?<!\\)#\s*(?:todo|skip)", re.IGNORECASE)
 _PLAN: Final = re.compile(r"^(\d{1,9})\.\.(\d{1,9})(?:\s*#\s*(.*))?$")
 _BAIL: Final = re.compile(r"^bail out!\s*(.*)$", re.IGNORECASE)
 _VERSION: Final = re.compile(r"^tap version (\d{1,3})$", re.IGNORECASE)
@@ -30,12 +30,16 @@ _YAML_BEGINS: Final = re.compile(r"^(\s+)---\s*$")
 _ESCAPED: Final = re.compile(r"\\([#\\])")
 _COMMENT: Final = re.compile(r"^#\s?")
 _LOOKS_LIKE: Final = re.compile(r"^#\s*(?:Looks like|(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) )")
-_PLACE: Final = re.compile(r"(?:^|[\s(/'])([^\s()'\"]+\.\w{1,6})(?::(\d{1,7})(?::\d{1,7})?| line (\d{1,7}))")
+_PLACE: Final = re.compile(r"(?:^|[\s(/'])([^\s()'\"]{1,300}\.\w{1,6})(?::(\d{1,7})(?::\d{1,7})?| line (\d{1,7}))")
 _IS_PLACE: Final = re.compile(r"^\s*(?:at \S|\(?in test file |\(from function )")
 _SUMMED: Final = frozenset({"subtestsfailed", "parent already finished"})
 _TOLD_KEYS: Final = ("stack", "diff", "expected", "actual", "wanted", "found", "got", "operator", "code", "data")
 _YAML_LINES_MAX: Final = 4_000
+YAML_CHARS_MAX: Final = 64 * 1024
+"""Of one line of a block."""
 _LEVELS_MAX: Final = 64
+PLACE_CHARS_MAX: Final = 4_000
+"""A place stands at the beginning of what tells it."""
 
 
 @dataclass(slots=True)
@@ -166,7 +170,8 @@ class Tap(Reading):
         child_failed, self._child_failed = self._child_failed, False
         before, self._before = self._before, self._collected()
         self._coming = ""
-        has_failed = bool(failed) and _DIRECTIVE.search(described) is None
+        directive = _DIRECTIVE.search(described)
+        has_failed = bool(failed) and directive is None
         level.failed += has_failed
         name = _ESCAPED.sub(r"\1", described).strip()
         is_buffered = name.endswith("{")
@@ -236,7 +241,7 @@ class Tap(Reading):
             return False
         if self._point is not None:
             if len(self._point.yaml) < _YAML_LINES_MAX:
-                self._point.yaml.append(raw)
+                self._point.yaml.append(raw[:YAML_CHARS_MAX])
             else:
                 self._note(f"lines of YAML beyond {_YAML_LINES_MAX} of a block")
         return True
@@ -268,7 +273,7 @@ def _reported(point: _Point, block: dict[str, str], limits: Limits) -> Reported:
         message = "\n".join(_without_name([line for line in comments.split("\n") if line.strip()], point.name))
     told = [f"{key}: {block[key]}" if "\n" not in block[key] else block[key] for key in _TOLD_KEYS if block.get(key)]
     place = next(
-        (found for text in _places(block, comments) if (found := _PLACE.search(text)) is not None),
+        (found for text in _places(block, comments) if (found := _PLACE.search(text[:PLACE_CHARS_MAX])) is not None),
         None,
     )
     outcome: Outcome = "error" if block.get("severity") == "error" else "failure"

@@ -29,7 +29,7 @@ _TEXTS: Final = frozenset({"Message", "StackTrace", "StdOut", "StdErr", "DebugTr
 _PLACES: Final = {"Message": 0, "StackTrace": 1}
 _RESULT: Final = re.compile(r"^(?:Unit|Web|Load|Manual|Generic|Ordered)?Test(?:Result(?:Aggregation)?)$")
 _THREW: Final = re.compile(r"(?:^|threw exception:\s*)([A-Za-z_][\w.+`]{0,200}Exception)\b")
-_PLACE: Final = re.compile(r" in (.+):line (\d{1,7})\s*$", re.MULTILINE)
+_PLACE: Final = re.compile(r" in (.{1,500}?):line (\d{1,7})\s*?$", re.MULTILINE)
 _DURATION: Final = re.compile(r"^(?:(\d{1,4})\.)?(\d{1,2}):(\d\d):(\d\d(?:\.\d{1,9})?)$")
 _DEPTH_MAX: Final = 64
 

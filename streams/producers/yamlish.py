@@ -11,9 +11,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-_MEMBER: Final = re.compile(r"^(\s*)(?:- )?(?:'([^']{1,200})'|\"([^\"]{1,200})\"|([\w.$ -]{1,200}?)):(?:\s+(.*)|)$")
+_MEMBER: Final = re.compile(r"^((?>\s*))(?:- )?(?:'([^']{1,200})'|\"([^\"]{1,200})\"|([\w.$ -]{1,200}?)):(?:\s+(.*)|)$")
 _BLOCK: Final = re.compile(r"^[|>][+-]?\d?[+-]?$")
-_FLOW: Final = re.compile(r"([\w.]+): ?([^,{}]+)")
+_FLOW: Final = re.compile(r"([\w.]{1,100}): ?([^,{}]+)")
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "/": "/"}
 _ESCAPED: Final = re.compile(r"\\(.)")
 KEYS_MAX: Final = 200

@@ -121,3 +121,30 @@ def test_objects_are_found_behind_text_and_damage_is_said() -> None:
         {"a": 1}, "text", {"a": 2}, {"a": 3}, '{"a": ', "plain", 'say {"hello"}',
     ]  # fmt: skip
     assert notes.told() == ["lines of JSON that are damaged or cut off"]
+
+
+SIZE = 400_000
+HOSTILE = {
+    "newlines before a test": "\n" * SIZE + "x",
+    "hashes before a test": "#\n" * SIZE + "x",
+    "blanks in a test's name": "1..1\nnot ok 1 a" + " " * SIZE + "b",
+    "slashes in a comment": "1..1\nnot ok 1 a\n# " + "a/" * SIZE,
+    "blanks in YAML": "TAP version 13\nnot ok 1 a\n  ---\n" + (" " * SIZE + "x\n") * 3 + "  ...\n",
+    "words in YAML": "TAP version 13\nnot ok 1 a\n  ---\n  at: {" + "a" * SIZE + "\n  ...\n",
+    "places in a stack": '<TestRun><UnitTestResult outcome="Failed"><ErrorInfo><StackTrace>'
+    + " in a" * SIZE
+    + "</StackTrace></ErrorInfo></UnitTestResult></TestRun>",
+    "panics": '{"type":"test","event":"failed","name":"a","stdout":"' + "panicked at '" * (SIZE // 4) + '"}\n',
+    "brackets": '{"numTotalTestSuites":1,"testResults":' + "[{" * SIZE,
+    "quotes": '{"numTotalTestSuites":1,"testResults":[{"a":"' + '\\"' * SIZE,
+    "objects": '{"Time":"2026","Action":"run"}\n' + "{ " * SIZE + '\n{"a":' + "[" * SIZE,
+    "escapes": "#1 [1/1] RUN x\n#1 0.1 " + "\x1b[" * SIZE + "\n => ERROR " + "x " * SIZE + "\n",
+    "frames": '{"stats":{"suites":1},"failures":[{"title":"a","err":{"stack":"' + "at (" * SIZE + '"}}]}',
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_is_read_in_linear_time(name: str) -> None:
+    """Nothing here measures: what is not linear takes minutes."""
+    found, _ = told(HOSTILE[name])
+    assert len(found) <= 1
