@@ -101,7 +101,9 @@ def steady(installation: Installation, *, pace: int, seconds: int) -> list[float
             collection = "ci_failures" if failure.ci else "errors_cloud"
             index = indexes[0] if failure.ci else indexes[1]
             while time.perf_counter() - began < 60:
-                if database[collection].find_one({"_id": failure.id}, {"_id": 1}) and search.exists(index, failure.id):
+                if database[collection].find_one({"_id": failure.id}, {"_id": 1}) and search.exists(
+                    index=index, id=failure.id
+                ):
                     took.append(time.perf_counter() - began)
                     return
                 time.sleep(0.03)
@@ -166,7 +168,10 @@ def main() -> None:
             bare = alone(failures)
             for role in ("fold", "work", "classify", "sink mongo", "sink opensearch"):
                 installation.add(role)
-            time.sleep(10)  # groups form; it is not the start that is measured
+            wait_until(  # it is not the start that is measured
+                lambda: all(role.is_ready() for role in installation.roles), True, seconds=60, told=installation.said
+            )
+            time.sleep(5)
             topic, stores = backlog(installation, failures)
             took = sorted(steady(installation, pace=given.pace, seconds=given.seconds))
         finally:
