@@ -13,6 +13,7 @@ filed twice, and what the numbers share with the files names the few filed words
 from __future__ import annotations
 
 import math
+import re
 import string
 from collections import Counter
 from collections.abc import Iterable
@@ -35,6 +36,8 @@ LINE_BYTES_MAX: Final = 512
 LEARNED_MAX: Final = 64
 """Words of one text that are remembered: a text of a thousand new words pays for few."""
 
+_INEXACT: Final = re.compile(r"[0-9\n]")
+"""What a masked line does not show."""
 _DIGITS: Final = bytes.maketrans(string.digits.encode(), b"0" * 10)
 
 
@@ -44,6 +47,7 @@ class Phrases:
     def __init__(self, phrases: Iterable[str]) -> None:
         kept = sorted(set(phrases))
         self._wordless = tuple(phrase for phrase in kept if not _words(phrase))
+        self._inexact = frozenset(phrase for phrase in kept if _INEXACT.search(phrase))
         self._filed: dict[bytes, list[tuple[str, _Fit]]] = {}
         use = Counter(word for phrase in kept for word in set(_words(phrase)))
         for phrase in kept:
@@ -54,10 +58,11 @@ class Phrases:
         self._parts = _Parts(self._filed)
         self._dull: set[bytes] = set()
         self._telling: dict[bytes, tuple[str, ...]] = {}
-        self._lines: dict[bytes, tuple[str, ...]] = {}
+        self._lines: dict[bytes, _Told] = {}
 
     def found_in(self, text: str) -> set[str]:
         """The phrases that are part of the text."""
+        found: set[str] = set()
         possible = set(self._wordless)
         for line in _masked(text).split(b"\n"):
             told = self._lines.get(line)
@@ -67,11 +72,22 @@ class Phrases:
                     if len(self._lines) >= LINES_MAX:
                         self._lines.clear()
                     self._lines[line] = told
-            if told:
-                possible.update(told)
-        return {phrase for phrase in possible if phrase in text} if possible else set()
+            if told.certain:
+                found.update(told.certain)
+            if told.possible:
+                possible.update(told.possible)
+        if possible:
+            found.update([phrase for phrase in possible if phrase in text])
+        return found
 
-    def _told_by(self, line: bytes) -> tuple[str, ...]:
+    def _told_by(self, line: bytes) -> _Told:
+        """What is known of every text that has this masked line."""
+        possible = set(self._spoken_for(line))
+        inexact = possible & self._inexact
+        certain = [phrase for phrase in possible - inexact if phrase.encode("utf-8", "surrogatepass") in line]
+        return _Told(tuple(certain), tuple(inexact)) if certain or inexact else _NOTHING
+
+    def _spoken_for(self, line: bytes) -> list[str]:
         """The phrases that a word of this line speaks for."""
         words = set(line.split())
         words -= self._dull
@@ -87,7 +103,7 @@ class Phrases:
             parts = self._parts.found_in(b" ".join(new))
             possible += [phrase for part in parts for phrase, _ in self._filed[part]]
             self._learn(new[:LEARNED_MAX], parts)
-        return tuple(possible)
+        return possible
 
     def _learn(self, words: list[bytes], parts: set[bytes]) -> None:
         """Remember which phrases these words speak for; `parts` are the filed words that stand in any of them."""
@@ -103,6 +119,18 @@ class Phrases:
                 self._telling[word] = told
             else:
                 self._dull.add(word)
+
+
+class _Told(NamedTuple):
+    """What a line tells when its digits are masked."""
+
+    certain: tuple[str, ...]
+    """Phrases without digits that stand in it."""
+    possible: tuple[str, ...]
+    """Phrases to look for in the text itself."""
+
+
+_NOTHING: Final = _Told((), ())
 
 
 class _Fit(NamedTuple):

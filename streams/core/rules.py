@@ -84,7 +84,7 @@ class _Table:
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self._rules = rules
         self._always = tuple(number for number, rule in enumerate(rules) if not _keys(rule) and not rule.statuses)
-        self._by_status: dict[int, list[int]] = {}
+        self._by_status: dict[int | None, list[int]] = {}
         self._by_phrase: dict[str, list[int]] = {}
         for number, rule in enumerate(rules):
             for phrase in _keys(rule):
@@ -96,10 +96,9 @@ class _Table:
     def candidates(self, lowered: str, http_status: int | None) -> tuple[list[Rule], set[str]]:
         """The rules that may match, in order, and the keys of any rule that stand in the text."""
         found = self._phrases.found_in(lowered)
-        numbers = {number for phrase in found for number in self._by_phrase[phrase]}
-        numbers.update(self._always)
-        if http_status is not None:
-            numbers.update(self._by_status.get(http_status, ()))
+        numbers = {*self._always, *self._by_status.get(http_status, ())}
+        for phrase in found:
+            numbers.update(self._by_phrase[phrase])
         return [self._rules[number] for number in sorted(numbers)], found
 
 
