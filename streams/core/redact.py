@@ -17,7 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import filterfalse, islice
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -73,6 +73,8 @@ _ASSIGNED: Final = re.compile(
 _GOES_ON: Final = re.compile(r"[\w.-]")
 _VALUE: Final = re.compile(r"(?<![^\s\"'`=\\:>,?|])[\w.~+/@=-]{10,}")
 """What may be assigned."""
+_LETTERS: Final = re.compile(r"(?<![^\s\"'`=\\:>,?|])[A-Za-z_-]{12,}(?![\w.~+/@=])")
+"""The same, of letters alone."""
 _DIGIT: Final = re.compile(r"[0-9]")
 _NAME_CHARS_BACK: Final = 64
 _BEFORE: Final = re.compile(r"[\w.\-\s\"'`\\\]]{1,64}\Z")
@@ -249,9 +251,10 @@ def _signs_among(words: list[str]) -> _Signs | None:
         _plain.learn(new)
         return None
     # A line with an id that is new each time must not keep its other words new.
-    literals = {first for row in signs.rows for first in _FIRST_WORDS[row]}.union(PASSWORD_PARTS)
-    short = [word for word in new if len(word) < OPAQUE_CHARS_MIN and word.isascii()]
-    _plain.learn([word for word in short if not any(map(word.lower().__contains__, literals))])
+    lasting = [word for word in new if len(word) < OPAQUE_CHARS_MIN and word.isalpha() and word.isascii()]
+    if lasting:
+        literals = {first for row in signs.rows for first in _FIRST_WORDS[row]}.union(PASSWORD_PARTS)
+        _plain.learn([word for word in lasting if not any(map(word.lower().__contains__, literals))])
     return signs
 
 
@@ -267,8 +270,15 @@ def _signs(text: str) -> _Signs | None:
     if len(text) <= LINE_CHARS_MAX:
         rows = [row for row in rows if any(map(lowered.__contains__, _FIRST_WORDS[row]))]
     password = any(map(lowered.__contains__, PASSWORD_PARTS))
-    long_word = max(map(len, words), default=0) >= LONG_WORD_CHARS.start and any(map(_may_be_token, words))
-    opaque = any(map(_may_be_assigned, _VALUE.findall(text)))
+    longest = max(map(len, words), default=0)
+    long_word = longest >= LONG_WORD_CHARS.start and any(map(_may_be_token, words))
+    # letters and digits mix in a word, or it is a number as long as the ids of clients
+    mixed = longest >= CLIENT_NUMBER_DIGITS.start or any(
+        filterfalse(str.isdigit, [word for word in words if not word.isalpha()])
+    )
+    opaque = mixed and any(map(_may_be_assigned, _VALUE.findall(text)))
+    if not opaque and longest >= OPAQUE_CHARS_MIN:
+        opaque = any(map(_may_be_key, _LETTERS.findall(text)))
     if not (rows or password or long_word or opaque):
         return None
     return _Signs(tuple(dict.fromkeys(rows)), password=password, long_word=long_word, opaque=opaque)
@@ -281,11 +291,16 @@ def _may_be_token(word: str) -> bool:
 
 def _may_be_assigned(run: str) -> bool:
     """Whether a run, or what stands in it behind `=`, may be the value of a key."""
-    if "=" not in run:
-        return _may_be_key(run)
+    if _may_be_key(run):
+        return True
     if run.count("=") > ASSIGNMENTS_MAX:
         return True
-    return any(_may_be_key(run[at:]) for at in (0, *[i + 1 for i, c in enumerate(run) if c == "="]))
+    at = run.find("=") + 1
+    while 0 < at <= len(run) - OPAQUE_CHARS_MIN:
+        if _may_be_key(run[at:]):
+            return True
+        at = run.find("=", at) + 1
+    return False
 
 
 def _apart(spans: list[_Span]) -> list[_Span]:
