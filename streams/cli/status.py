@@ -143,7 +143,6 @@ async def _mongodb(settings: Settings) -> Held:
 async def _opensearch(settings: Settings) -> Held:
     import asyncio
 
-    from streams.contract.documents import VERSION_FIELDS
     from streams.contract.errors import SinkUnavailable
     from streams.contract.failure import Origin
     from streams.sinks.opensearch.door import Door, Refused
@@ -154,9 +153,8 @@ async def _opensearch(settings: Settings) -> Held:
     try:
         async with asyncio.timeout(DEADLINE_S):
             for origin in Origin:
-                ours = {"query": {"exists": {"field": VERSION_FIELDS[origin]}}}
                 try:
-                    found = await door.ask("POST", f"/{settings_of.indexes[origin]}/_count", ours)
+                    found = await door.ask("POST", f"/{settings_of.indexes[origin]}/_count", ours_in_search(origin))
                     held.documents[origin] = int(found["count"])
                 except Refused as refused:
                     if refused.status != 404:
@@ -168,6 +166,13 @@ async def _opensearch(settings: Settings) -> Held:
     finally:
         await door.close()
     return held
+
+
+def ours_in_search(origin: Origin) -> dict[str, Any]:
+    """The query for documents of OpenSearch that our sink wrote: those that carry a version of their verdict."""
+    from streams.contract.documents import VERSION_FIELDS, search_field
+
+    return {"query": {"exists": {"field": search_field(VERSION_FIELDS, origin)}}}
 
 
 def sums_of(told: Standing, stores: list[Held], origins: frozenset[str]) -> list[Sum]:

@@ -329,6 +329,11 @@ def search_documents(
     return [(name, {SEARCH_NAMES[field]: value for field, value in body.items()}) for name, body in documents]
 
 
+def search_field(fields: Mapping[Origin, str], origin: Origin) -> str:
+    """The name in OpenSearch of the field that these (such as VERSION_FIELDS) name for the origin."""
+    return fields[origin] if origin is Origin.CI else SEARCH_NAMES[fields[origin]]
+
+
 def search_verdict_fields(
     origin: Origin, verdict: Verdict, version: int, *, primary_is_kind: bool = False
 ) -> tuple[Document, dict[str, str]]:

@@ -9,11 +9,15 @@ import sys
 
 import pytest
 from suites.cluster import free_port
+from suites.records import benchmark_failure, ci_failure
+from suites.stores import Feeder
 
 from streams.broker.counts import Counts
 from streams.broker.standing import INPUTS, Standing
-from streams.cli.status import Held, sums_of
+from streams.cli.status import Held, ours_in_search, sums_of
 from streams.cli.wiring import ROLES
+from streams.contract.classified import Classified
+from streams.contract.documents import search_documents
 from streams.contract.failure import Origin
 
 
@@ -47,6 +51,13 @@ def test_what_was_accepted_is_somewhere_or_is_told_as_the_rest(told, documents, 
 def test_an_origin_that_is_not_written_has_no_sum():
     sums = sums_of(standing(), [held(1), held(2, "sink-opensearch")], frozenset({"benchmark"}))
     assert [(one.origin, one.store) for one in sums] == [("benchmark", "sink-mongo"), ("benchmark", "sink-opensearch")]
+
+
+@pytest.mark.parametrize("failure", [ci_failure("x"), benchmark_failure("x")], ids=["ci", "benchmark"])
+def test_documents_are_counted_by_a_field_that_they_have(failure):
+    (record,) = [one for one in Feeder().records(failure) if isinstance(one, Classified)]
+    ((_, document),) = search_documents(record)
+    assert ours_in_search(failure.origin)["query"]["exists"]["field"] in document
 
 
 def test_every_role_that_reads_topics_is_looked_at():

@@ -8,17 +8,16 @@ never above that of its verdict: a `Classified` that comes again is stale, one w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from streams.contract.classified import VerdictChanged
 from streams.contract.documents import (
     FINGERPRINT_FIELDS,
-    SEARCH_NAMES,
     TIME_FIELDS,
     VERSION_FIELDS,
     iso,
+    search_field,
     search_verdict_fields,
 )
 from streams.contract.errors import SinkUnavailable
@@ -46,10 +45,6 @@ class Change:
 
     record: int
     changed: VerdictChanged
-
-
-def _named(fields: Mapping[Origin, str], origin: Origin) -> str:
-    return fields[origin] if origin is Origin.CI else SEARCH_NAMES[fields[origin]]
 
 
 class Verdicts:
@@ -131,7 +126,9 @@ class Verdicts:
 
     def body(self, origin: Origin, changes: list[Change]) -> dict[str, Any]:
         """The request: which documents, and what to write into each."""
-        by, time, version = (_named(fields, origin) for fields in (FINGERPRINT_FIELDS, TIME_FIELDS, VERSION_FIELDS))
+        by, time, version = (
+            search_field(fields, origin) for fields in (FINGERPRINT_FIELDS, TIME_FIELDS, VERSION_FIELDS)
+        )
         wanted, values = [], {}
         for change in changes:
             new = change.changed
