@@ -128,7 +128,18 @@ The following tests FAILED:
 Errors while running CTest
 make: *** [Makefile:71: test] Error 8
 """
+LATE = NEXTEST.replace("------------\n", "     TIMEOUT [  60.005s] shop tests::slow\n\n------------\n").replace(
+    "error: test run failed", "     TIMEOUT [  60.005s] shop tests::slow\nerror: test run failed"
+)
 TOLD = {
+    "nextest, with a test that took too long": (
+        LATE,
+        [
+            ("shop tests::adds", "assertion `left == right` failed: sum\nleft: 3\nright: 4"),
+            ("shop tests::pays", "no stock"),
+            ("shop tests::slow", "TIMEOUT [  60.005s] shop tests::slow"),
+        ],
+    ),
     "nextest": (
         NEXTEST,
         [
@@ -165,7 +176,9 @@ def test_each_failed_test_is_one_failure_with_its_error(name: str) -> None:
     assert [(place_of(one).test_name, one.message) for one in found if place_of(one).test_name] == expected
 
 
-@pytest.mark.parametrize("name", ["nextest", "nextest of later versions", "minitest", "ExUnit"])
+@pytest.mark.parametrize(
+    "name", ["nextest", "nextest, with a test that took too long", "nextest of later versions", "minitest", "ExUnit"]
+)
 def test_nothing_else_of_the_run_is_told_beside(name: str) -> None:
     found, _ = told(TOLD[name][0])
     assert all(place_of(one).test_name for one in found)

@@ -58,12 +58,23 @@ RUNNERS: Final = (
         mark="[",
         opens=re.compile(r"^\s*(?:FAIL|ABORT|SIG[A-Z]+)\s+\[\s*[\d.]+s\]\s+(?:\(\s*\d+/\d+\)\s+)?(\S+ \S.*)$"),
         ends=re.compile(
-            r"^\s*(?:(?:TRY \d+ )?(?:PASS|FLAKY|SLOW|LEAK|SKIP)|Summary) \[|^error: test run failed"
+            r"^\s*(?:(?:TRY \d+ )?(?:PASS|FLAKY|SLOW|LEAK|SKIP|TIMEOUT)|Summary) \[|^error: test run failed"
             r"|^[-\u2500\u2501]{6,}$|^\s*Cancell?ing due to"
         ),
         says=rust_says,
         may_be_empty=True,
         retells=("rust.", "rustc.error", "cargo.failed"),
+    ),
+    Runner(
+        name="nextest",  # of a test that took too long there is but the line, and again in the summary
+        words=("Summary [",),
+        mark="TIMEOUT [",
+        opens=re.compile(r"^\s*TIMEOUT \[\s*[\d.]+s\]\s+(?:\(\s*\d+/\d+\)\s+)?(\S+ \S.*)$"),
+        ends=re.compile(r"^\s*[A-Z]+ \[|^error: test run failed|^\s*$"),
+        area=re.compile(r"^\s*Summary \[\s*[\d.]+s\] \d"),
+        area_ends=re.compile(r"^error: test run failed|^\s*$"),
+        anywhere=False,
+        says=first_filled,
     ),
     Runner(
         name="go",
