@@ -49,6 +49,9 @@ HELD_MAX = 1_000
 """Fingerprints of which a partition keeps something in hand that it would else make again, about 1.5 KB each."""
 LOST_MS = 7 * 86_400_000
 """A question that got no answer of any sort for so long is lost: its topic does not keep it longer."""
+ASKED_AGAIN_MAX = 500
+"""Questions that come again with one input record, about 2 KB each; the rest comes with the next ones. After an outage
+of the llm all are due at once, and have to fit into transactions."""
 NOTHING_KNOWN_MS = 30 * 86_400_000
 """After an answer `unknown` that does not say itself when to ask again."""
 _to_json = msgspec.json.Encoder(order="deterministic").encode
@@ -281,11 +284,13 @@ class Pipeline:
                 self._asking(key, "recheck", asked.attempts + 1, at_ms, touched)
             elif asked is None and touched.fingerprints[key].verdict.source.rank < VerdictSource.LLM.rank:
                 self._asking(key, "new", 1, at_ms, touched)
-        while self._due and self._due[0][0] <= at_ms:
+        room = ASKED_AGAIN_MAX
+        while room and self._due and self._due[0][0] <= at_ms:
             again_ms, key = heapq.heappop(self._due)
             asked = self._tables.asked.get(key)
             if asked is not None and not asked.answered and asked.again_ms == again_ms:
                 self._asking(key, "retry", asked.attempts + 1, at_ms, touched)
+                room -= 1
 
     def _asking(self, key: str, why: str, attempt: int, at_ms: int, touched: _Touched) -> None:
         touched.asking[key] = why, attempt

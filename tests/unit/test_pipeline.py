@@ -398,6 +398,19 @@ def test_a_question_that_nobody_answers_in_any_way_comes_again_when_its_topic_ha
     assert asking.at(7 * 24 * 60) == [("retry", 2)]
 
 
+def test_questions_that_are_due_at_once_come_again_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.core.pipeline.ASKED_AGAIN_MAX", 3)
+    asking = Asking()
+    found = folds([ci_failure(f"{word} is missing") for word in "ash bay elm fir ivy oak yew asp".split()])
+    assert len(asking.at(0, *found)) == 8
+    told = tuple(
+        Unanswered(fingerprint=fold.fingerprint.value, origin=Origin.CI, retry_at_ms=AT_MS + 5 * MINUTE_MS)
+        for fold in found
+    )
+    assert asking.at(1, unanswered=told) == []
+    assert [len(asking.at(5)) for _ in range(4)] == [3, 3, 2, 0]
+
+
 def test_an_answer_that_nothing_is_known_is_remembered_and_asked_again_only_for_a_new_failure() -> None:
     asking = Asking()
     asking.at(0, asking.fold)
