@@ -17,7 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import filterfalse, islice
+from itertools import islice
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -78,6 +78,9 @@ _LETTERS: Final = re.compile(r"(?<![^\s\"'`=\\:>,?|])[A-Za-z_-]{12,}(?![\w.~+/@=
 _DIGIT: Final = re.compile(r"[0-9]")
 _NAME_CHARS_BACK: Final = 64
 _BEFORE: Final = re.compile(r"[\w.\-\s\"'`\\\]]{1,64}\Z")
+_PADDED: Final = re.compile(r"[A-Za-z0-9+/]{18,}={1,2}")
+"""Bytes in base64, with the marks that fill it up."""
+_OURS: Final = re.compile(r"<secret:[a-z0-9-]{1,40}\Z")
 _AFTER_KEY: Final = re.compile(r"[\w.-]{0,24}[\"'`\\\]]{0,4}\s{0,2}")
 _AFTER_SERVICE: Final = re.compile(r"[\w.\- \t]{0,24}[\s\"'\\]{0,4}")
 _WORDS_ONLY: Final = re.compile(r"[A-Za-z_.\-/]+")
@@ -273,9 +276,7 @@ def _signs(text: str) -> _Signs | None:
     longest = max(map(len, words), default=0)
     long_word = longest >= LONG_WORD_CHARS.start and any(map(_may_be_token, words))
     # letters and digits mix in a word, or it is a number as long as the ids of clients
-    mixed = longest >= CLIENT_NUMBER_DIGITS.start or any(
-        filterfalse(str.isdigit, [word for word in words if not word.isalpha()])
-    )
+    mixed = longest >= CLIENT_NUMBER_DIGITS.start or any(not word.isdigit() for word in words if not word.isalpha())
     opaque = mixed and any(map(_may_be_assigned, _VALUE.findall(text)))
     if not opaque and longest >= OPAQUE_CHARS_MIN:
         opaque = any(map(_may_be_key, _LETTERS.findall(text)))
@@ -416,6 +417,8 @@ def _of_assignments(text: str, lowered: str) -> Iterator[_Span]:
         keys, services = (tuple(name for name in names if name in lowered) for names in (KEYS, SERVICES))
         names_of = functools.partial(_names_among, keys, services)
     for match in values:
+        if match[0][0] == ">" and _OURS.search(text, max(0, match.start() - _NAME_CHARS_BACK), match.start()):
+            continue  # what stands behind a placeholder of ours is not its value
         value = match["bare"]
         before = _BEFORE.search(lowered, max(0, match.start() - _NAME_CHARS_BACK), match.start())
         name = names_of(before[0] if before else "")
@@ -515,6 +518,8 @@ def _is_random(value: str, *, turns: int = 3) -> bool:
     if len(value) < OPAQUE_CHARS_MIN or value.startswith("//") or "://" in value:
         return False
     if value.count("-") >= _UUID_HYPHENS and _UUID.search(value):
+        return True
+    if _PADDED.fullmatch(value) and len(value) % 4 == 0 and not (value.islower() or value.isupper()):
         return True
     classes = value.encode("ascii", "replace").translate(_CLASS, _SEPARATORS)
     letters = classes.lower()

@@ -244,6 +244,13 @@ def test_a_literal_that_is_no_word_has_no_blank() -> None:
     assert not any(" " in literal for _, pairs in module._BY_LITERAL for literal, _ in pairs)
 
 
+def test_what_stands_behind_a_placeholder_is_not_its_value() -> None:
+    lines = "\n".join([TOKENS[0][1], *(some(64) for _ in range(9))])
+    once = redact(f"[{lines}]")
+    assert once.count("<secret:") == 1
+    assert redact(once) == once
+
+
 def test_what_was_taken_is_counted_by_rule() -> None:
     token = TOKENS[7][1]
     done = redacted(f"password=abcdef {token} {token[:-1]}x")
