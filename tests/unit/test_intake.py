@@ -164,6 +164,17 @@ def test_the_status_of_a_benchmark_failure_is_read_from_its_text() -> None:
     assert failure.http_status == 402
 
 
+def test_one_error_on_fifty_models_is_one_fingerprint_and_each_model_is_counted() -> None:
+    """The earlier benchmark system hashed the model and the kind with it: fifty fingerprints, fifty questions."""
+    found = [benchmark_failure(f"Error code: 404 - no route {n}", model=f"m{n}") for n in range(50)]
+    (fold,) = folds(taken(*(to_bytes(one) for one in found)))
+    assert fold.count == 50
+    assert len({member.earlier_hash for member in fold.members}) > 1
+    assert {member.failure.benchmark.model for member in fold.members if member.failure.benchmark} == {
+        f"m{n}" for n in range(50)
+    }
+
+
 def test_the_body_decides_over_the_status() -> None:
     (fold,) = folds(taken(to_bytes(benchmark_failure("Error code: 403 - monthly spending limit reached"))))
     assert (fold.verdict.kind, fold.verdict.source) == ("billing", VerdictSource.RULE)
