@@ -82,7 +82,11 @@ _NUMBER_OF_NAME = re.compile(r"\(-?\d{1,6}\)[.,:;]?")
 _BRACKETED = re.compile(r"\([A-Z]{1,5}\d{3,6}\)[.,:;!]?")
 _CODE_BEFORE = frozenset(["error", "warning", "err", "code", "errors"])
 _ANNOUNCING = (
-    dict.fromkeys(_CODES, NUMBER_NEXT) | dict.fromkeys(NAMING, NAME_NEXT) | {"user": USER_NEXT, "url": URL_NEXT}
+    dict.fromkeys(_HOST_BEFORE, HOST_NEXT)
+    | dict.fromkeys(_RAW_BEFORE, RAW_NEXT)
+    | dict.fromkeys(_CODES, NUMBER_NEXT)
+    | dict.fromkeys(NAMING, NAME_NEXT)
+    | {"user": USER_NEXT, "url": URL_NEXT}
 )
 
 
@@ -95,11 +99,7 @@ def mark_of(word: str) -> str:
         return mark if mark != URL_NEXT or word[-1] == ":" else ""
     if core in _STATUS_PHRASES:
         return STATUS_BEFORE
-    if low in _HOST_BEFORE:
-        return HOST_NEXT
-    if core in _RAW_BEFORE:
-        return RAW_NEXT
-    if word == "curl:" or (word[-1].isalpha() and _ERROR_NAME.fullmatch(word)):
+    if word == "curl:" or ("_" in word and word[0].isupper() and _ERROR_NAME.fullmatch(word)):
         return NAMED_ERROR
     if word[0] == "(" and _SQL_PAIR.fullmatch(word):
         return SQL_PAIR
@@ -149,7 +149,7 @@ def _raw_code(words: list[str], i: int) -> list[int]:
     """`fails with 0xC0000005`: eight digits in base 16 behind a word of failure are no address."""
     if i + 1 == len(words) or not _RAW.fullmatch(words[i + 1].strip(TRIM)):
         return []
-    return [i + 1] if words[i] != "with" or (i and words[i - 1].lower() in _FAILING) else []
+    return [i + 1] if words[i].lower() != "with" or (i and words[i - 1].lower() in _FAILING) else []
 
 
 def _named_error(words: list[str], i: int) -> list[int]:
