@@ -20,6 +20,7 @@ from suites.cluster import (
     Installation,
     failures,
     fingerprint_of,
+    not_labelled,
     rollup_truth,
     rollups_found,
     wait_until,
@@ -42,6 +43,8 @@ SEEDS = range(SEED, SEED + int(os.environ.get("FAULTLINE_CHAOS_SEEDS", "1")))
 FINGERPRINTS = 300
 PARTITIONS = 4
 RECOVERY_S = 30
+ANSWERED_S = 90
+"""A question whose asker was killed comes again with the partition, one that got no answer after a minute."""
 BATCH = 50
 
 pytestmark = [pytest.mark.timeout(3000), pytest.mark.xdist_group("cluster")]
@@ -58,30 +61,33 @@ def servers() -> Iterator[dict[str, Instance]]:
 
 
 @pytest.fixture
-def installation(
-    servers: dict[str, Instance], tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Installation]:
+def llm(tmp_path: Path) -> Iterator[FakeLlmProcess]:
+    with FakeLlmProcess(tmp_path / "llm.jsonl") as server:
+        yield server
+
+
+@pytest.fixture
+def installation(servers: dict[str, Instance], tmp_path: Path, llm: FakeLlmProcess) -> Iterator[Installation]:
     name = f"c{random.SystemRandom().randrange(10**9)}"
-    with FakeLlmProcess(tmp_path / "llm.jsonl") as llm:
-        made = Installation(
-            tmp_path,
-            kafka=servers["kafka"].address,
-            mongodb=servers["mongodb"].address,
-            opensearch=servers["opensearch"].address,
-            prefix=f"{name}.",
-            database=name,
-            index=f"{name}-error_classifications",
-            partitions=PARTITIONS,
-            ANTHROPIC_API_KEY=llm.key,
-            API_BASE_URL=llm.url,
-        )
-        made.create_topics()
-        for role in ("fold", "fold", "work", "work", "classify", "sink mongo", "sink opensearch"):
-            made.add(role)
-        try:
-            yield made
-        finally:
-            made.end()
+    made = Installation(
+        tmp_path,
+        kafka=servers["kafka"].address,
+        mongodb=servers["mongodb"].address,
+        opensearch=servers["opensearch"].address,
+        prefix=f"{name}.",
+        database=name,
+        index=f"{name}-error_classifications",
+        partitions=PARTITIONS,
+        ANTHROPIC_API_KEY=llm.key,
+        API_BASE_URL=llm.url,
+    )
+    made.create_topics()
+    for role in ("fold", "fold", "work", "work", "classify", "sink mongo", "sink opensearch"):
+        made.add(role)
+    try:
+        yield made
+    finally:
+        made.end()
 
 
 def under(
@@ -114,8 +120,11 @@ def under(
     return ledger
 
 
-def healed(installation: Installation, ledger: dict[str, tuple[int, Failure]]) -> float:
-    """Everything arrives within RECOVERY_S, and is what the ledger says. Returns the seconds it took."""
+def healed(installation: Installation, llm: FakeLlmProcess, ledger: dict[str, tuple[int, Failure]]) -> float:
+    """Everything arrives within RECOVERY_S, and is what the ledger says. Returns the seconds it took.
+
+    Each document of both stores ends with the label that the language model gives its text.
+    """
     began = time.monotonic()
     for count in (installation.mongo_count, installation.opensearch_count):
         left_s = max(1.0, RECOVERY_S - (time.monotonic() - began))
@@ -131,6 +140,13 @@ def healed(installation: Installation, ledger: dict[str, tuple[int, Failure]]) -
     assert all(len(problems) == 1 for problems in problem_of.values())
     truth = rollup_truth(ledger, fingerprints)
     wait_until(lambda: rollups_found(installation.mongo_rollups()) == truth, True, seconds=30, told=installation.said)
+    for documents in (installation.mongo_documents, installation.opensearch_documents):
+        wait_until(
+            lambda read=documents: not_labelled(read(), ledger, llm.kind_of),
+            {},
+            seconds=ANSWERED_S,
+            told=installation.said,
+        )
     assert installation.cursor_exits() == 0, installation.said()
     return took_s
 
@@ -141,7 +157,9 @@ def told(what: str, installation: Installation, took_s: float) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_kill_9_of_any_role_loses_and_doubles_nothing(installation: Installation, seed: int) -> None:
+def test_kill_9_of_any_role_loses_and_doubles_nothing(
+    installation: Installation, llm: FakeLlmProcess, seed: int
+) -> None:
     killed: Counter[str] = Counter()
 
     def kill(rnd: random.Random) -> None:
@@ -151,11 +169,11 @@ def test_kill_9_of_any_role_loses_and_doubles_nothing(installation: Installation
         killed[role.name] += 1
 
     ledger = under(installation, kill, seed=seed)
-    told(f"seed {seed}: kill -9 of {dict(killed)}", installation, healed(installation, ledger))
+    told(f"seed {seed}: kill -9 of {dict(killed)}", installation, healed(installation, llm, ledger))
 
 
 def test_servers_that_are_away_for_a_while_one_at_a_time_lose_and_double_nothing(
-    servers: dict[str, Instance], installation: Installation
+    servers: dict[str, Instance], installation: Installation, llm: FakeLlmProcess
 ) -> None:
     still = list(servers)
 
@@ -170,10 +188,12 @@ def test_servers_that_are_away_for_a_while_one_at_a_time_lose_and_double_nothing
     ledger = under(installation, go_away)
     while still:
         go_away(random.Random(SEED))
-    told(f"each server away for {AWAY_S:.0f} s", installation, healed(installation, ledger))
+    told(f"each server away for {AWAY_S:.0f} s", installation, healed(installation, llm, ledger))
 
 
-def test_a_worker_that_comes_and_goes_loses_and_doubles_nothing(installation: Installation) -> None:
+def test_a_worker_that_comes_and_goes_loses_and_doubles_nothing(
+    installation: Installation, llm: FakeLlmProcess
+) -> None:
     third = installation.add("work")
 
     def come_and_go(rnd: random.Random) -> None:
@@ -184,15 +204,15 @@ def test_a_worker_that_comes_and_goes_loses_and_doubles_nothing(installation: In
         third.start()
 
     ledger = under(installation, come_and_go)
-    told("a third worker came and went", installation, healed(installation, ledger))
+    told("a third worker came and went", installation, healed(installation, llm, ledger))
 
 
 def test_a_worker_that_stands_still_for_longer_than_its_session_writes_nothing_afterwards(
-    installation: Installation,
+    installation: Installation, llm: FakeLlmProcess
 ) -> None:
     def stand_still(rnd: random.Random) -> None:
         time.sleep(2)
         rnd.choice(installation.of(rnd.choice(["fold", "work"]))).pause(9)
 
     ledger = under(installation, stand_still)
-    told("workers stood still", installation, healed(installation, ledger))
+    told("workers stood still", installation, healed(installation, llm, ledger))

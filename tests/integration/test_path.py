@@ -16,11 +16,14 @@ from suites.cluster import (
     copies,
     failures,
     fingerprint_of,
+    kind_of,
+    not_labelled,
     rollup_truth,
     rollups_found,
     settled,
     wait_until,
 )
+from suites.fake_llm.journal import totals
 from suites.fake_llm.process import FakeLlmProcess
 from suites.load import load
 
@@ -72,6 +75,23 @@ def installation(
         made.end()
 
 
+PARTITIONS_MANY = 12
+BENCHMARK_FINGERPRINTS = 50
+
+
+@pytest.fixture
+def wide(installation: Installation) -> Installation:
+    """The same with as many partitions as an installation has by default, in topics of their own."""
+    installation.prefix += "wide."
+    installation.partitions = PARTITIONS_MANY
+    installation.environ |= {
+        "FAULTLINE_TOPIC_PREFIX": installation.prefix,
+        "FAULTLINE_PARTITIONS": str(PARTITIONS_MANY),
+    }
+    installation.create_topics()
+    return installation
+
+
 def begin(installation: Installation, *, workers: int = 2, classify: bool = True) -> None:
     for name in ("fold", "work"):
         for _ in range(workers):
@@ -96,13 +116,11 @@ def drained(installation: Installation, ledger: Ledger) -> None:
     for count in (installation.mongo_count, installation.opensearch_count):
         wait_until(count, len(ledger), seconds=DRAIN_S, told=installation.said)
 
-    def decided() -> tuple[int, int]:
-        mongo = sum(d["classified_by"] == "llm" for d in installation.mongo_documents().values() if "ts" in d)
-        ci = sum(d["s_verdict_source"] == "llm" for d in installation.mongo_documents().values() if "ts" not in d)
-        found = installation.opensearch_documents().values()
-        return mongo + ci, sum(d["s_verdict_source"] == "llm" for d in found)
+    def decided() -> list[int]:
+        stores = installation.mongo_documents(), installation.opensearch_documents()
+        return [sum(bool(kind_of(document)) for document in store.values()) for store in stores]
 
-    wait_until(decided, (len(ledger), len(ledger)), seconds=DRAIN_S, told=installation.said)
+    wait_until(decided, [len(ledger)] * 2, seconds=DRAIN_S, told=installation.said)
 
 
 def matches(installation: Installation, llm: FakeLlmProcess, ledger: Ledger) -> None:
@@ -112,13 +130,12 @@ def matches(installation: Installation, llm: FakeLlmProcess, ledger: Ledger) -> 
     assert set(opensearch) == set(ledger)
     problem_of: dict[str, set[int]] = {}
     fingerprints = {}
-    for name, (problem, failure) in ledger.items():
+    for name, (problem, _) in ledger.items():
         fingerprints[name] = fingerprint_of(mongo[name])
         assert fingerprint_of(opensearch[name]) == fingerprints[name]
         problem_of.setdefault(fingerprints[name], set()).add(problem)
-        kind = mongo[name].get("error_kind") or mongo[name]["s_subcategory"]
-        assert kind == llm.kind_of(failure.origin.value, failure.message)
-        assert opensearch[name]["s_subcategory"] == kind
+    assert not_labelled(mongo, ledger, llm.kind_of) == {}
+    assert not_labelled(opensearch, ledger, llm.kind_of) == {}
     assert all(len(problems) == 1 for problems in problem_of.values())
     assert rollups_found(installation.mongo_rollups()) == rollup_truth(ledger, fingerprints)
 
@@ -177,3 +194,31 @@ def test_failures_that_come_several_times_are_documents_once_and_counted_once(
     matches(installation, llm, ledger | marker)
     after = installation.mongo_documents()
     assert {name: settled(after[name]) for name in before} == before
+
+
+def test_ten_thousand_benchmark_failures_with_fifty_fingerprints_are_one_question(
+    wide: Installation, llm: FakeLlmProcess
+) -> None:
+    start_ms = (int(time.time()) // 60 - 120) * 60_000
+    both = failures(load(failures=30_000, fingerprints=2 * BENCHMARK_FINGERPRINTS, seed=6, start_ms=start_ms))
+    of_benchmark = [(name, one) for name, one in both.items() if one[1].benchmark is not None]
+    ledger = dict(of_benchmark[:10_000])
+    assert (len(ledger), len({problem for problem, _ in ledger.values()})) == (10_000, BENCHMARK_FINGERPRINTS)
+    for role in ("fold", "work", "sink mongo", "sink opensearch"):
+        wide.add(role)
+    first = {one[0]: one[1] for one in reversed(ledger.values())}
+    wide.publish(list(first.values()))
+    wait_until(
+        lambda: len(wide.records("fingerprints.unseen.v1")), BENCHMARK_FINGERPRINTS, seconds=DRAIN_S, told=wide.said
+    )
+    wide.add("classify")
+    wide.publish(sent({name: one for name, one in ledger.items() if first[one[0]].id != name}))
+    drained(wide, ledger)
+    matches(wide, llm, ledger)
+    (call,) = llm.calls()
+    tokens_in, tokens_out = totals([call])["input_tokens"], totals([call])["output_tokens"]
+    dollars = (tokens_in * 0.10 + tokens_out * 0.50) / 1e6
+    print(f"{len(ledger)} failures: 1 question, {tokens_in} tokens in, {tokens_out} out, ${dollars:.5f}")
+    assert tokens_in <= 10_000
+    assert tokens_out <= 2_500
+    assert dollars <= 0.0025

@@ -378,6 +378,24 @@ def settled(document: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name not in ARRIVAL}
 
 
+def kind_of(document: dict[str, Any]) -> str:
+    """The kind in a document of either store and either origin, where the language model gave it; else nothing."""
+    by = document.get("classified_by") or document.get("s_verdict_source")
+    return str(document.get("error_kind") or document["s_subcategory"]) if by == "llm" else ""
+
+
+def not_labelled(
+    documents: dict[str, dict[str, Any]],
+    ledger: dict[str, tuple[int, Failure]],
+    label: Callable[[str, str], str],
+) -> dict[str, str]:
+    """Failures whose document does not carry the label that the language model gives their text, and what it does."""
+    found = {name: kind_of(documents[name]) for name in ledger}
+    return {
+        name: found[name] for name, (_, one) in ledger.items() if found[name] != label(one.origin.value, one.message)
+    }
+
+
 def rollup_truth(ledger: dict[str, tuple[int, Failure]], fingerprints: dict[str, str]) -> Counter[tuple[str, ...]]:
     """How often each fingerprint came in each dimension, by the ledger; `fingerprints` by failure id."""
     return Counter((fingerprints[name], *failure.where) for name, (_, failure) in ledger.items())
