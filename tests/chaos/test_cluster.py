@@ -140,13 +140,12 @@ def healed(installation: Installation, llm: FakeLlmProcess, ledger: dict[str, tu
     assert all(len(problems) == 1 for problems in problem_of.values())
     truth = rollup_truth(ledger, fingerprints)
     wait_until(lambda: rollups_found(installation.mongo_rollups()) == truth, True, seconds=30, told=installation.said)
-    for documents in (installation.mongo_documents, installation.opensearch_documents):
-        wait_until(
-            lambda read=documents: not_labelled(read(), ledger, llm.kind_of),
-            {},
-            seconds=ANSWERED_S,
-            told=installation.said,
-        )
+
+    def wrong() -> list[dict[str, str]]:
+        stores = installation.mongo_documents(), installation.opensearch_documents()
+        return [not_labelled(store, ledger, llm.kind_of) for store in stores]
+
+    wait_until(wrong, [{}, {}], seconds=ANSWERED_S, told=installation.said)
     assert installation.cursor_exits() == 0, installation.said()
     return took_s
 
