@@ -210,8 +210,16 @@ def test_tables_that_are_built_anew_write_their_documents_anew(mongodb: str, mon
         feed(store, failure)  # the same epoch: the document stands
         assert {d["s_fingerprint"] for d in store.documents(Origin.CI).values()} == {"fp0.old"}
         store.feeder = Feeder(epoch=1)
+        other = ci_failure("x", job="b")
+        fingerprint = key_of(feed(store, other))
+        store.db[NAMES.ci].update_many({}, {"$set": {"s_fingerprint": fingerprint, "s_error_snippet": "old"}})
+        feed(store, verdicts=[verdict(fingerprint, "timeout")])  # reaches documents that did not come again yet
         records = feed(store, failure)
-        (document,) = store.documents(Origin.CI).values()
+        document = store.documents(Origin.CI)[failure.id]
+        assert (document["s_error_snippet"], document["s_subcategory"]) == ("x", "timeout")
+        store.feeder = Feeder(epoch=2)
+        records = feed(store, failure)
+        document = store.documents(Origin.CI)[failure.id]
         assert (document["s_fingerprint"], document["s_subcategory"]) == (key_of(records), "unknown")
 
 

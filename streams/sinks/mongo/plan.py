@@ -53,6 +53,10 @@ class NewDocument:
     """Encoded already: a `RawBSONDocument`, which the driver sends as it is."""
 
 
+EPOCH_FIELD: Final = "table_epoch"
+"""Of a document that tables which were built anew wrote: their epoch. A verdict changes the version, never this."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A row that replaces an older one of the same `_id`."""
@@ -181,7 +185,8 @@ class Planner:
         for name, document in made:
             if name in into and into[name].version >> OFFSET_BITS >= version >> OFFSET_BITS:
                 continue
-            body = _encoded({"_id": name} | stored(document))
+            epoch = version >> OFFSET_BITS
+            body = _encoded({"_id": name} | stored(document) | ({EPOCH_FIELD: epoch} if epoch else {}))
             if isinstance(body, str):
                 plan.refusals.add(index, f"failure {name}", body)
             else:

@@ -29,7 +29,7 @@ from streams.core.pipeline import OFFSET_BITS
 from streams.sinks.base import HISTORY_MAX, Record, Refusal, RejectedRecord
 from streams.sinks.mongo.documents import date, rejected_document
 from streams.sinks.mongo.errors import DUPLICATE_KEY, RETRY_AFTER_S, fault_of, is_passing, refusal_of
-from streams.sinks.mongo.plan import Change, NewDocument, PastVerdict, Plan, Planner, Refusals, Row
+from streams.sinks.mongo.plan import EPOCH_FIELD, Change, NewDocument, PastVerdict, Plan, Planner, Refusals, Row
 from streams.sinks.mongo.schema import Document, MongoNames, collections, prepare
 
 WRITES_PER_CALL: Final = 1_000
@@ -131,12 +131,11 @@ class MongoSink:
                     known.append(some[position])
                 else:
                     refusals.add(some[position].index, f"failure {some[position].id}", refusal_of(item))
-            await self._rebuild(collection, VERSION_FIELDS[origin], known, refusals)
+            await self._rebuild(collection, known, refusals)
 
     async def _rebuild(
         self,
         collection: AsyncCollection[Document],
-        version_field: str,
         known: Sequence[NewDocument],
         refusals: Refusals,
     ) -> None:
@@ -144,7 +143,7 @@ class MongoSink:
         anew = [one for one in known if one.version >> OFFSET_BITS]
         replace: list[Operation] = [
             ReplaceOne(
-                {"_id": one.id, version_field: {"$lt": one.version >> OFFSET_BITS << OFFSET_BITS}},
+                {"_id": one.id, EPOCH_FIELD: {"$not": {"$gte": one.version >> OFFSET_BITS}}},  # or without one
                 one.body,
             )
             for one in anew
