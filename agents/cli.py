@@ -70,7 +70,7 @@ def _classify(settings: Settings, port: int | None) -> int:
     from streams.serving.role import run_role
 
     cluster, taxonomy = Cluster.of(settings), settings.load_taxonomy()
-    needed = (topics.UNSEEN, topics.VERDICTS, topics.UNANSWERED, topics.REJECTED)
+    needed = (topics.UNSEEN, topics.VERDICTS, topics.UNANSWERED, topics.ALIASES, topics.REJECTED)
     options = ClassifyOptions(
         batch_size=settings.batch_size,
         batch_age_max_s=settings.batch_age_s,

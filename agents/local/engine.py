@@ -18,6 +18,7 @@ import structlog
 
 from agents.local.stages import FOLD, INPUTS, STEP_BYTES_MAX, TICK_MS, EngineSettings, Stages
 from streams.contract import topics
+from streams.contract.alias import Alias
 from streams.contract.errors import ConfigurationError, LogFull, MalformedRecord
 from streams.contract.failure import Failure
 from streams.contract.taxonomy import Taxonomy
@@ -141,6 +142,11 @@ class Engine:
         entry = Entry(topics.VERDICTS, partition, record_key(verdict), to_bytes(verdict))
         await self._append([entry], {})
 
+    async def alias(self, alias: Alias) -> None:
+        """What a person said of two fingerprints."""
+        partition = partition_of(alias.key, self._settings.partitions)
+        await self._append([Entry(topics.ALIASES, partition, alias.key, to_bytes(alias))], {})
+
     async def _append(self, entries: Sequence[Entry], counted: dict[str, int]) -> None:
         if not entries:
             return
@@ -201,6 +207,7 @@ class Engine:
                 self._backlog.add(-folded_bytes)
                 worked = stages.work()
                 sunk = stages.sink()
+                compared = stages.alias(is_idle=not (folded_bytes or worked or sunk))
                 stages.keep_time()
             except sqlite3.OperationalError as error:
                 log_event.error(
@@ -208,7 +215,7 @@ class Engine:
                 )
                 self._stopping.wait(RETRY_AFTER_S)
                 return False
-            busy = bool(folded_bytes or worked or sunk)
+            busy = bool(folded_bytes or worked or sunk or compared)
         return True
 
     def _collect(self, log: Log, batch: Batcher[_Append], *, wait_s: float) -> None:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from streams.contract import topics
+from streams.contract.alias import Alias
+from streams.contract.classified import Unseen
 from streams.contract.documents import FULL_TEXT_CHARS_MAX
 from streams.contract.errors import ConfigurationError
 from streams.contract.fold import FoldBatch
@@ -17,16 +20,18 @@ from streams.contract.rollup import Rollup, Span
 from streams.contract.taxonomy import Taxonomy
 from streams.contract.topics import Topic
 from streams.contract.wire import classified_from_bytes, from_bytes, rejected_headers, to_bytes
+from streams.core.aliaser import Aliaser
 from streams.core.fingerprint import Fingerprinter
 from streams.core.intake import FoldStage, Intake, RawRecord, Stretch
 from streams.core.partition import partition_of
 from streams.core.pipeline import Pipeline
 from streams.core.rules import RuleBook
-from streams.local import Entry, Log, RowTable
+from streams.local import Entry, Log, Logged, RowTable
 from streams.sinks.sqlite import REVISION, SqliteSink, count, forget, forget_groups
 
-FOLD, WORK, SINK = "fold", "work", "sink"
-INPUTS: tuple[Topic, ...] = (topics.CI, topics.BENCHMARK, topics.VERDICTS)
+FOLD, WORK, ALIAS, SINK = "fold", "work", "alias", "sink"
+INPUTS: tuple[Topic, ...] = (topics.CI, topics.BENCHMARK, topics.VERDICTS, topics.ALIASES)
+ALIAS_INPUTS: tuple[Topic, ...] = (topics.ALIASES, topics.UNSEEN)
 SINK_INPUTS: tuple[Topic, ...] = (topics.CLASSIFIED, topics.ROLLUPS)
 READERS: dict[Topic, tuple[str, ...]] = {
     topics.CI: (FOLD,),
@@ -35,12 +40,13 @@ READERS: dict[Topic, tuple[str, ...]] = {
     topics.FOLDED: (WORK,),
     topics.CLASSIFIED: (SINK,),
     topics.ROLLUPS: (SINK,),
-    topics.UNSEEN: (),
+    topics.UNSEEN: (ALIAS,),
     topics.REJECTED: (),
 }
 PASSING_KEEP_MS = 600_000
 """How long records between the stages stay once they are read: long enough to look at them."""
 PASSING = (topics.FOLDED, topics.CLASSIFIED, topics.ROLLUPS)
+ALIAS_SHARE = 10
 TICK_MS = 5_000
 TRIM_EVERY_MS = 60_000
 TRIM_MORE_MS = 500
@@ -93,6 +99,9 @@ class Stages:
         self._sink = SqliteSink(
             log.db, primary_is_kind=settings.primary_is_kind, full_text_chars_max=settings.error_length_max
         )
+        self._aliaser = Aliaser()
+        self._compare_from_ms = 0
+        self._remember_all()
         self._ticked_ms = self._trimmed_ms = now_ms()
         self._is_behind = False
 
@@ -122,6 +131,8 @@ class Stages:
         place = Stretch(topic.name, partition, start, end)
         if topic is topics.VERDICTS:
             intake = self._fold_stage.on_verdicts(records, place, at_ms=now_ms)
+        elif topic is topics.ALIASES:
+            intake = self._fold_stage.on_aliases(records, place, at_ms=now_ms)
         else:
             intake = self._fold_stage.on_failures(
                 records, place, at_ms=now_ms, is_new=lambda failure_id: log.is_new(failure_id, now_ms)
@@ -167,6 +178,55 @@ class Stages:
                 number += len(records)
             self._rows.flush()
         return number
+
+    def alias(self, *, is_idle: bool) -> int:
+        """Compare new fingerprints with those known, one length at a time. Returns how much it did or has to do.
+
+        Nobody waits for it: while the other stages work it takes one part in ALIAS_SHARE of the time.
+        """
+        number = 0
+        log = self._log
+        waiting = self._waiting(ALIAS, ALIAS_INPUTS)
+        if not waiting and not self._aliaser.is_due:
+            return 0
+        with log.transaction():
+            for topic, partition, start in waiting:
+                records = log.read(topic, partition, start, records_max=STEP_RECORDS_MAX, bytes_max=STEP_BYTES_MAX)
+                self._remember(topic, records)
+                # a file of an earlier release may have forgotten what nobody read
+                log.commit(ALIAS, topic, partition, records[-1].offset + 1 if records else log.end(topic, partition))
+                number += len(records)
+            edges = self._compared() if is_idle or self._now_ms() >= self._compare_from_ms else []
+            target = partial(partition_of, partitions=self._settings.partitions)
+            log.append((Entry(topics.ALIASES, target(e.key), e.key, to_bytes(e)) for e in edges), at_ms=self._now_ms())
+        return number + self._aliaser.is_due
+
+    def _compared(self) -> list[Alias]:
+        begin_ms = self._now_ms()
+        edges = self._aliaser.edges(lengths_max=1)
+        now_ms = self._now_ms()
+        self._compare_from_ms = now_ms + (ALIAS_SHARE - 1) * (now_ms - begin_ms)
+        return edges
+
+    def _remember(self, topic: Topic, records: Sequence[Logged]) -> None:
+        """Tell the alias rules of edges and fingerprints."""
+        if topic is topics.UNSEEN:
+            self._aliaser.on_new(from_bytes(Unseen, record.value or b"") for record in records)
+            return
+        for record in records:
+            self._aliaser.on_alias(from_bytes(Alias, record.value or b""))
+
+    def _remember_all(self) -> None:
+        """Tell the alias rules of all that they were told before this start. It is compared as if it were new."""
+        for topic in ALIAS_INPUTS:
+            for partition in range(self._settings.partitions):
+                start, end = 0, self._log.committed(ALIAS, topic, partition)
+                while start < end:
+                    records = self._log.read(
+                        topic, partition, start, records_max=STEP_RECORDS_MAX, bytes_max=STEP_BYTES_MAX
+                    )
+                    self._remember(topic, records)
+                    start = records[-1].offset + 1 if records else end
 
     def sink(self) -> int:
         """Write documents. Returns how many records were read."""

@@ -1,5 +1,7 @@
 """The classification agent (`faultline classify`): fingerprints that want a verdict -> questions -> verdicts.
 
+The alias rules run beside it (`aliasing`).
+
 Who is asked is an argument. A question holds fingerprints of several partitions: full, or old, or long enough; some
 questions are under way at once. The group's position passes a record when the broker has what came of it and of all
 before it in its partition: after a crash a question may be asked twice, and none is lost.
@@ -19,6 +21,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from faust.types import TP
 
+from streams.app.aliasing import aliasing
 from streams.app.ending import end
 from streams.app.ledger import Entry, Ledger
 from streams.app.worker import WAITING_FOR, DoorApp, consumer_of, create_app, raw_topic, run_worker
@@ -39,6 +42,8 @@ TURN_S: Final = 0.05
 BUFFER_RECORDS_MAX: Final = 1_000
 """Records that Faust holds for the agent: more would only be delivered again after a crash."""
 COMMIT_EVERY_S: Final = 0.5
+STOP_S_MAX: Final = 5.0
+"""How long what runs beside the agent may take to end: a client may swallow its cancellation."""
 DRAIN_S_MAX: Final = 15.0
 """How long questions under way are waited for when the process is to end."""
 
@@ -266,9 +271,11 @@ async def run_classify(
     app = create_classify_app(cluster, classifying.take)
     app.before_revoked = classifying.commit
     watching = asyncio.create_task(classifying.watch())
+    comparing = asyncio.create_task(aliasing(cluster, producer, stop))
     try:
         await run_worker(app, observer, stop, before_stop=classifying.drain)
     finally:
         watching.cancel()
-        await asyncio.wait({watching})
+        comparing.cancel()
+        await asyncio.wait({watching, comparing}, timeout=STOP_S_MAX)
         await close(producer)

@@ -46,7 +46,7 @@ from streams.core.intake import FoldStage, Intake, RawRecord, Stretch, ids_in
 from streams.core.recent import IDS_DEFAULT, RecentIds
 
 ROLE: Final = "fold"
-INPUTS: Final[tuple[Topic, ...]] = (topics.CI, topics.BENCHMARK, topics.VERDICTS, topics.UNANSWERED)
+INPUTS: Final[tuple[Topic, ...]] = (topics.CI, topics.BENCHMARK, topics.VERDICTS, topics.UNANSWERED, topics.ALIASES)
 FAILURES: Final[tuple[Topic, ...]] = (topics.CI, topics.BENCHMARK)
 TICKER: Final = topics.CI
 """Whoever has its partition p sends the ticks of target p."""
@@ -319,8 +319,7 @@ class _Partition:
         """Something when the record can be read, nothing when not."""
         place = Stretch(self._topic.name, self._place.partition, record.offset, record.offset + 1)
         raw = [RawRecord(record.offset, record.value, 0)]
-        on = self._role.stage.on_verdicts if self._topic is topics.VERDICTS else self._role.stage.on_unanswered
-        return "" if on(raw, place, at_ms=0).rejected else "read"
+        return "" if self._passed_on(raw, place, 0).rejected else "read"
 
     async def _between(self, start: int, end: int) -> AsyncIterator[list[Any]]:
         """The records of this partition from `start` up to `end`, in pieces. Moves the consumer's position."""
@@ -354,12 +353,18 @@ class _Partition:
     def _intake(self, records: Sequence[Any], place: Stretch) -> Intake:
         now_ms = self._role.now_ms()
         raw = [_raw(one, now_ms) for one in records]
+        if self._topic in FAILURES:
+            return self._role.stage.on_failures(raw, place, at_ms=now_ms, is_new=self._recent.is_new)
+        return self._passed_on(raw, place, now_ms)
+
+    def _passed_on(self, raw: Sequence[RawRecord], place: Stretch, at_ms: int) -> Intake:
+        """What is no failure, for the tables."""
         stage = self._role.stage
         if self._topic is topics.VERDICTS:
-            return stage.on_verdicts(raw, place, at_ms=now_ms)
-        if self._topic is topics.UNANSWERED:
-            return stage.on_unanswered(raw, place, at_ms=now_ms)
-        return stage.on_failures(raw, place, at_ms=now_ms, is_new=self._recent.is_new)
+            return stage.on_verdicts(raw, place, at_ms=at_ms)
+        if self._topic is topics.ALIASES:
+            return stage.on_aliases(raw, place, at_ms=at_ms)
+        return stage.on_unanswered(raw, place, at_ms=at_ms)
 
     def _put_aside(self, records: Sequence[Any], intake: Intake) -> list[Outgoing]:
         by_offset = {one.offset: one for one in records} if intake.rejected else {}

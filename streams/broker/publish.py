@@ -22,6 +22,7 @@ from streams.broker.clients import Cluster, close
 from streams.broker.headers import Headers, event_headers
 from streams.broker.reject import rejected
 from streams.contract import telemetry, topics
+from streams.contract.alias import Alias
 from streams.contract.errors import FaultlineError, LogFull, MalformedRecord, SinkUnavailable
 from streams.contract.failure import Failure
 from streams.contract.telemetry import LogEvent, Observer
@@ -30,7 +31,7 @@ from streams.contract.verdict import Verdict, record_key
 from streams.contract.wire import to_bytes
 from streams.core.envelopes import envelopes
 
-TOPICS: Final = (topics.CI, topics.BENCHMARK, topics.VERDICTS, topics.REJECTED)
+TOPICS: Final = (topics.CI, topics.BENCHMARK, topics.VERDICTS, topics.ALIASES, topics.REJECTED)
 WAITING_BYTES_MAX: Final = 32 * 1024 * 1024
 """Of values that no broker has acknowledged yet, past which callers are told to come later."""
 ANSWER_S_MAX: Final = 30.0
@@ -142,6 +143,16 @@ class KafkaPublisher:
             at_ms=self._now_ms(),
         )
         await self._sent([_Record(topics.VERDICTS, record_key(verdict).encode(), to_bytes(verdict), headers)])
+
+    async def alias(self, alias: Alias) -> None:
+        """What a person said of two fingerprints."""
+        headers = event_headers(
+            kind=topics.ALIASES.name,
+            id_=f"{alias.key}/{alias.source}/{alias.decided_at_ms}",
+            source=self._source,
+            at_ms=self._now_ms(),
+        )
+        await self._sent([_Record(topics.ALIASES, alias.key.encode(), to_bytes(alias), headers)])
 
     async def _sent(self, records: Sequence[_Record]) -> None:
         """Hand them over and wait until all are acknowledged."""

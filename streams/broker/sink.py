@@ -23,7 +23,7 @@ from streams.broker.lag import behind
 from streams.broker.reject import rejected
 from streams.broker.stretch import RECORDS_FIRST, records_for, stretches
 from streams.contract import telemetry, topics
-from streams.contract.classified import Classified, VerdictChanged
+from streams.contract.classified import Classified, GroupChanged, VerdictChanged
 from streams.contract.errors import MalformedRecord, SinkUnavailable, TooManyRejected
 from streams.contract.rollup import Rollup
 from streams.contract.telemetry import LogEvent, Observer
@@ -39,7 +39,7 @@ AWAY_S: Final = (0.5, 5.0)
 """Pause after the first and after many calls that the store did not take; what it asks for itself is heeded up to
 the second."""
 
-Record = Classified | VerdictChanged | Rollup
+Record = Classified | VerdictChanged | GroupChanged | Rollup
 
 log_event = structlog.get_logger("faultline.sink")
 

@@ -37,7 +37,7 @@ from streams.core.rows import PositionRow
 from streams.core.tables import Tables
 
 INPUTS: Final[Mapping[str, tuple[Topic, ...]]] = {
-    "fold": (topics.CI, topics.BENCHMARK, topics.VERDICTS, topics.UNANSWERED),
+    "fold": (topics.CI, topics.BENCHMARK, topics.VERDICTS, topics.UNANSWERED, topics.ALIASES),
     "work": (topics.FOLDED,),
     "classify": (topics.UNSEEN,),
     "sink-mongo": (topics.CLASSIFIED, topics.ROLLUPS, topics.REJECTED),

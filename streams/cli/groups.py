@@ -33,13 +33,16 @@ class SeveralGroups(FaultlineError):
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add `groups`, `show` and `verdict`."""
+    """Add `groups`, `show`, `verdict` and `alias`."""
     app.command("groups", epilog="\b\nExamples:\n  faultline groups\n  faultline groups --kind rate_limit --json")(
         _groups
     )
     app.command("show", epilog="\b\nExample:\n  faultline show fp1.k3wq")(_show)
     app.command("verdict", epilog="\b\nExample:\n  faultline verdict fp1.k3wq flaky_test --reason 'races on port 80'")(
         _verdict
+    )
+    app.command("alias", epilog="\b\nExample:\n  faultline alias fp1.k3wq fp1.x7ab --not --reason 'two registries'")(
+        _alias
     )
 
 
@@ -103,6 +106,9 @@ def _show(fingerprint: Fingerprint, url: options.Url = URL_DEFAULT, *, as_json: 
         ("first seen", f"{when(group['first_seen_ms'])} UTC"),
         ("last seen", f"{when(group['last_seen_ms'])} UTC"),
         *(("where", f"{place['name']} ({place['count']})") for place in group["where"]),
+        ("group", f"{group['members_total']} fingerprints, {group['members_failures']} failures together")
+        if group.get("members_total")
+        else ("group", ""),
         ("template", group["template"]),
         *(("part", f"{part['name']} = {part['value']} ({part['rule']})") for part in group["parts"]),
     ]
@@ -149,6 +155,35 @@ def _verdict(
         say(json.dumps(answer))
     else:
         say(f"{said['fingerprint']} is {kind} from now on")
+
+
+def _alias(
+    one: Fingerprint,
+    other: Fingerprint,
+    reason: Annotated[str, typer.Option(help="Why, for those who read it later.")] = "",
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who says so.")] = "",
+    url: options.Url = URL_DEFAULT,
+    *,
+    apart: Annotated[bool, typer.Option("--not", help="They are two problems: no rule joins them again.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Say whether two fingerprints are one problem. Nothing outranks a person's word but a later one."""
+    from streams.cli.server import Server
+
+    first, second = detail(url, one), detail(url, other)
+    said = {
+        "one": first["fingerprint"],
+        "other": second["fingerprint"],
+        "origin": first["origin"],
+        "same": not apart,
+        "reason": reason,
+        "by": by,
+    }
+    answer = Server(url, deadline_s=DEADLINE_S, refused_s=0.0).post("/v1/aliases", json.dumps(said).encode()).value
+    if as_json:
+        say(json.dumps(answer))
+    else:
+        say(f"{said['one']} and {said['other']} are {'two problems' if apart else 'one problem'} from now on")
 
 
 def detail(url: str, fingerprint: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from streams.sinks.mongo.schema import MongoNames
 
-BESIDE_THE_PAGE: Final = frozenset({"verdicts", "healthz", "readyz"})
+BESIDE_THE_PAGE: Final = frozenset({"verdicts", "aliases", "healthz", "readyz"})
 """Routes of the gateway that the page's process has too: whoever reads a group there says there what it is."""
 POLL_S: Final = 5.0
 """How often the page's store is asked without a hint."""

@@ -24,6 +24,10 @@ class Classified(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_fiel
     """Failures of this fingerprint that were known before this fold."""
     known_before: bool = False
     """Whether the fingerprint had a verdict before this fold."""
+    group: str = ""
+    """The smallest fingerprint of those that are one problem with this one; empty where there is no other."""
+    group_version: int = 0
+    """Grows with every change of the group; guards documents as `verdict_version` does. 0 for one never joined."""
     version: Annotated[int, Meta(ge=1)] = 1
 
 
@@ -35,6 +39,8 @@ class SealedClassified(Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     verdict_version: int
     count_before: int = 0
     known_before: bool = False
+    group: str = ""
+    group_version: int = 0
     version: Annotated[int, Meta(ge=1)] = 1
 
     def opened(self) -> Classified:
@@ -45,6 +51,8 @@ class SealedClassified(Struct, frozen=True, kw_only=True, omit_defaults=True, ta
             verdict_version=self.verdict_version,
             count_before=self.count_before,
             known_before=self.known_before,
+            group=self.group,
+            group_version=self.group_version,
         )
 
 
@@ -54,6 +62,19 @@ class VerdictChanged(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
     fingerprint: str
     verdict: Verdict
     verdict_version: int
+    version: Annotated[int, Meta(ge=1)] = 1
+
+
+class GroupChanged(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="group_changed"):
+    """Bring every document of this fingerprint up to date: it belongs to another group now."""
+
+    fingerprint: str
+    origin: Origin
+    group: str
+    """As in `Classified`; empty when the fingerprint stands alone again."""
+    group_version: int
+    changed_at_ms: TimeMs
+    """When the tables learned of it, by the fold stage's clock."""
     version: Annotated[int, Meta(ge=1)] = 1
 
 

@@ -52,6 +52,12 @@ FINGERPRINT_FIELDS: Final = {Origin.BENCHMARK: "fault_fingerprint", Origin.CI: "
 SITE_FIELDS: Final = {Origin.BENCHMARK: "fault_site", Origin.CI: "s_site"}
 VERSION_FIELDS: Final = {Origin.BENCHMARK: "verdict_version", Origin.CI: "l_verdict_version"}
 """The version of the verdict that the document carries."""
+GROUP_FIELDS: Final = {Origin.BENCHMARK: "fault_group", Origin.CI: "s_group"}
+"""What all documents of one problem have alike: the smallest of its fingerprints, mostly the only one.
+
+Documents of releases that knew no aliases have none until their group changes; their fingerprint stands for it.
+"""
+GROUP_VERSION_FIELDS: Final = {Origin.BENCHMARK: "group_version", Origin.CI: "l_group_version"}
 WHERE_FIELDS: Final = {Origin.BENCHMARK: ("provider", "model_name", "stage"), Origin.CI: ("repo", "workflow", "job")}
 """The names of a dimension in a rollup's document."""
 
@@ -81,6 +87,9 @@ def failure_documents(
             document = _ci(classified, member, number, full_text_chars_max)
         else:
             document = _benchmark(classified, member)
+        document |= group_fields(
+            classified.fold.origin, classified.fold.fingerprint.value, classified.group, classified.group_version
+        )
         set_verdict(document, classified.verdict, classified.verdict_version, primary_is_kind=primary_is_kind)
         out.append((member.failure.id, document))
     return out
@@ -148,6 +157,11 @@ def verdict_fields(
             "verdict_version": version,
         }
     return {field: value for field, value in said.items() if field not in copied}, copied
+
+
+def group_fields(origin: Origin, fingerprint: str, group: str, version: int) -> Document:
+    """What a group writes into a document of `origin`; one that is joined with no other is a group of its own."""
+    return {GROUP_FIELDS[origin]: group or fingerprint, GROUP_VERSION_FIELDS[origin]: version}
 
 
 def _common(failure: Failure) -> Document:
@@ -293,6 +307,8 @@ SEARCH_NAMES: Final[Mapping[str, str]] = {
     "fault_fingerprint": "s_fingerprint",
     "fault_class": "s_class",
     "fault_site": "s_site",
+    "fault_group": "s_group",
+    "group_version": "l_group_version",
     "own_evidence": "s_own_evidence",
     "received_at": "ts_received_at",
     "original_ts": "ts_original",
@@ -343,3 +359,9 @@ def search_verdict_fields(
         return said, copied
     names = SEARCH_NAMES
     return {names[k]: v for k, v in said.items()}, {names[k]: names[v] for k, v in copied.items()}
+
+
+def search_group_fields(origin: Origin, fingerprint: str, group: str, version: int) -> Document:
+    """`group_fields` in the names that OpenSearch documents have."""
+    fields = group_fields(origin, fingerprint, group, version)
+    return fields if origin is Origin.CI else {SEARCH_NAMES[name]: value for name, value in fields.items()}

@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from streams.contract.alias import Alias
 from streams.contract.failure import Failure, Id, Origin, TimeMs
 from streams.contract.fingerprint import Fingerprint
 from streams.contract.verdict import Unanswered, Verdict
@@ -186,4 +187,6 @@ class FoldBatch(Struct, frozen=True, kw_only=True, omit_defaults=True):
     verdicts: tuple[Verdict, ...] = ()
     unanswered: tuple[Unanswered, ...] = ()
     sealed: tuple[SealedFold, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+    """Every target partition gets every alias: a group may reach over all of them, and each works out its name."""
     version: Annotated[int, Meta(ge=1)] = 1

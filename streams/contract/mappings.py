@@ -18,7 +18,7 @@ import msgspec
 from streams.contract.documents import CLASSIFICATIONS
 from streams.contract.failure import Origin
 
-TEMPLATE_VERSION: Final = 1
+TEMPLATE_VERSION: Final = 2
 """Grows when a mapping does, so that `prepare` brings the template of an older release up to date."""
 TEMPLATE_PRIORITY: Final = 200
 KEYWORD_CHARS_MAX: Final = 1024
@@ -43,10 +43,11 @@ _EARLIER_CI: Final = {
 _SHARED: Final = {
     "keyword": (
         "s_verdict_source s_rule_id s_taxonomy_version s_prompt_version s_exception_type s_fingerprint s_class s_site"
+        " s_group"
     ),
     "text": "s_evidence s_own_evidence",
     "boolean": "b_transient",
-    "long": "l_verdict_version",
+    "long": "l_verdict_version l_group_version",
     "date": "ts_received_at ts_original",
     "flat_object": "labels truncated",
 }

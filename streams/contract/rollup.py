@@ -64,6 +64,8 @@ class Rollup(Struct, frozen=True, kw_only=True, omit_defaults=True):
     verdict: Verdict | None = None
     parts: Fingerprint | None = None
     """The whole fingerprint, on the row that counts all."""
+    group: str = ""
+    """As in `Classified`, on the row that counts all."""
     version: Annotated[int, Meta(ge=1)] = 1
 
     @property
@@ -90,6 +92,7 @@ class SealedRollup(Struct, frozen=True, kw_only=True, omit_defaults=True):
     samples: tuple[Sample, ...] = ()
     verdict: msgspec.Raw | None = None
     parts: msgspec.Raw | None = None
+    group: str = ""
     version: Annotated[int, Meta(ge=1)] = 1
 
     def opened(self) -> Rollup:
@@ -108,6 +111,7 @@ class SealedRollup(Struct, frozen=True, kw_only=True, omit_defaults=True):
             samples=self.samples,
             verdict=None if self.verdict is None else msgspec.json.decode(self.verdict, type=Verdict),
             parts=None if self.parts is None else msgspec.json.decode(self.parts, type=Fingerprint),
+            group=self.group,
         )
 
 

@@ -157,6 +157,8 @@ class LogEvent(enum.StrEnum):
     """topic, partition, items, took_s: the partition's last records were read again to know repeats"""
     TABLE_LOADED = "table.loaded"
     """partitions, rows, read, took_s: rows there, records of the changelog read for them"""
+    ALIASES_LOADED = "aliases.loaded"
+    """fingerprints, edges: what the alias rules know when they begin"""
     FETCH_DROPPED = "kafka.fetch_dropped"
     """records, dropped: a fetch met a new assignment and is made again; how often that was so far"""
     COMMIT_LEFT = "kafka.commit_left"

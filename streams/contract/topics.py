@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streams.contract.classified import Classified, Unseen, VerdictChanged
+from streams.contract.alias import Alias
+from streams.contract.classified import Classified, GroupChanged, Unseen, VerdictChanged
 from streams.contract.failure import Envelope, Failure, Origin
 from streams.contract.fold import FoldBatch
 from streams.contract.rollup import Rollup
@@ -80,7 +81,7 @@ UNSEEN = Topic(
     cleanup="delete",
     retention_ms=7 * DAY_MS,
     writers=("stream agent",),
-    readers=("classification agent",),
+    readers=("classification agent", "alias rules"),
 )
 UNANSWERED = Topic(
     name="fingerprints.unanswered.v1",
@@ -102,11 +103,21 @@ VERDICTS = Topic(
     writers=("classification agent", "gateway"),
     readers=("fold stage",),
 )
+ALIASES = Topic(
+    name="aliases.v1",
+    holds="pairs of fingerprints that are one problem, or are not, with the reason",
+    key="fingerprint|fingerprint",
+    records=(Alias,),
+    cleanup="compact",
+    retention_ms=None,
+    writers=("alias rules", "gateway"),
+    readers=("fold stage", "alias rules"),
+)
 CLASSIFIED = Topic(
     name="failures.classified.v1",
-    holds="folds with their verdicts, and changes of verdicts",
+    holds="folds with their verdicts, and changes of verdicts and groups",
     key="fingerprint",
-    records=(Classified, VerdictChanged),
+    records=(Classified, VerdictChanged, GroupChanged),
     cleanup="delete",
     retention_ms=30 * DAY_MS,
     writers=("stream agent",),
@@ -137,7 +148,18 @@ STATE = Topic(
     readers=("stream agent",),
 )
 
-TOPICS: tuple[Topic, ...] = (CI, BENCHMARK, REJECTED, FOLDED, UNSEEN, UNANSWERED, VERDICTS, CLASSIFIED, ROLLUPS)
+TOPICS: tuple[Topic, ...] = (
+    CI,
+    BENCHMARK,
+    REJECTED,
+    FOLDED,
+    UNSEEN,
+    UNANSWERED,
+    VERDICTS,
+    ALIASES,
+    CLASSIFIED,
+    ROLLUPS,
+)
 """What the records of the path travel in. On brokers there is STATE besides."""
 BY_NAME: dict[str, Topic] = {topic.name: topic for topic in TOPICS}
 INPUTS: dict[Origin, Topic] = {Origin.CI: CI, Origin.BENCHMARK: BENCHMARK}

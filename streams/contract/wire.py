@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from streams.contract.classified import Classified, SealedClassified, Unseen, VerdictChanged
+from streams.contract.alias import Alias
+from streams.contract.classified import Classified, GroupChanged, SealedClassified, Unseen, VerdictChanged
 from streams.contract.errors import FaultlineError, MalformedRecord, RecordTooLarge, UnknownVersion
 from streams.contract.failure import Envelope, Failure
 from streams.contract.fold import FoldBatch
@@ -25,7 +26,9 @@ RECORD_BYTES_MAX = 1024 * 1024
 ENVELOPE_ITEMS_MAX = 10_000
 """Failures in one envelope of a foreign producer; ours hold at most ENVELOPE_FAILURES_MAX."""
 
-Record = Failure | Envelope | FoldBatch | Verdict | Unanswered | Classified | VerdictChanged | Unseen | Rollup
+ClassifiedRecord = Classified | VerdictChanged | GroupChanged
+"""What `failures.classified.v1` holds."""
+Record = Failure | Envelope | FoldBatch | Verdict | Unanswered | Alias | ClassifiedRecord | Unseen | Rollup
 R = TypeVar("R", bound=Record)
 
 _to_json = msgspec.json.Encoder(order="deterministic")
@@ -34,10 +37,21 @@ _DECODERS: dict[type, Callable[[bytes], Any]] = {
     FoldBatch: msgspec.msgpack.Decoder(FoldBatch).decode,
     **{
         kind: msgspec.json.Decoder(kind).decode
-        for kind in (Failure, Envelope, Verdict, Unanswered, Classified, VerdictChanged, Unseen, Rollup)
+        for kind in (
+            Failure,
+            Envelope,
+            Verdict,
+            Unanswered,
+            Alias,
+            Classified,
+            VerdictChanged,
+            GroupChanged,
+            Unseen,
+            Rollup,
+        )
     },
 }
-_classified: msgspec.json.Decoder[Classified | VerdictChanged] = msgspec.json.Decoder(Classified | VerdictChanged)
+_classified: msgspec.json.Decoder[ClassifiedRecord] = msgspec.json.Decoder(ClassifiedRecord)
 _PLACE = re.compile(r"(?s)^(.*) - at `([^`]*)`$")
 
 
@@ -83,8 +97,8 @@ def from_bytes(kind: type[R], data: bytes) -> R:
     return record
 
 
-def classified_from_bytes(data: bytes) -> Classified | VerdictChanged:
-    """Either of the two records of `failures.classified.v1`. Raises as `from_bytes`."""
+def classified_from_bytes(data: bytes) -> ClassifiedRecord:
+    """Any of the records of `failures.classified.v1`. Raises as `from_bytes`."""
     try:
         return _classified.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -158,11 +158,18 @@ def aliases(templates: Iterable[str]) -> dict[str, str]:
     Time: the words of the templates, times their length (at most `WORDS_MAX` words), times `ROUNDS_MAX`.
     """
     form = {template: untyped(template) for template in set(templates)}
+    wide = widest(form.values())
+    return {template: wide[was] for template, was in form.items()}
+
+
+def widest(forms: Iterable[str]) -> dict[str, str]:
+    """form, as `untyped` gives it -> the form that stands for its group. A form keeps its number of words."""
+    form = {was: was for was in forms}
     for _ in range(ROUNDS_MAX):
         moved = _widened(set(form.values()))
         if not moved:
             break
-        form = {template: moved.get(was, was) for template, was in form.items()}
+        form = {first: moved.get(was, was) for first, was in form.items()}
     return form
 
 

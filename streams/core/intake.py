@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from streams.contract.alias import Alias
 from streams.contract.errors import MalformedRecord
 from streams.contract.failure import Failure, bounded, identified
 from streams.contract.fold import BATCH_BYTES_MAX, BATCH_FOLDS_MAX, Cursor, FoldBatch, SealedFold
@@ -42,6 +43,10 @@ KEY_CHARS_MAX = 512
 TOGETHER = 100
 """Failures read step by step together."""
 _Key = tuple[object, ...]
+
+
+_Item = SealedFold | Verdict | Unanswered | Alias
+"""What batches carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +196,24 @@ class FoldStage:
         out.batches = self._batches(told, place, at_ms)
         return out
 
+    def on_aliases(self, records: Sequence[RawRecord], place: Stretch, *, at_ms: int) -> Intake:
+        """Pass edges on to every target: each names the groups by all of them."""
+        out = Intake()
+        edges: list[Alias] = []
+        for record in records:
+            try:
+                edge = from_bytes(Alias, record.value or b"")
+                if edge.a >= edge.b:
+                    raise MalformedRecord("`a` sorts before `b`, and they differ", place="$.a")
+            except MalformedRecord as error:
+                out.reject(record.offset, record.value or b"", error)
+                continue
+            edges.append(replace(edge, reason=printable(redact(edge.reason))[:REASON_CHARS_MAX]))
+            out.accepted += 1
+            out.outcomes.append(1)
+        out.batches = self._batches(dict.fromkeys(range(self._partitions), edges), place, at_ms)
+        return out
+
     def on_tick(self, *, topic: str, partition: int, at: int, at_ms: int) -> FoldBatch:
         """Time, as a record: the source has nothing up to `at_ms`."""
         return FoldBatch(topic=topic, partition=partition, cursor=Cursor(at, at), at_ms=at_ms)
@@ -314,9 +337,7 @@ class FoldStage:
             evidence=printable(redact(verdict.evidence))[:EVIDENCE_CHARS_MAX],
         )
 
-    def _batches(
-        self, items: Mapping[int, Sequence[SealedFold | Verdict | Unanswered]], place: Stretch, at_ms: int
-    ) -> list[tuple[int, FoldBatch]]:
+    def _batches(self, items: Mapping[int, Sequence[_Item]], place: Stretch, at_ms: int) -> list[tuple[int, FoldBatch]]:
         """At least one batch for every target: an empty one still carries the cursor."""
         out = []
         for target in range(self._partitions):
@@ -330,6 +351,7 @@ class FoldStage:
                     sealed=tuple(one for one in chunk if isinstance(one, SealedFold)),
                     verdicts=tuple(one for one in chunk if isinstance(one, Verdict)),
                     unanswered=tuple(one for one in chunk if isinstance(one, Unanswered)),
+                    aliases=tuple(one for one in chunk if isinstance(one, Alias)),
                 )
                 out.append((target, batch))
         return out
@@ -371,9 +393,9 @@ def _key(failure: Failure) -> _Key:
     )
 
 
-def _chunks(items: Iterable[SealedFold | Verdict | Unanswered]) -> Iterable[list[SealedFold | Verdict | Unanswered]]:
+def _chunks(items: Iterable[_Item]) -> Iterable[list[_Item]]:
     """Pieces of at most BATCH_FOLDS_MAX items and about BATCH_BYTES_MAX; at least one, perhaps empty."""
-    piece: list[SealedFold | Verdict | Unanswered] = []
+    piece: list[_Item] = []
     size = 0
     for item in items:
         more = len(_encoded(item))

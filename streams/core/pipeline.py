@@ -16,7 +16,8 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from streams.contract import topics
-from streams.contract.classified import Classified, SealedClassified, Unseen, VerdictChanged
+from streams.contract.alias import Alias
+from streams.contract.classified import Classified, GroupChanged, SealedClassified, Unseen, VerdictChanged
 from streams.contract.errors import CursorBroken
 from streams.contract.failure import Origin
 from streams.contract.fingerprint import Fingerprint
@@ -35,6 +36,7 @@ from streams.contract.verdict import UNKNOWN, Unanswered, Verdict, VerdictSource
 from streams.contract.wire import to_bytes
 from streams.core.fold import merged_samples, sealed
 from streams.core.forgetting import Forgetting
+from streams.core.groups import Groups
 from streams.core.ladder import replaced, says_the_same, stronger
 from streams.core.rows import AskedRow, FingerprintRow, LifetimeRow, MarkRow, PlacesRow, PositionRow, WindowRow
 from streams.core.tables import Tables
@@ -67,7 +69,7 @@ class Emission(Struct, frozen=True):
 
     topic: Topic
     key: str
-    sent: SealedClassified | VerdictChanged | Unseen | SealedRollup
+    sent: SealedClassified | VerdictChanged | GroupChanged | Unseen | SealedRollup
 
     @property
     def value(self) -> bytes:
@@ -75,7 +77,7 @@ class Emission(Struct, frozen=True):
         return to_bytes(self.sent)
 
     @property
-    def record(self) -> Classified | VerdictChanged | Unseen | Rollup:
+    def record(self) -> Classified | VerdictChanged | GroupChanged | Unseen | Rollup:
         """The record as its readers see it."""
         return self.sent.opened() if isinstance(self.sent, SealedClassified | SealedRollup) else self.sent
 
@@ -87,6 +89,8 @@ class _Touched:
     folds: list[tuple[SealedFold, int, bool]] = field(default_factory=list)
     fingerprints: dict[str, FingerprintRow] = field(default_factory=dict)
     decided: set[str] = field(default_factory=set)
+    regrouped: dict[str, int] = field(default_factory=dict)
+    """When the tables learned of the group of rows that were there before."""
     windows: dict[str, tuple[str, Span, int, WindowRow]] = field(default_factory=dict)
     """Fingerprint, span, start and row, by key."""
     lifetimes: dict[str, tuple[str, str, LifetimeRow]] = field(default_factory=dict)
@@ -117,6 +121,7 @@ class Pipeline:
         for key in self._tables.windows:
             span, start, _ = key.split("|", 2)
             self._open.add(Span(span), int(start), key)
+        self._groups = Groups(filter(None, map(self._tables.aliases.get, list(self._tables.aliases))))
         self._due: list[tuple[int, str]] = []
         """When to ask again, soonest first; an entry that the rows no longer bear out is passed over."""
         for key in self._tables.asked:
@@ -140,7 +145,7 @@ class Pipeline:
         self._forget_old()
         before = position = self.position
         touched = _Touched(pending=before.pending, dropped_verdicts=before.dropped_verdicts)
-        version = 0
+        version, dropped = 0, self._groups.dropped
         for offset, batch in batches:
             if offset <= position.offset:
                 continue
@@ -157,6 +162,8 @@ class Pipeline:
                 self._verdict(verdict, version, touched)
             for told in batch.unanswered:
                 self._unanswered(told)
+            for alias in batch.aliases:
+                self._alias(alias, version, batch.at_ms, touched)
             self._ask(folds, batch.at_ms, touched)
             watermark = max(position.watermark_ms, _newest_ms(batch, folds) - LATENESS_MS)
             for key in self._open.take_over(watermark):
@@ -169,6 +176,7 @@ class Pipeline:
                 position.late + late,
                 touched.pending,
                 touched.dropped_verdicts,
+                before.dropped_aliases + self._groups.dropped - dropped,
                 position.epoch,
                 position.looked_ms,
             )
@@ -188,6 +196,7 @@ class Pipeline:
         row = self._row(key, touched)
         if row is None:
             touched.folds.append((fold, 0, False))
+            group = self._groups.name(key)
             row = FingerprintRow(
                 origin=fold.origin,
                 count=fold.count,
@@ -197,6 +206,8 @@ class Pipeline:
                 verdict=self._awaited(fold, touched),
                 verdict_version=version,
                 samples=fold.samples,
+                group=group,
+                group_version=version if group else 0,
             )
             self._put_mark(fold.mark())
         else:
@@ -247,6 +258,18 @@ class Pipeline:
                 return
             touched.pending += waiting is None
             self._tables.pending.put(key, verdict if waiting is None else stronger(waiting, verdict))
+
+    def _alias(self, alias: Alias, version: int, at_ms: int, touched: _Touched) -> None:
+        """An edge between two fingerprints, of this partition or of others."""
+        changed = self._groups.apply(alias)
+        if self._groups.edge(alias.key) is alias:
+            self._tables.aliases.put(alias.key, alias)
+        for key in changed:
+            row = self._row(key, touched)
+            if row is not None:
+                row.group, row.group_version = self._groups.name(key), version
+                touched.fingerprints[key] = row
+                touched.regrouped[key] = at_ms
 
     def _answered(self, row: FingerprintRow, verdict: Verdict, touched: _Touched) -> None:
         """What a verdict says about asking again: never of a person's, else when it says so itself."""
@@ -433,11 +456,23 @@ class Pipeline:
                 verdict_version=rows[key].verdict_version,
                 count_before=count_before,
                 known_before=known_before,
+                group=rows[key].group,
+                group_version=rows[key].group_version,
             )
             out.append(Emission(topics.CLASSIFIED, key, classified))
         for key in sorted(touched.decided):
             changed = VerdictChanged(fingerprint=key, verdict=shown[key], verdict_version=rows[key].verdict_version)
             out.append(Emission(topics.CLASSIFIED, key, changed))
+        for key in sorted(touched.regrouped):
+            row = rows[key]
+            regrouped = GroupChanged(
+                fingerprint=key,
+                origin=row.origin,
+                group=row.group,
+                group_version=row.group_version,
+                changed_at_ms=touched.regrouped[key],
+            )
+            out.append(Emission(topics.CLASSIFIED, key, regrouped))
         for key, row in rows.items():
             self._tables.fingerprints.put(key, row)
             rollup = SealedRollup(
@@ -452,6 +487,7 @@ class Pipeline:
                 samples=_samples(row.samples),
                 verdict=written[key],
                 parts=self._written_mark(key),
+                group=row.group,
             )
             out.append(Emission(topics.ROLLUPS, lifetime_key(key, ()), rollup))
         out += self._questions(touched)

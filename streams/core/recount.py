@@ -100,6 +100,7 @@ def _whole(key: str, row: FingerprintRow, mark: MarkRow, version: int) -> Rollup
         samples=_samples(row.samples),
         verdict=replace(verdict, decided_at_ms=row.first_at_ms) if own else verdict,
         parts=mark.fingerprint(key),
+        group=row.group,
     )
 
 

@@ -1,4 +1,4 @@
-"""The tables of a partition, begun anew: counts go, what people and language models said stays.
+"""The tables of a partition, begun anew: counts go, what people and language models said stays, and so do aliases.
 
 The input flows through again afterwards, so everything that is counted comes again. Verdicts that are not computed
 from a failure's own text wait for it, and are not asked for a second time.
@@ -21,7 +21,7 @@ def epoch_of(rows: dict[str, bytes], partition: int) -> int:
 
 
 def renewed(rows: dict[str, bytes], partition: int, *, epoch: int, offset: int) -> dict[str, bytes]:
-    """The rows that are to stand instead: the position, verdicts that wait, and answers that say when to ask again.
+    """The rows that are to stand instead: position, aliases, verdicts that wait, answers that say when to ask again.
 
     `offset`: of the last input record that is not to be applied. Raises: EpochsSpent.
     """
@@ -40,5 +40,8 @@ def renewed(rows: dict[str, bytes], partition: int, *, epoch: int, offset: int) 
             after.asked.put(key, asked)
     for key, verdict in waiting.items():
         after.pending.put(key, verdict)
+    for key in before.aliases:
+        if (edge := before.aliases.get(key)) is not None:
+            after.aliases.put(key, edge)
     after.position.put("", PositionRow(offset=offset, pending=len(waiting), epoch=epoch))
     return out

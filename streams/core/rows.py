@@ -26,6 +26,9 @@ class FingerprintRow(Struct, array_like=True):
     verdict: Verdict
     verdict_version: int
     samples: tuple[BriefSample, ...]
+    group: str = ""
+    """As in `Classified`."""
+    group_version: int = 0
 
 
 class MarkRow(Struct, frozen=True, array_like=True):
@@ -102,6 +105,8 @@ class PositionRow(Struct, frozen=True, omit_defaults=True):
     """Verdicts that wait for a failure of their fingerprint."""
     dropped_verdicts: int = 0
     """Verdicts that came while as many waited as may."""
+    dropped_aliases: int = 0
+    """Aliases of new pairs that came while as many were held as may."""
     epoch: int = 0
     """How often the tables were built anew, 0 to EPOCH_MAX: the higher part of every version that they give."""
     looked_ms: int = 0

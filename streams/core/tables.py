@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
+from streams.contract.alias import Alias
 from streams.contract.verdict import Verdict
 from streams.core import older_rows
 from streams.core.rows import (
@@ -80,6 +81,7 @@ class Tables:
         self.places = TypedTable(table, f"p|{partition}|", PlacesRow)
         self.asked = TypedTable(table, f"a|{partition}|", AskedRow)
         self.pending = TypedTable(table, f"v|{partition}|", Verdict)
+        self.aliases = TypedTable(table, f"e|{partition}|", Alias)
         self.windows = TypedTable(table, f"w|{partition}|", WindowRow, older=lambda _, d: older_rows.window(d))
         self.position = TypedTable(table, f"m|{partition}|", PositionRow)
 

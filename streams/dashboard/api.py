@@ -60,6 +60,10 @@ def detail_json(detail: GroupDetail, *, now_ms: int) -> dict[str, Any]:
         "verdict": msgspec.to_builtins(detail.verdict),
         "samples": [msgspec.to_builtins(sample) for sample in detail.samples],
         "history": [msgspec.to_builtins(verdict) for verdict in detail.history],
+        "group": detail.members.group or detail.row.fingerprint,
+        "members": [row_json(row, now_ms=now_ms) for row in detail.members.rows],
+        "members_total": detail.members.total,
+        "members_failures": detail.members.failures,
         "alike": [row_json(row, now_ms=now_ms) for row in detail.alike],
         "documents": list(detail.documents),
     }

@@ -25,6 +25,7 @@ from streams.contract.errors import LogFull, MalformedRecord, SinkUnavailable, U
 from streams.contract.failure import Ci, Failure
 from streams.contract.taxonomy import Taxonomy
 from streams.gateway.admission import Item, admitted
+from streams.gateway.aliases import alias_from
 from streams.gateway.answers import Json, Refusal, answer, later, over_limit, status_of
 from streams.gateway.body import drain, read_bytes, spooled
 from streams.gateway.guard import Guard
@@ -85,6 +86,7 @@ def gateway_routes(
         "reports": gateway.reports,
         "logs": gateway.logs,
         "verdicts": gateway.verdicts,
+        "aliases": gateway.aliases,
     }
     return [
         *(
@@ -236,6 +238,16 @@ class _Gateway:
             raise Refusal(400, error.reason, place=error.place) from error
         await self.publisher.decide(verdict)
         return answer(200, {"fingerprint": verdict.fingerprint, "kind": verdict.kind, "family": verdict.family})
+
+    async def aliases(self, request: Request) -> Response:
+        _content_type(request, frozenset({"", "application/json"}), "-H 'Content-Type: application/json'")
+        body = await read_bytes(request, limit="verdict_bytes_max", limits=self.limits)
+        try:
+            alias = alias_from(body, now_ms=self.now_ms())
+        except MalformedRecord as error:
+            raise Refusal(400, error.reason, place=error.place) from error
+        await self.publisher.alias(alias)
+        return answer(200, {"a": alias.a, "b": alias.b, "same": alias.stands})
 
     def _key(self, request: Request) -> tuple[str, bool]:
         """The request's key, and whether the caller gave it."""

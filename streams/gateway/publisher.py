@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from streams.contract.alias import Alias
 from streams.contract.errors import MalformedRecord
 from streams.contract.failure import Failure
 from streams.contract.verdict import Verdict
@@ -26,3 +27,6 @@ class Publisher(Protocol):
 
     async def decide(self, verdict: Verdict) -> None:
         """Keep what a person decided."""
+
+    async def alias(self, alias: Alias) -> None:
+        """Keep what a person said of two fingerprints."""

@@ -15,7 +15,7 @@ from streams.gateway.admission import NOTE_SURROGATES, NOTE_UTF8, repaired
 from streams.gateway.answers import with_allowed
 
 NAME_CHARS_MAX = 100
-_FINGERPRINT = re.compile(r"fp\d{1,4}\.[a-z2-7]{26}")
+FINGERPRINT = re.compile(r"fp\d{1,4}\.[a-z2-7]{26}")
 
 
 class _Said(msgspec.Struct, forbid_unknown_fields=True):
@@ -39,8 +39,8 @@ def verdict_of(body: bytes, *, taxonomy: Taxonomy, now_ms: int) -> Verdict:
     try:
         said = _said.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _not_utf8(body) or with_allowed(malformed(error, body)) from error
-    if not _FINGERPRINT.fullmatch(said.fingerprint):
+        raise not_utf8(body) or with_allowed(malformed(error, body)) from error
+    if not FINGERPRINT.fullmatch(said.fingerprint):
         raise MalformedRecord("a fingerprint is `fp1.` and 26 letters of base32", place="$.fingerprint")
     if len(said.by) > NAME_CHARS_MAX:
         raise MalformedRecord(f"at most {NAME_CHARS_MAX} characters", place="$.by")
@@ -64,7 +64,7 @@ def verdict_of(body: bytes, *, taxonomy: Taxonomy, now_ms: int) -> Verdict:
     )
 
 
-def _not_utf8(body: bytes) -> MalformedRecord | None:
+def not_utf8(body: bytes) -> MalformedRecord | None:
     """The error of a body whose text is in another encoding than UTF-8; None where that is not what is wrong.
 
     A terminal of another encoding gives a program bytes that it can only pass on as they are, or as half characters.

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from streams.contract.classified import Classified, VerdictChanged
+from streams.contract.classified import Classified, GroupChanged, VerdictChanged
 from streams.contract.fold import Sample
 from streams.contract.rollup import Rollup
 from streams.contract.verdict import Verdict
@@ -18,6 +18,7 @@ from streams.contract.verdict import Verdict
 PAGE_ROWS_MAX = 200
 HISTORY_MAX = 50
 ALIKE_MAX = 20
+MEMBERS_MAX = 50
 DOCUMENTS_MAX = 50
 REJECTED_BYTES_SHOWN = 2_000
 """Of what was rejected: its beginning."""
@@ -25,7 +26,7 @@ AT_THE_GATEWAY = "gateway"
 """In place of a topic: refused before it came into one."""
 
 
-Record = Classified | VerdictChanged | Rollup
+Record = Classified | VerdictChanged | GroupChanged | Rollup
 """What a sink reads."""
 
 
@@ -152,6 +153,23 @@ class GroupPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    """The fingerprints of a group that aliases join, counted when they are asked for. Nothing for one that is alone."""
+
+    group: str = ""
+    """The smallest of them: what documents carry as their group."""
+    rows: tuple[GroupRow, ...] = ()
+    """Most recent first, at most MEMBERS_MAX."""
+    total: int = 0
+    """How many there are."""
+    failures: int = 0
+    """Of all of them together."""
+
+
+NO_MEMBERS = Members()
+
+
+@dataclass(frozen=True, slots=True)
 class GroupDetail:
     """Everything a group's page shows."""
 
@@ -166,9 +184,12 @@ class GroupDetail:
     history: tuple[Verdict, ...]
     """Verdicts the group had, newest first, at most HISTORY_MAX."""
     alike: tuple[GroupRow, ...]
-    """Other groups that the alias rules take for the same problem, most recent first, at most ALIKE_MAX."""
+    """Others that no alias joins with this one and the alias rules take for the same problem, most recent first, at
+    most ALIKE_MAX."""
     documents: tuple[dict[str, Any], ...]
     """The newest documents in the store's own field names, at most DOCUMENTS_MAX."""
+    members: Members = NO_MEMBERS
+    """The fingerprints that are one problem with this one."""
 
 
 @dataclass(frozen=True, slots=True)

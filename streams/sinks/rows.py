@@ -72,7 +72,8 @@ def series_of(counts: Mapping[tuple[str, str, str], list[int]]) -> tuple[KindSer
 
 
 def alike_of(rollup: Rollup, others: list[Rollup]) -> list[Rollup]:
-    """Those of `others` that alias to the row, in their order, at most ALIKE_MAX."""
+    """Those of `others` that the alias rules would join with the row, in their order, at most ALIKE_MAX."""
+    others = [one for one in others if not one.group or one.group != rollup.group]
     names = grouped([whole(one)[1] for one in (rollup, *others)])
     return [one for one, name in zip(others, names[1:], strict=True) if name == names[0]][:ALIKE_MAX]
 

@@ -11,19 +11,24 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from streams.contract.classified import Classified, VerdictChanged
+from streams.contract.classified import Classified, GroupChanged, VerdictChanged
 from streams.contract.documents import (
     COLLECTIONS,
     FULL_TEXT_CHARS_MAX,
+    GROUP_VERSION_FIELDS,
     Document,
     failure_documents,
+    group_fields,
     rollup_document,
     set_verdict,
 )
 from streams.contract.rollup import Rollup, Span
+from streams.sinks.base import Record
 from streams.sinks.rows import search_text, whole
 
-SCHEMA = """
+GROUP_OF = "json_extract(CAST(body AS TEXT), '$.group')"
+"""Of a row of `groups`: an expression with an index, so that a file of an earlier release needs no other columns."""
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS documents (
   collection TEXT NOT NULL, id TEXT NOT NULL, fingerprint TEXT NOT NULL, at_ms INTEGER NOT NULL,
   verdict_version INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (collection, id));
@@ -34,6 +39,7 @@ CREATE TABLE IF NOT EXISTS groups (
   source TEXT NOT NULL, confidence REAL NOT NULL, count INTEGER NOT NULL, first_ms INTEGER NOT NULL,
   last_ms INTEGER NOT NULL, row_version INTEGER NOT NULL, search TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS groups_by_last ON groups (last_ms);
+CREATE INDEX IF NOT EXISTS groups_by_alias ON groups ({GROUP_OF}, last_ms);
 CREATE TABLE IF NOT EXISTS rollups (
   id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, a TEXT NOT NULL, b TEXT NOT NULL, c TEXT NOT NULL,
   count INTEGER NOT NULL, row_version INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
@@ -99,7 +105,7 @@ class SqliteSink:
         self._primary_is_kind = primary_is_kind
         self._full_text_chars_max = full_text_chars_max
 
-    def write(self, records: Iterable[Classified | VerdictChanged | Rollup]) -> None:
+    def write(self, records: Iterable[Record]) -> None:
         """Bring the documents of these records up to date. Older news than a document already has is passed over."""
         pending = _Pending()
         written = 0
@@ -111,6 +117,10 @@ class SqliteSink:
                     written += self._flush(pending)  # the documents before it are those it changes
                     pending = _Pending()
                     self._changed(record)
+                case GroupChanged():
+                    written += self._flush(pending)
+                    pending = _Pending()
+                    self._regrouped(record)
                 case Rollup() if record.span is not Span.LIFETIME:
                     start, key = record.window_start_ms, record.fingerprint
                     pending.windows.append((record.span.value, start, key, record.count, record.row_version))
@@ -173,6 +183,24 @@ class SqliteSink:
             self._db.executemany(
                 "UPDATE documents SET verdict_version = ?, body = ? WHERE collection = ? AND id = ?", changed
             )
+
+    def _regrouped(self, record: GroupChanged) -> None:
+        """Documents of an earlier release carry no version of their group: they are older than any."""
+        version, field = record.group_version, f"$.{GROUP_VERSION_FIELDS[record.origin]}"
+        fields = group_fields(record.origin, record.fingerprint, record.group, version)
+        while True:
+            rows = self._db.execute(
+                "SELECT collection, id, body FROM documents WHERE fingerprint = ?"
+                " AND coalesce(json_extract(CAST(body AS TEXT), ?), -1) < ? LIMIT ?",
+                (record.fingerprint, field, version, CHANGED_DOCUMENTS_PER_READ),
+            ).fetchall()
+            if not rows:
+                return
+            changed = []
+            for collection, name, body in rows:
+                document: Document = _decode(body)
+                changed.append((_encode(document | fields), collection, name))
+            self._db.executemany("UPDATE documents SET body = ? WHERE collection = ? AND id = ?", changed)
 
 
 def _group_row(record: Rollup) -> tuple[object, ...]:

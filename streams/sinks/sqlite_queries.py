@@ -25,6 +25,8 @@ from streams.contract.verdict import Verdict
 from streams.sinks.base import (
     DOCUMENTS_MAX,
     HISTORY_MAX,
+    MEMBERS_MAX,
+    NO_MEMBERS,
     PAGE_ROWS_MAX,
     REJECTED_BYTES_SHOWN,
     GroupDetail,
@@ -32,6 +34,7 @@ from streams.sinks.base import (
     GroupPage,
     GroupRow,
     KindsOverTime,
+    Members,
     RejectedPage,
     Totals,
 )
@@ -48,7 +51,7 @@ from streams.sinks.rows import (
     sparks_of,
     whole,
 )
-from streams.sinks.sqlite import DOCUMENTS, LAST_RECEIVED, REVISION
+from streams.sinks.sqlite import DOCUMENTS, GROUP_OF, LAST_RECEIVED, REVISION
 
 BUSY_S = 5.0
 RETRY_AFTER_S = 1.0
@@ -144,6 +147,7 @@ class SqliteQueries:
             parts=tuple((part.name, part.value, part.rule) for part in parts.parts),
             verdict=verdict,
             samples=rollup.samples,
+            members=self._members(rollup.group, now_ms),
             alike=self._alike(rollup, now_ms),
             history=tuple(_verdict(body) for (body,) in history),
             documents=tuple(msgspec.json.decode(body, type=dict[str, Any]) for (body,) in documents),
@@ -199,6 +203,16 @@ class SqliteQueries:
             # the sink counts what it wrote, and what is rejected never reaches it
             revision=counters.get(REVISION, 0) + rejected,
         )
+
+    def _members(self, group: str, now_ms: int) -> Members:
+        if not group:
+            return NO_MEMBERS
+        of_group = f"FROM groups WHERE {GROUP_OF} = ?"
+        total, failures = self._db.execute(f"SELECT count(*), coalesce(sum(count), 0) {of_group}", (group,)).fetchone()
+        bodies = self._db.execute(f"SELECT body {of_group} ORDER BY last_ms DESC LIMIT ?", (group, MEMBERS_MAX))
+        rollups = [_rollup(body) for (body,) in bodies]
+        sparks = self._sparks([one.fingerprint for one in rollups], now_ms)
+        return Members(group, tuple(group_row(one, sparks[one.fingerprint]) for one in rollups), total, failures)
 
     def _alike(self, rollup: Rollup, now_ms: int) -> tuple[GroupRow, ...]:
         """The groups of the same origin, among the ALIKE_READ_MAX seen last, that alias to this one."""

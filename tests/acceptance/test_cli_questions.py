@@ -42,6 +42,9 @@ DETAIL = GROUP | {
 }
 
 
+OTHER = "fp1." + "m" * 26
+
+
 @pytest.fixture
 def server(monkeypatch):
     def answer(asked):
@@ -51,6 +54,10 @@ def server(monkeypatch):
             return 200, {}, DETAIL
         if asked.path == "/v1/verdicts":
             return 200, {}, {"fingerprint": FINGERPRINT, "kind": "flaky_test", "family": "code_error"}
+        if asked.path == "/v1/aliases":
+            return 200, {}, {"a": FINGERPRINT, "b": OTHER, "same": False}
+        if asked.path.startswith("/api/groups/fp1.m"):
+            return 200, {}, DETAIL | {"fingerprint": OTHER}
         return 404, {}, {"error": "unknown_group", "reason": "no group has this fingerprint, or several begin so"}
 
     with answers() as told:
@@ -173,6 +180,21 @@ def test_a_verdict_is_sent_under_the_whole_fingerprint(faultline, server):
     assert said == {"fingerprint": FINGERPRINT, "kind": "flaky_test", "origin": "ci", "reason": "races", "by": "ada"}
 
 
+@pytest.mark.parametrize(("words", "same", "told"), [((), True, "one problem"), (("--not",), False, "two problems")])
+def test_a_persons_word_on_two_fingerprints_is_sent_with_both_whole(faultline, server, words, same, told):
+    status, out, _ = faultline("alias", "fp1.kkk", "fp1.mmm", "--reason", "two teams", "--by", "ada", *words)
+    assert (status, told in out) == (0, True)
+    said = json.loads(server.asked[-1].body)
+    assert said == {
+        "one": FINGERPRINT,
+        "other": OTHER,
+        "origin": "ci",
+        "same": same,
+        "reason": "two teams",
+        "by": "ada",
+    }
+
+
 def test_topics_are_listed_for_people_and_for_programs(faultline):
     from streams.contract.topics import STATE, TOPICS
 
@@ -209,6 +231,7 @@ COMMANDS = [
     ("groups",),
     ("show",),
     ("verdict",),
+    ("alias",),
     ("config",),
     ("config", "check"),
     ("config", "print"),

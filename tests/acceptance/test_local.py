@@ -92,6 +92,43 @@ def test_a_persons_word_reaches_every_document_and_stands(server: Server) -> Non
     assert detail["history"][0]["source"] == "human"
 
 
+NAMES = ("registry", "ledger", "basket", "courier", "billing", "search", "gateway", "planner")
+GROUPS_OF_DOCUMENTS = "SELECT count(DISTINCT json_extract(CAST(body AS TEXT), '$.s_group')) FROM documents"
+
+
+def test_fingerprints_that_differ_in_one_word_become_one_group_until_a_person_takes_them_apart(server: Server) -> None:
+    sent(server, *(event(f"service {name} did not answer in time") for name in NAMES[:3]), event("disk full"))
+    server.wait_for("SELECT count(*) FROM documents", 4)
+    server.kill()
+    server.start()
+    server.wait_until_up()
+    sent(server, *(event(f"service {name} did not answer in time") for name in NAMES[3:]))
+    server.wait_for("SELECT count(*) FROM documents", 9)
+    server.wait_for(GROUPS_OF_DOCUMENTS, 2)
+    rows = server.get("/api/groups?text=answer")["groups"]
+    first = min(row["fingerprint"] for row in rows)
+    for row in rows:
+        detail = server.get(f"/api/groups/{row['fingerprint']}")
+        assert (detail["group"], detail["members_total"], detail["members_failures"]) == (first, 8, 8)
+        assert detail["documents"][0]["s_group"] == first
+        assert detail["alike"] == []
+    page = server.page(f"/groups/{first}")
+    assert "8 fingerprints, 8 failures together" in page
+    other = max(row["fingerprint"] for row in rows)
+    body = {"one": first, "other": other, "origin": "ci", "same": False, "reason": "another team"}
+    status, answer = server.post("/v1/aliases", json.dumps(body).encode())
+    assert status == 200, answer
+    server.wait_for(GROUPS_OF_DOCUMENTS, 3)
+    server.kill()
+    server.start()
+    server.wait_until_up()
+    sent(server, event("service harbour did not answer in time"), event(f"service {NAMES[0]} did not answer in time"))
+    server.wait_for("SELECT count(*) FROM documents", 10)
+    server.wait_for(GROUPS_OF_DOCUMENTS, 3)
+    assert server.get(f"/api/groups/{first}")["members_total"] == 8
+    assert server.get(f"/api/groups/{other}")["members_total"] == 0
+
+
 def test_it_goes_on_after_a_restart_and_counts_nothing_twice(server: Server) -> None:
     sent(server, event("before"))
     server.kill()

@@ -28,6 +28,8 @@ ARRIVAL = {
     "b_is_duplicate",
     "l_occurrence_count",
     "l_verdict_version",
+    "group_version",
+    "l_group_version",
     "verdict_version",
     "received_at",
     "ts_received_at",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import signal
 from pathlib import Path
 
 import pytest
 from aiokafka.structs import TopicPartition
+from msgspec.structs import replace
 from suites.app_fleet import Fleet, until
 from suites.app_role import TIMING
 from suites.folds import create_topics, whole
@@ -15,6 +17,10 @@ from suites.unseen import all_answered, answers, right, send, unseen
 
 from streams.broker.clients import Cluster
 from streams.contract import topics
+from streams.contract.alias import Alias
+from streams.contract.wire import from_bytes
+from streams.core.fingerprint import fingerprint
+from streams.core.groups import Groups
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("kafka")]
 
@@ -99,5 +105,52 @@ def test_an_end_finishes_open_questions_and_loses_none(cluster: Cluster, tmp_pat
             assert await asyncio.to_thread(fleet.stop) == [0]
             found = await answers(cluster)
             assert all(len(told) == 1 and right(items[mark], told) for mark, told in found.items())
+
+    asyncio.run(run())
+
+
+NAMES = ("registry", "ledger", "basket", "courier", "billing", "search", "gateway", "planner")
+SERVICES = [
+    replace(unseen(0), fingerprint=fingerprint(origin="ci", message=f"service {name} did not answer in time"))
+    for name in NAMES
+]
+
+
+async def groups(cluster: Cluster) -> Groups:
+    """By all edges that were written."""
+    edges = await whole(cluster, cluster.topic(topics.ALIASES))
+    assert all((record.key or b"").decode() == from_bytes(Alias, record.value or b"").key for record in edges)
+    return Groups(from_bytes(Alias, record.value or b"") for record in edges)
+
+
+async def members(cluster: Cluster) -> int:
+    return len((await groups(cluster)).members(SERVICES[0].fingerprint.value))
+
+
+def test_fingerprints_of_all_partitions_and_times_are_compared_whichever_process_has_them(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """Too few for a slot at first; the rest come after a kill, to two processes, each with half of the partitions."""
+
+    async def until_joined(number: int) -> None:
+        async with asyncio.timeout(60):
+            while await members(cluster) != number:  # noqa: ASYNC110  # what is looked at is a topic
+                await asyncio.sleep(0.2)
+
+    async def run() -> None:
+        await create_topics(cluster)
+        await send(cluster, SERVICES[:3])
+        with Fleet(tmp_path, cluster, "classify", str(tmp_path / "journal"), "0.01") as fleet:
+            fleet.add()
+            await wait_answered(cluster, 3)
+            assert await members(cluster) == 1
+            fleet.members[0].signal(signal.SIGKILL)  # it is started again
+            fleet.add()
+            await send(cluster, SERVICES[3:])
+            await until_joined(len(SERVICES))
+            await wait_answered(cluster, len(SERVICES))
+            assert set(await asyncio.to_thread(fleet.stop)) == {0}
+            edges = len(await groups(cluster))
+            assert edges == len(SERVICES) - 1, "two processes make the same edges"
 
     asyncio.run(run())

@@ -20,7 +20,7 @@ from suites.folding import (
     some_failures,
     until_folded,
 )
-from suites.records import AT_MS, ci_failure, verdict
+from suites.records import AT_MS, ci_failure, edge, verdict
 
 from streams.contract import topics
 from streams.contract.errors import ConfigurationError, TooManyRejected
@@ -34,17 +34,19 @@ pytestmark = pytest.mark.timeout(120)
 
 
 def test_every_failure_is_in_exactly_one_fold(kafka: str, topic_prefix: str) -> None:
-    """And verdicts and what the llm left open reach the partition of their fingerprint."""
+    """And verdicts and what the llm left open reach the partition of their fingerprint, and aliases all partitions."""
 
     async def scenario() -> None:
         cluster = await made(cluster_at(kafka, topic_prefix))
         failures = some_failures(600)
         said = verdict("fp1.abc", "timeout")
         left = Unanswered(fingerprint="fp1.abd", origin=Origin.CI, retry_at_ms=AT_MS, reason="no answer")
+        joined = edge("fp1.abc", "fp1.abd")
         async with folding(cluster) as running, producing(cluster) as send:
             await publish(send, failures)
             await send(topics.VERDICTS, to_bytes(said), key=record_key(said).encode())
             await send(topics.UNANSWERED, to_bytes(left), key=left.fingerprint.encode())
+            await send(topics.ALIASES, to_bytes(joined), key=joined.key.encode())
             folded = await until_folded(cluster, [one.id for one in failures])
         assert folded.members == Counter(one.id for one in failures)
         assert folded.broken() == []
@@ -53,7 +55,9 @@ def test_every_failure_is_in_exactly_one_fold(kafka: str, topic_prefix: str) -> 
         open_ones = {(target, one.fingerprint) for target, _, batch in folded.batches for one in batch.unanswered}
         assert open_ones == {(partition_of("fp1.abd", PARTITIONS), "fp1.abd")}
         counts = running.seen.counts
-        assert sum(number for (name, *_), number in counts.items() if name.endswith("folded_total")) == 602
+        assert sum(number for (name, *_), number in counts.items() if name.endswith("folded_total")) == 603
+        edges = sorted((target, one.key) for target, _, batch in folded.batches for one in batch.aliases)
+        assert edges == [(target, joined.key) for target in range(PARTITIONS)], "every partition names groups by itself"
         assert set(running.seen.values.values()) == {0}
         assert running.seen.waits[-1] == ""
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from suites.records import AT_MS, benchmark_failure, ci_failure, failures, verdict
+from suites.records import AT_MS, benchmark_failure, ci_failure, edge, failures, verdict
 from suites.search_store import SearchStore, expected
 
-from streams.contract.classified import Classified, VerdictChanged
+from streams.contract.alias import AliasSource
+from streams.contract.classified import Classified, GroupChanged, VerdictChanged
 from streams.contract.documents import iso
 from streams.contract.failure import Failure, Origin
 from streams.contract.mappings import mapping
@@ -132,6 +133,34 @@ def test_whatever_is_redelivered_when_the_documents_end_with_the_last_verdict(st
     documents = [d for d in store.documents().values() if d["s_fingerprint"] == key]
     assert len(documents) == 8
     assert {(d["s_subcategory"], d["s_verdict_source"]) for d in documents} == {(newest.kind, newest.source.value)}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_is_redelivered_when_the_documents_end_in_the_last_group_with_the_last_verdict(
+    store: SearchStore, seed: int
+) -> None:
+    """As above, with aliases that are made and taken back between verdicts."""
+    chance = random.Random(seed)
+    feeder = store.feeder
+    log = feeder.records(ci_failure("x"), ci_failure("y"))
+    x, y = (r.fold.fingerprint.value for r in log if isinstance(r, Classified))
+    for i in range(8):
+        log += feeder.records(ci_failure("x", job=f"j{i}"), ci_failure("y", job=f"j{i}"))
+        log += feeder.records(
+            aliases=[edge(x, y, AliasSource.HUMAN, at_ms=AT_MS + i, stands=i % 2 == seed % 2)],
+            verdicts=[verdict(x, "timeout" if i % 3 else "network_error", decided_at_ms=AT_MS + i)],
+        )
+    log = [record for record in log if isinstance(record, Classified | VerdictChanged | GroupChanged)]
+    at, crashes = 0, 12
+    while at < len(log):
+        end = min(len(log), at + chance.randint(1, 5))
+        assert store.write(log[at:end]) == []
+        at, crashes = (chance.randint(0, end), crashes - 1) if crashes and chance.random() < 0.4 else (end, crashes)
+    groups = {x: min(x, y), y: min(x, y)} if seed % 2 == 7 % 2 else {x: x, y: y}
+    documents = list(store.documents().values())
+    assert len(documents) == 18
+    assert {(d["s_fingerprint"], d["s_group"]) for d in documents} == set(groups.items())
+    assert {d["s_subcategory"] for d in documents if d["s_fingerprint"] == x} == {"timeout"}
 
 
 def _of(record: Classified | VerdictChanged) -> str:

@@ -38,8 +38,8 @@ RESTART_S = 1.0
 """How soon the supervisor starts a role again that ended."""
 CURSOR_EXIT = "CursorBroken"
 ARRIVAL = frozenset(
-    "b_is_duplicate l_occurrence_count l_verdict_version verdict_version received_at ts_received_at row_version"
-    " original_ts ts_original table_epoch".split()
+    "b_is_duplicate l_occurrence_count l_verdict_version verdict_version l_group_version group_version"
+    " received_at ts_received_at row_version original_ts ts_original table_epoch".split()
 )
 """Fields that tell of the arrival itself."""
 

@@ -135,7 +135,10 @@ async def create_topics(cluster: Cluster, *names: str) -> None:
     wanted = [
         NewTopic(name, cluster.partitions, 1)
         for name in (
-            names or [cluster.topic(t) for t in (*TOPICS, topics.VERDICTS, topics.UNANSWERED, topics.REJECTED)]
+            names
+            or [
+                cluster.topic(t) for t in (*TOPICS, topics.VERDICTS, topics.UNANSWERED, topics.ALIASES, topics.REJECTED)
+            ]
         )
     ]
     if not names:

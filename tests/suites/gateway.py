@@ -11,6 +11,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from streams.contract.alias import Alias
 from streams.contract.errors import FaultlineError, MalformedRecord
 from streams.contract.failure import Failure
 from streams.contract.taxonomy import default_taxonomy
@@ -29,6 +30,7 @@ class MemoryPublisher:
     failures: list[Failure] = field(default_factory=list)
     rejected: list[tuple[bytes, MalformedRecord, str]] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+    aliases: list[Alias] = field(default_factory=list)
     refusing: FaultlineError | None = None
     refuse_from: int = 0
     calls: int = 0
@@ -44,6 +46,10 @@ class MemoryPublisher:
     async def decide(self, verdict: Verdict) -> None:
         self._answer()
         self.verdicts.append(verdict)
+
+    async def alias(self, alias: Alias) -> None:
+        self._answer()
+        self.aliases.append(alias)
 
     def _answer(self) -> None:
         self.calls += 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from suites.records import AT_MS, benchmark_failure, ci_failure, verdict
+from suites.records import AT_MS, benchmark_failure, ci_failure, edge, told, verdict
 from suites.stores import FedStore, feed
 
-from streams.sinks.base import GroupFilter
+from streams.contract.alias import AliasSource
+from streams.sinks.base import NO_MEMBERS, GroupFilter
 from streams.sinks.rows import HOUR_MS, MINUTE_MS
 
 
@@ -57,6 +58,26 @@ class QueriesSuite:
         assert detail is not None
         assert len(detail.alike) == len(names) - 1
         assert all("did not answer" in row.template for row in detail.alike)
+
+    def test_a_group_tells_all_its_members_and_the_failures_of_all(self, store: FedStore) -> None:
+        texts = ("disk full", "no space left on the device", "out of memory")
+        marks = [told(ci_failure(text)).fingerprint.value for text in texts]
+        feed(store, *(ci_failure(text, ordinal=i) for i, text in enumerate(texts)), ci_failure(texts[0], job="other"))
+        alone = store.queries.group(marks[0], now_ms=AT_MS)
+        assert alone is not None
+        assert alone.members == NO_MEMBERS
+        feed(store, aliases=[edge(marks[0], marks[1])])
+        for mark in marks[:2]:
+            detail = store.queries.group(mark, now_ms=AT_MS)
+            assert detail is not None
+            members = detail.members
+            assert (members.group, members.total, members.failures) == (min(marks[:2]), 2, 3)
+            assert {row.fingerprint for row in members.rows} == set(marks[:2])
+            assert sum(row.count for row in members.rows) == 3
+        feed(store, aliases=[edge(marks[0], marks[1], AliasSource.HUMAN, stands=False)])
+        apart = store.queries.group(marks[1], now_ms=AT_MS)
+        assert apart is not None
+        assert apart.members == NO_MEMBERS
 
     def test_kinds_over_time_add_up(self, store: FedStore) -> None:
         feed(store, *(ci_failure("x", ordinal=i, at_ms=AT_MS - i * MINUTE_MS) for i in range(10)))

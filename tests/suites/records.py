@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from streams.contract.alias import Alias, AliasSource, alias_of
 from streams.contract.failure import Benchmark, Ci, Failure, Origin, Source, identified
 from streams.contract.taxonomy import default_taxonomy
 from streams.contract.verdict import Verdict, VerdictSource
@@ -70,6 +71,13 @@ def verdict(fingerprint: str, kind: str, *, source: VerdictSource = VerdictSourc
     """A CI verdict from elsewhere."""
     fields = {"family": "code_error", "confidence": 0.9, "decided_at_ms": AT_MS} | more
     return Verdict(fingerprint=fingerprint, origin=Origin.CI, kind=kind, source=source, **fields)  # type: ignore[arg-type]  # given by name
+
+
+def edge(
+    one: str, other: str, source: AliasSource = AliasSource.RULE, *, at_ms: int = AT_MS, stands: bool = True
+) -> Alias:
+    """Two fingerprints are one problem, or are not."""
+    return alias_of(one, other, origin=Origin.CI, source=source, reason="alike", decided_at_ms=at_ms, stands=stands)
 
 
 names = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_categories=["Cs"]), max_size=12)

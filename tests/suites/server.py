@@ -59,6 +59,12 @@ class Server:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
             return json.load(answer)
 
+    def page(self, path: str) -> str:
+        """The HTML answer."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            text: str = answer.read().decode()
+            return text
+
     def post(self, path: str, body: bytes, kind: str = "application/json", **headers: str) -> tuple[int, Any]:
         """Status and JSON answer, whatever the status."""
         request = urllib.request.Request(

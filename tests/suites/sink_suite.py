@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from suites.records import AT_MS, benchmark_failure, ci_failure, verdict
+from suites.records import AT_MS, benchmark_failure, ci_failure, edge, told, verdict
 from suites.stores import FedStore, feed
 
+from streams.contract.alias import AliasSource
 from streams.contract.documents import iso
 from streams.contract.failure import Origin
 
@@ -82,3 +83,24 @@ class SinkSuite:
         assert {(d["s_subcategory"], d["ts_classified_at"], d["s_evidence"]) for d in documents} == {
             ("timeout", iso(AT_MS + 77), "x")
         }
+
+    def test_documents_follow_their_group_and_older_news_of_it_changes_nothing(self, store: FedStore) -> None:
+        names = {text: told(ci_failure(text)).fingerprint.value for text in ("the disk is full", "no room is left")}
+        first, last = sorted(names.values())
+        feed(store, *(ci_failure(text, job=f"j{i}") for text in names for i in range(3)))
+        assert self.groups(store) == {(first, first), (last, last)}
+        joined = feed(store, aliases=[edge(first, last)])
+        feed(store, *(ci_failure(text, job="later") for text in names))
+        assert self.groups(store) == {(first, first), (last, first)}
+        apart = feed(store, aliases=[edge(first, last, AliasSource.HUMAN, stands=False)])
+        assert self.groups(store) == {(first, first), (last, last)}
+        store.write(joined)
+        store.write(apart)
+        assert self.groups(store) == {(first, first), (last, last)}
+        feed(store, verdicts=[verdict(last, "timeout")])
+        told_of = {(d["s_fingerprint"], d["s_subcategory"]) for d in store.documents(Origin.CI).values()}
+        assert told_of == {(first, "unknown"), (last, "timeout")}
+
+    def groups(self, store: FedStore) -> set[tuple[str, str]]:
+        """Fingerprint and group of every document."""
+        return {(d["s_fingerprint"], d["s_group"]) for d in store.documents(Origin.CI).values()}

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from suites.records import AT_MS, told
 
 from streams.contract import topics
+from streams.contract.alias import Alias
 from streams.contract.failure import Failure, Origin
 from streams.contract.fold import Cursor, FoldBatch
 from streams.contract.verdict import Verdict
@@ -27,7 +28,9 @@ class Feeder:
         self.pipeline = Pipeline(rows, partition=0)
         self.at = 0
 
-    def records(self, *failures: Failure, verdicts: Sequence[Verdict] = ()) -> list[Record]:
+    def records(
+        self, *failures: Failure, verdicts: Sequence[Verdict] = (), aliases: Sequence[Alias] = ()
+    ) -> list[Record]:
         """The records of one batch."""
         batch = FoldBatch(
             topic=topics.CI.name,
@@ -36,6 +39,7 @@ class Feeder:
             at_ms=AT_MS,
             folds=tuple(folds_of((told(failure) for failure in failures), fold_id=str(self.at))),
             verdicts=tuple(verdicts),
+            aliases=tuple(aliases),
         )
         emitted = self.pipeline.on_batches([(self.at, batch)])
         self.at += 1
@@ -61,8 +65,10 @@ class FedStore(Protocol):
         """All that the store holds, comparable, without what only counts the calls."""
 
 
-def feed(store: FedStore, *failures: Failure, verdicts: Sequence[Verdict] = ()) -> list[Record]:
+def feed(
+    store: FedStore, *failures: Failure, verdicts: Sequence[Verdict] = (), aliases: Sequence[Alias] = ()
+) -> list[Record]:
     """Write what the tables say of these. Returns the records."""
-    records = store.feeder.records(*failures, verdicts=verdicts)
+    records = store.feeder.records(*failures, verdicts=verdicts, aliases=aliases)
     store.write(records)
     return records

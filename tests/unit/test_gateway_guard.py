@@ -77,7 +77,7 @@ def test_other_methods_are_not_served() -> None:
 def test_an_address_that_leads_nowhere_names_those_that_do(method: str, path: str) -> None:
     answer = caller().client.request(method, path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/json")
-    assert "/v1/events, /v1/junit, /v1/logs, /v1/verdicts" in answer.json()["error"]
+    assert "/v1/events, /v1/junit, /v1/reports, /v1/logs, /v1/verdicts, /v1/aliases" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from suites.records import AT_MS, benchmark_failure, ci_failure, failures, verdict
+from suites.records import AT_MS, benchmark_failure, ci_failure, edge, failures, verdict
 
 from streams.contract import topics
 from streams.contract.errors import MalformedRecord, UnknownVersion
@@ -303,3 +303,16 @@ def test_long_names_that_differ_at_their_end_are_different_failures() -> None:
     names = ["t" * 2000 + str(i) for i in range(3)]
     made = [json.loads(to_bytes(ci_failure("x", test_name=name))) | {"id": ""} for name in names]
     assert taken(*(json.dumps(one).encode() for one in made)).accepted == 3
+
+
+def test_every_target_gets_every_alias_and_what_is_none_is_put_aside() -> None:
+    good = replace(edge("fp1.a", "fp1.b"), reason="the key is AKIAIOSFODNN7EXAMPLE")
+    wrong = [to_bytes(replace(good, a="fp1.c")), to_bytes(replace(good, a="fp1.b")), b"{}", b""]
+    records = [RawRecord(offset, value, AT_MS) for offset, value in enumerate([to_bytes(good), *wrong])]
+    out = stage().on_aliases(records, Stretch(topics.ALIASES.name, 0, 0, len(records)), at_ms=AT_MS)
+    assert (out.accepted, len(out.rejected), list(out.outcomes)) == (1, 4, [1, 0, 0, 0, 0])
+    assert [target for target, _ in out.batches] == list(range(PARTITIONS))
+    for _, batch in out.batches:
+        (kept,) = from_bytes(FoldBatch, to_bytes(batch)).aliases
+        assert (kept.a, kept.b, batch.cursor) == ("fp1.a", "fp1.b", Cursor(0, len(records)))
+        assert "AKIA" not in kept.reason

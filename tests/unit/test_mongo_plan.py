@@ -13,7 +13,7 @@ from pymongo import errors
 from suites.records import AT_MS, benchmark_failure, ci_failure, failures, verdict
 from suites.stores import Feeder
 
-from streams.contract.classified import Classified, VerdictChanged
+from streams.contract.classified import Classified, GroupChanged, VerdictChanged
 from streams.contract.documents import DATE_FIELDS, MAP_FIELDS, failure_documents, rollup_document
 from streams.contract.errors import ConfigurationError, SinkUnavailable
 from streams.contract.failure import TIME_MS_MAX, Origin, Truncation
@@ -96,6 +96,18 @@ def test_of_two_documents_of_one_failure_and_epoch_the_first_is_written() -> Non
     plan = PLANNER.plan([told, replace(told, verdict_version=told.verdict_version + 1)])
     (document,) = plan.documents[Origin.CI].values()
     assert document.version == told.verdict_version
+
+
+def test_of_several_groups_of_one_fingerprint_the_newest_changes_documents_that_carry_an_older_or_none() -> None:
+    changes = [
+        GroupChanged(fingerprint="fp1.x", origin=Origin.CI, group=group, group_version=version, changed_at_ms=AT_MS)
+        for version, group in ((2, "fp1.b"), (3, "fp1.a"), (1, "fp1.c"))
+    ]
+    plan = PLANNER.plan(changes)
+    (change,) = plan.regrouped.values()
+    assert (change.index, change.stale) == (1, {"l_group_version": {"$not": {"$gte": 3}}})
+    assert change.update == {"$set": {"s_group": "fp1.a", "l_group_version": 3}}
+    assert plan.changes == {}
 
 
 def test_text_from_outside_is_never_an_expression() -> None:

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from suites.records import ci_failure, verdict
 from suites.stores import Feeder
 
-from streams.contract.classified import VerdictChanged
+from streams.contract.classified import GroupChanged, VerdictChanged
 from streams.contract.errors import ConfigurationError, SinkUnavailable
 from streams.contract.failure import Origin
 from streams.sinks.base import Refusal
@@ -210,6 +210,21 @@ def test_a_change_that_is_refused_for_good_is_found_among_the_others() -> None:
     refused = change(Server(wrong, fine, wrong), count=2)
     assert [one.index for one in refused] == [1]
     assert "no such type" in refused[0].reason
+
+
+def test_a_verdict_and_a_group_of_one_fingerprint_are_two_requests_each_with_its_own_guard() -> None:
+    fine = whole(200, {"updated": 1, "version_conflicts": 0})
+    server = Server(fine)
+    group = GroupChanged(
+        fingerprint="fp1.0", origin=Origin.CI, group="fp1.!", group_version=7, changed_at_ms=1_790_000_000_000
+    )
+    said = VerdictChanged(fingerprint="fp1.0", verdict=verdict("fp1.0", "timeout"), verdict_version=9)
+    assert server.run(lambda sink: sink.write([said, group]), origins=frozenset({Origin.CI})) == []
+    told = [one["script"]["params"]["changes"]["fp1.0"]["said"] for one in server.changes]
+    guards = [json.dumps(one["query"]) for one in server.changes]
+    assert sorted("l_group_version" in one for one in guards) == [False, True]
+    assert ['{"l_group_version": {"lt": 7}}' in one for one in guards] == ["s_group" in one for one in told]
+    assert {"s_group": "fp1.!", "l_group_version": 7} in told
 
 
 def change(server: Server, count: int = 1) -> list[Refusal]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import random
 from collections import Counter
@@ -14,10 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from suites.records import AT_MS, benchmark_failure, ci_failure, failures, told, verdict, verdicts
+from suites.records import AT_MS, benchmark_failure, ci_failure, edge, failures, told, verdict, verdicts
 
 from streams.contract import topics
-from streams.contract.classified import Classified, Unseen, VerdictChanged
+from streams.contract.alias import Alias, AliasSource
+from streams.contract.classified import Classified, GroupChanged, Unseen, VerdictChanged
 from streams.contract.documents import failure_documents
 from streams.contract.errors import CursorBroken
 from streams.contract.failure import Failure, Origin
@@ -26,8 +28,10 @@ from streams.contract.rollup import WHERE_MAX, Rollup, Span
 from streams.contract.verdict import Unanswered, Verdict, VerdictSource
 from streams.contract.wire import from_bytes, to_bytes
 from streams.core.fold import fold_of, folds_of, merged_samples, newest_samples, sealed
+from streams.core.groups import Groups
 from streams.core.ladder import strength
 from streams.core.pipeline import LIFETIMES_MAX, Emission, Pipeline
+from streams.core.renewal import renewed
 
 TOPIC = topics.CI.name
 
@@ -573,3 +577,102 @@ def test_documents_of_status_verdicts_depend_on_the_failures_alone(found: list[F
         return {name: {k: v for k, v in doc.items() if k not in arrival} for name, doc in out.items()}
 
     assert documents([found]) == documents([[failure] for failure in reversed(found)])
+
+
+TEXTS = ("it broke", "the disk is full", "no route to the host", "out of memory", "cannot open the lock file")
+BY_TEXT = {text: told(ci_failure(text)).fingerprint.value for text in TEXTS}
+FOUND = st.lists(st.builds(lambda text, job: ci_failure(text, job=job), st.sampled_from(TEXTS), st.sampled_from("abc")))
+EDGES = st.lists(
+    st.builds(
+        lambda pair, source, at_ms, stands: edge(
+            BY_TEXT[pair[0]], BY_TEXT[pair[1]], source, at_ms=at_ms, stands=stands
+        ),
+        st.lists(st.sampled_from(TEXTS), min_size=2, max_size=2, unique=True),
+        st.sampled_from(AliasSource),
+        st.integers(AT_MS, AT_MS + 3),
+        st.booleans(),
+    ),
+    max_size=8,
+)
+
+
+def grouped_documents(emissions: Sequence[Emission]) -> dict[str, str]:
+    """The group of each fingerprint as a store ends with it; empty for one that is alone."""
+    groups: dict[str, str] = {}
+    for record in (e.record for e in emissions):
+        if isinstance(record, Classified):
+            groups[record.fold.fingerprint.value] = record.group
+        elif isinstance(record, GroupChanged):
+            assert record.fingerprint in groups
+            groups[record.fingerprint] = record.group
+    return groups
+
+
+@given(FOUND, EDGES, st.integers(0, 8), st.randoms(use_true_random=False))
+def test_groups_do_not_depend_on_the_order_of_failures_and_edges(
+    found: list[Failure], aliases: list[Alias], cut: int, rnd: random.Random
+) -> None:
+    whole = Pipeline({}, partition=0)
+    together = whole.on_batches([(0, batch(*folds(found), start=0, aliases=tuple(aliases)))])
+    shuffled = list(aliases)
+    rnd.shuffle(shuffled)
+    parts, table, when = [], dict[str, bytes](), rnd.randrange(2)
+    for start, piece in enumerate((shuffled[:cut], shuffled[cut:])):
+        more = folds(found) if start == when else []
+        pipeline = Pipeline(table, partition=0)  # begun anew from its table
+        parts += pipeline.on_batches([(start, batch(*more, start=start, aliases=tuple(piece)))])
+    assert grouped_documents(parts) == grouped_documents(together)
+    rows = {r.fingerprint: r.group for r in only(parts, Rollup) if r.span is Span.LIFETIME and r.where is None}
+    assert rows == grouped_documents(parts)
+
+
+@given(FOUND, EDGES)
+def test_partitions_that_hold_a_part_of_the_fingerprints_name_groups_alike(
+    found: list[Failure], aliases: list[Alias]
+) -> None:
+    """Every partition gets all edges, and none of the others' fingerprints."""
+    whole = Pipeline({}, partition=0)
+    truth = grouped_documents(whole.on_batches([(0, batch(*folds(found), start=0, aliases=tuple(aliases)))]))
+    parts: dict[str, str] = {}
+    for key in truth:
+        mine = [fold for fold in folds(found) if fold.fingerprint.value == key]
+        out = Pipeline({}, partition=0).on_batches(
+            [(0, batch(*mine, start=0)), (1, batch(start=1, aliases=tuple(aliases)))]
+        )
+        parts |= grouped_documents(out)
+    assert parts == truth
+
+
+def test_an_alias_says_so_once_and_a_person_takes_it_back() -> None:
+    pipeline = Pipeline({}, partition=0)
+    first, second = sorted(list(BY_TEXT.values())[:2])
+    pipeline.on_batches([(0, batch(*folds([ci_failure(text) for text in TEXTS[:2]]), start=0))])
+    out = pipeline.on_batches([(1, batch(start=1, aliases=(edge(first, second),)))])
+    assert {(c.fingerprint, c.group, c.group_version, c.changed_at_ms) for c in only(out, GroupChanged)} == {
+        (first, first, 1, AT_MS),
+        (second, first, 1, AT_MS),
+    }
+    again = edge(first, second, at_ms=AT_MS - 1)
+    assert pipeline.on_batches([(2, batch(start=2, aliases=(again,)))]) == []
+    undone = edge(first, second, AliasSource.HUMAN, stands=False)
+    out = pipeline.on_batches([(3, batch(start=3, aliases=(undone,)))])
+    assert {(c.fingerprint, c.group) for c in only(out, GroupChanged)} == {(first, ""), (second, "")}
+    (classified,) = only(pipeline.on_batches([(4, batch(*folds([ci_failure(TEXTS[0])]), start=4))]), Classified)
+    assert (classified.group, classified.group_version) == ("", 3)
+
+
+def test_aliases_past_the_bound_are_counted_in_the_row_of_the_position(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.core.pipeline.Groups", functools.partial(Groups, edges_max=1))
+    pipeline = Pipeline({}, partition=0)
+    one, two, three = list(BY_TEXT.values())[:3]
+    pipeline.on_batches([(0, batch(start=0, aliases=(edge(one, two), edge(one, three))))])
+    assert pipeline.position.dropped_aliases == 1
+
+
+def test_tables_that_are_begun_anew_keep_aliases() -> None:
+    table: dict[str, bytes] = {}
+    first, second = sorted(list(BY_TEXT.values())[:2])
+    Pipeline(table, partition=0).on_batches([(0, batch(start=0, aliases=(edge(first, second),)))])
+    anew = Pipeline(renewed(table, 0, epoch=1, offset=0), partition=0)
+    out = anew.on_batches([(1, batch(*folds([ci_failure(text) for text in TEXTS[:2]]), start=1))])
+    assert {classified.group for classified in only(out, Classified)} == {first}

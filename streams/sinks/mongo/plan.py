@@ -14,11 +14,14 @@ import msgspec
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 
-from streams.contract.classified import Classified, VerdictChanged
+from streams.contract.classified import Classified, GroupChanged, VerdictChanged
 from streams.contract.documents import (
     FULL_TEXT_CHARS_MAX,
+    GROUP_VERSION_FIELDS,
+    VERSION_FIELDS,
     Document,
     failure_documents,
+    group_fields,
     rollup_document,
     verdict_fields,
 )
@@ -68,13 +71,20 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A verdict that all documents of a fingerprint are to carry."""
+    """A verdict or a group that all documents of a fingerprint are to carry."""
 
     index: int
     origin: Origin
     fingerprint: str
     version: int
     update: Update
+    guard: str
+    """The field with the version of what a document carries."""
+
+    @property
+    def stale(self) -> Document:
+        """Which documents of the fingerprint are older. One without the field is from a release that had none."""
+        return {self.guard: {"$not": {"$gte": self.version}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,7 @@ class Plan:
 
     documents: dict[Origin, dict[str, NewDocument]] = field(default_factory=dict)
     changes: dict[str, Change] = field(default_factory=dict)
+    regrouped: dict[str, Change] = field(default_factory=dict)
     history: dict[tuple[str, int], PastVerdict] = field(default_factory=dict)
     rows: dict[str, dict[str, Row]] = field(default_factory=dict)
     """By collection, then by `_id`."""
@@ -148,6 +159,8 @@ class Planner:
                     self._classified(plan, index, record)
                 case VerdictChanged():
                     self._changed(plan, index, record)
+                case GroupChanged():
+                    self._regrouped(plan, index, record)
                 case Rollup() if record.span is not Span.LIFETIME:
                     _keep(plan.rows.setdefault(self.names.windows, {}), index, record.key, record, _window(record))
                 case Rollup() if record.where is None:
@@ -200,7 +213,18 @@ class Planner:
             return
         said, copied = verdict_fields(verdict.origin, verdict, version, primary_is_kind=self.primary_is_kind)
         update = _update(stored(said), copied)
-        plan.changes[record.fingerprint] = Change(index, verdict.origin, record.fingerprint, version, update)
+        plan.changes[record.fingerprint] = Change(
+            index, verdict.origin, record.fingerprint, version, update, VERSION_FIELDS[verdict.origin]
+        )
+
+    def _regrouped(self, plan: Plan, index: int, record: GroupChanged) -> None:
+        origin, version = record.origin, record.group_version
+        known = plan.regrouped.get(record.fingerprint)
+        if origin not in self.origins or (known is not None and known.version > version):
+            return
+        update = _update(group_fields(origin, record.fingerprint, record.group, version), {})
+        guard = GROUP_VERSION_FIELDS[origin]
+        plan.regrouped[record.fingerprint] = Change(index, origin, record.fingerprint, version, update, guard)
 
 
 def _encoded(document: Document) -> bytes | str:
@@ -271,6 +295,7 @@ def _group(record: Rollup) -> Document:
         "first_seen": date(record.first_at_ms),
         "last_seen": date(record.last_at_ms),
         "row_version": record.row_version,
+        "group": record.group,
         "search": search_text(record),
         "body": _json(record),
     }

@@ -21,12 +21,15 @@ from streams.contract.verdict import Verdict
 from streams.sinks.base import (
     DOCUMENTS_MAX,
     HISTORY_MAX,
+    MEMBERS_MAX,
+    NO_MEMBERS,
     PAGE_ROWS_MAX,
     GroupDetail,
     GroupFilter,
     GroupPage,
     GroupRow,
     KindsOverTime,
+    Members,
     RejectedPage,
     Totals,
 )
@@ -116,6 +119,7 @@ class MongoQueries:
             parts=tuple((part.name, part.value, part.rule) for part in parts.parts),
             verdict=verdict,
             samples=rollup.samples,
+            members=self._members(rollup.group, now_ms),
             alike=self._alike(rollup, now_ms),
             history=tuple(_verdict(past["verdict"]) for past in found[0].get("history", ())[:HISTORY_MAX]),
             documents=tuple(shown(document) for document in documents.max_time_ms(QUESTION_MS_MAX)),
@@ -211,6 +215,19 @@ class MongoQueries:
 
     def _aggregate(self, collection: str, steps: Sequence[Mapping[str, Any]]) -> Iterable[Document]:
         return self._db[collection].aggregate(steps, maxTimeMS=QUESTION_MS_MAX)
+
+    def _members(self, group: str, now_ms: int) -> Members:
+        if not group:
+            return NO_MEMBERS
+        collection, of_group = self._db[self._names.groups], {"group": {"$eq": group}} | _COUNTED
+        found = collection.find(of_group, {"body": 1}, sort=[("last_seen", DESCENDING)], limit=MEMBERS_MAX)
+        rollups = [_rollup(document["body"]) for document in found.max_time_ms(QUESTION_MS_MAX)]
+        steps: list[Document] = [
+            {"$match": of_group},
+            {"$group": {"_id": None, "failures": {"$sum": "$count"}, "groups": {"$sum": 1}}},
+        ]
+        counted = next(iter(self._aggregate(self._names.groups, steps)), {"failures": 0, "groups": 0})
+        return Members(group, self._rows(rollups, now_ms), counted["groups"], counted["failures"])
 
     def _alike(self, rollup: Rollup, now_ms: int) -> tuple[GroupRow, ...]:
         """The groups of the same origin, among the ALIKE_READ_MAX seen last, that alias to this one."""

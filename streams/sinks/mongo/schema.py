@@ -128,6 +128,7 @@ def collections(names: MongoNames, *, retention_days: int) -> tuple[Collection, 
                 Index(TTL, (("last_seen", 1),), expire_s=keep_s),
                 # with `_id`, as the pages sort: a page is read off the index, not sorted out of all groups
                 *(Index(f"{name}_id", ((name, -1), ("_id", 1))) for name in ("last_seen", "first_seen", "count")),
+                Index("group_last_seen", (("group", 1), ("last_seen", -1))),
                 Index("origin_last_seen", (("origin", 1), ("last_seen", -1))),
             ),
         ),

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from itertools import islice
+from itertools import islice, product
 from typing import Any, Final, TypeVar
 
 from pymongo import AsyncMongoClient, InsertOne, ReplaceOne, UpdateMany, UpdateOne
@@ -21,7 +21,6 @@ from streams.contract.documents import (
     FINGERPRINT_FIELDS,
     FULL_TEXT_CHARS_MAX,
     TIME_FIELDS,
-    VERSION_FIELDS,
 )
 from streams.contract.errors import SinkUnavailable
 from streams.contract.failure import Origin
@@ -152,11 +151,11 @@ class MongoSink:
             refusals.add(anew[position].index, f"failure {anew[position].id}", refusal_of(item))
 
     async def _change(self, plan: Plan) -> None:
-        """Write verdicts into the documents that carry an older one."""
+        """Write verdicts and groups into the documents that carry older ones."""
         started = time.monotonic()
         done = 0
-        for origin in Origin:
-            changes = [change for change in plan.changes.values() if change.origin is origin]
+        for origin, planned in product(Origin, (plan.changes, plan.regrouped)):
+            changes = [change for change in planned.values() if change.origin is origin]
             for some in _chunks(changes, CHANGES_PER_SEARCH):
                 async for stale in self._stale(origin, some):
                     ahead_s = done / CHANGED_PER_S_MAX - (time.monotonic() - started)
@@ -164,10 +163,10 @@ class MongoSink:
                         await asyncio.sleep(ahead_s)
                     if time.monotonic() - started > CHANGES_S_MAX:
                         raise SinkUnavailable(
-                            f"MongoDB: {done} documents were given a new verdict, and there are more; it goes on",
+                            f"MongoDB: {done} documents were brought up to date, and there are more; it goes on",
                             retry_after_s=0.1,
                         )
-                    await self._set_verdicts(origin, stale, plan.refusals)
+                    await self._set(origin, stale, plan.refusals)
                     done += sum(len(names) for _, names in stale)
 
     async def _stale(self, origin: Origin, changes: Sequence[Change]) -> AsyncIterator[list[tuple[Change, list[str]]]]:
@@ -175,13 +174,10 @@ class MongoSink:
 
         The index that is walked holds nothing that a change writes, so no document is met twice.
         """
-        fingerprint, at, version = FINGERPRINT_FIELDS[origin], TIME_FIELDS[origin], VERSION_FIELDS[origin]
+        fingerprint, at = FINGERPRINT_FIELDS[origin], TIME_FIELDS[origin]
         since = date(max(0, self._now_ms() - self._backfill_ms))
         by_fingerprint = {change.fingerprint: change for change in changes}
-        wanted = [
-            {fingerprint: change.fingerprint, at: {"$gte": since}, version: {"$lt": change.version}}
-            for change in changes
-        ]
+        wanted = [{fingerprint: change.fingerprint, at: {"$gte": since}} | change.stale for change in changes]
         found: dict[str, list[str]] = {}
         number = 0
         collection = self._db[self._names.failures(origin)]
@@ -195,23 +191,20 @@ class MongoSink:
         if found:
             yield [(by_fingerprint[name], ids) for name, ids in found.items()]
 
-    async def _set_verdicts(
-        self, origin: Origin, stale: Sequence[tuple[Change, list[str]]], refusals: Refusals
-    ) -> None:
-        collection, version = self._db[self._names.failures(origin)], VERSION_FIELDS[origin]
+    async def _set(self, origin: Origin, stale: Sequence[tuple[Change, list[str]]], refusals: Refusals) -> None:
+        collection = self._db[self._names.failures(origin)]
         many: list[Operation] = [
-            UpdateMany({"_id": {"$in": names}, version: {"$lt": change.version}}, change.update)
-            for change, names in stale
+            UpdateMany({"_id": {"$in": names}} | change.stale, change.update) for change, names in stale
         ]
         refused = await _bulk(collection, many)
         # one document that is refused ends the update of all behind it, so those are tried one by one
         single = [(change, name) for position, _ in refused for change, names in (stale[position],) for name in names]
         one_by_one: list[Operation] = [
-            UpdateOne({"_id": name, version: {"$lt": change.version}}, change.update) for change, name in single
+            UpdateOne({"_id": name} | change.stale, change.update) for change, name in single
         ]
         for position, item in await _bulk(collection, one_by_one):
             change, name = single[position]
-            refusals.add(change.index, f"verdict for failure {name}", refusal_of(item))
+            refusals.add(change.index, f"change of failure {name}", refusal_of(item))
 
     async def _remember(self, plan: Plan) -> None:
         """Put verdicts into the history of their groups, each version once, the newest HISTORY_MAX."""

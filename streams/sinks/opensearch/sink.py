@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from streams.contract.classified import Classified, VerdictChanged
+from streams.contract.classified import Classified, GroupChanged, VerdictChanged
 from streams.contract.documents import search_documents
 from streams.contract.errors import SinkUnavailable
 from streams.contract.failure import Origin
@@ -19,6 +19,9 @@ from streams.sinks.opensearch.door import RETRY_AFTER_S, Door
 from streams.sinks.opensearch.indexes import Dropped, Indexes
 from streams.sinks.opensearch.options import OpenSearchOptions
 from streams.sinks.opensearch.verdicts import Change, Verdicts
+
+Changes = dict[tuple[Origin, str, str], Change]
+"""By origin, name of the record and fingerprint."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -71,13 +74,16 @@ class OpenSearchSink:
         if not self._indexes.is_prepared:
             await self._indexes.prepare()
         items: list[Item] = []
-        changes: dict[tuple[Origin, str], Change] = {}
+        changes: Changes = {}
         refused: list[RefusedItem] = []
         for number, record in enumerate(records):
             if isinstance(record, Classified) and record.fold.origin in self._options.origins:
                 items += self._items(number, record)
-            elif isinstance(record, VerdictChanged) and record.verdict.origin in self._options.origins:
-                key = record.verdict.origin, record.fingerprint
+            elif isinstance(record, VerdictChanged | GroupChanged):
+                origin = record.origin if isinstance(record, GroupChanged) else record.verdict.origin
+                if origin not in self._options.origins:
+                    continue
+                key = origin, type(record).__name__, record.fingerprint
                 if key in changes:  # each reaches back from its own time, so none stands for the other
                     refused += await self._flush(items, changes)
                     items, changes = [], {}
@@ -101,10 +107,10 @@ class OpenSearchSink:
             for member, (name, document) in zip(fold.members, documents, strict=True)
         ]
 
-    async def _flush(self, items: list[Item], changes: dict[tuple[Origin, str], Change]) -> list[RefusedItem]:
+    async def _flush(self, items: list[Item], changes: Changes) -> list[RefusedItem]:
         refused = await self._bulk.write(items) if items else []
-        for origin in sorted({origin for origin, _ in changes}):
-            mine = [change for (of, _), change in changes.items() if of is origin]
+        for origin, sort in sorted({(origin, sort) for origin, sort, _ in changes}):
+            mine = [change for (*of, _), change in changes.items() if of == [origin, sort]]
             refused += await self._verdicts.apply(origin, mine)
         return refused
 

@@ -1,9 +1,11 @@
-"""A new verdict for the documents that are there: one update by query for many fingerprints.
+"""A new verdict or group for the documents that are there: one update by query for many fingerprints.
 
-Guarded by the version of the verdict that each document carries, so that an older change that comes again does
+Guarded by the version of the verdict or group that each document carries, so that an older change that comes again does
 nothing. The script is one constant text, and every value a parameter: nothing is put together from what came in.
-An update adds one to a document's version, and versions of verdicts grow by at least one, so a document's version is
-never above that of its verdict: a `Classified` that comes again is stale, one with a later verdict is not.
+An update adds one to a document's version, and versions of verdicts grow by at least one, so by verdicts alone a
+document's version is never above that of its verdict: a `Classified` that comes again is stale, one with a later
+verdict is not. Changes of groups raise it too: a failure that comes again under a verdict that did not reach its
+document because that is older than `backfill_days` may then be stale; the document keeps what it has.
 """
 
 from __future__ import annotations
@@ -11,13 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from streams.contract.classified import VerdictChanged
+from streams.contract.classified import GroupChanged, VerdictChanged
 from streams.contract.documents import (
     FINGERPRINT_FIELDS,
+    GROUP_VERSION_FIELDS,
     TIME_FIELDS,
     VERSION_FIELDS,
     iso,
     search_field,
+    search_group_fields,
     search_verdict_fields,
 )
 from streams.contract.errors import SinkUnavailable
@@ -41,10 +45,22 @@ SCRIPT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A `VerdictChanged`, and which record it was."""
+    """What changed of the documents of a fingerprint, and which record said so."""
 
     record: int
-    changed: VerdictChanged
+    changed: VerdictChanged | GroupChanged
+
+    @property
+    def version(self) -> int:
+        """Of what documents are to carry: they are guarded by it."""
+        new = self.changed
+        return new.verdict_version if isinstance(new, VerdictChanged) else new.group_version
+
+    @property
+    def at_ms(self) -> int:
+        """When it was decided."""
+        new = self.changed
+        return new.verdict.decided_at_ms if isinstance(new, VerdictChanged) else new.changed_at_ms
 
 
 class Verdicts:
@@ -56,7 +72,7 @@ class Verdicts:
         self._options = options
 
     async def apply(self, origin: Origin, changes: list[Change]) -> list[RefusedItem]:
-        """Bring the documents of these fingerprints up to date; each fingerprint occurs once.
+        """Bring the documents of these fingerprints up to date; each occurs once, and all changes are of one sort.
 
         Returns which changes were refused for good. Raises: SinkUnavailable, ConfigurationError.
         """
@@ -89,7 +105,7 @@ class Verdicts:
                 )
             except Refused as refused:
                 if len(changes) == 1:
-                    told = f"verdict of {changes[0].changed.fingerprint}: {refused.reason}"
+                    told = f"change of {changes[0].changed.fingerprint}: {refused.reason}"
                     return [RefusedItem(changes[0].record, told)]
                 return [item for one in changes for item in await self._changed(path, origin, [one])]
             if not answer["version_conflicts"] and answer["updated"] < DOCUMENTS_A_REQUEST_MAX:
@@ -97,8 +113,8 @@ class Verdicts:
             idle = 0 if answer["updated"] else idle + 1
             if idle > RETRIES_MAX:
                 raise SinkUnavailable(
-                    f"OpenSearch at {self._door.url}: others change the documents of {len(changes)} verdicts all the"
-                    " time; is a second sink running?",
+                    f"OpenSearch at {self._door.url}: others change the documents of {len(changes)} fingerprints all"
+                    " the time; is a second sink running?",
                     retry_after_s=RETRY_AFTER_S,
                 )
             if idle:
@@ -121,27 +137,32 @@ class Verdicts:
         raise AssertionError("the last attempt returns or raises")
 
     def _since_ms(self, change: Change) -> int:
-        """The oldest failure that a verdict still changes; a function of the verdict, so a replay does the same."""
-        return max(0, change.changed.verdict.decided_at_ms - self._options.backfill_days * DAY_MS)
+        """The oldest failure that a change still reaches; a function of the change, so a replay does the same."""
+        return max(0, change.at_ms - self._options.backfill_days * DAY_MS)
 
     def body(self, origin: Origin, changes: list[Change]) -> dict[str, Any]:
         """The request: which documents, and what to write into each."""
-        by, time, version = (
-            search_field(fields, origin) for fields in (FINGERPRINT_FIELDS, TIME_FIELDS, VERSION_FIELDS)
-        )
-        wanted, values = [], {}
+        guards = VERSION_FIELDS if isinstance(changes[0].changed, VerdictChanged) else GROUP_VERSION_FIELDS
+        by, time, version = (search_field(fields, origin) for fields in (FINGERPRINT_FIELDS, TIME_FIELDS, guards))
+        wanted: list[list[dict[str, Any]]] = []
+        values: dict[str, Any] = {}
         for change in changes:
             new = change.changed
             wanted.append(
                 [
                     {"term": {by: new.fingerprint}},
-                    {"range": {version: {"lt": new.verdict_version}}},
+                    # not in documents of a release that knew no groups: they keep their fingerprint alone, because an
+                    # index that was made then may not know the field, and would never say that it was written
+                    {"range": {version: {"lt": change.version}}},
                     {"range": {time: {"gte": iso(self._since_ms(change))}}},
                 ]
             )
-            said, copied = search_verdict_fields(
-                origin, new.verdict, new.verdict_version, primary_is_kind=self._options.primary_is_kind
-            )
+            if isinstance(new, VerdictChanged):
+                said, copied = search_verdict_fields(
+                    origin, new.verdict, new.verdict_version, primary_is_kind=self._options.primary_is_kind
+                )
+            else:
+                said, copied = search_group_fields(origin, new.fingerprint, new.group, new.group_version), {}
             values[new.fingerprint] = {"said": said, "copied": copied}
         return {
             "query": {"bool": {"filter": [{"bool": {"should": [{"bool": {"filter": one}} for one in wanted]}}]}},

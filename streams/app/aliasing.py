@@ -1,0 +1,113 @@
+"""The alias rules beside the classification agent: all new fingerprints and all edges -> edges between them.
+
+Every process of the agent reads both topics whole, in no group: so each knows all fingerprints, however partitions are
+shared out, and needs no agreement with the others. They make the same edges; an edge that comes twice changes nothing.
+Nothing is committed: a process that begins anew reads again what the topics still hold, edges first, and compares all
+fingerprints once; what was lost on the way is made then. Records that cannot be read are put aside by others: edges by
+the fold stage, fingerprints by the agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, NoReturn
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from streams.app.ending import end
+from streams.broker.clients import Cluster, Stopping, close
+from streams.contract import topics
+from streams.contract.alias import Alias
+from streams.contract.classified import Unseen
+from streams.contract.errors import MalformedRecord
+from streams.contract.telemetry import LogEvent
+from streams.contract.wire import R, from_bytes, to_bytes
+from streams.core.aliaser import Aliaser
+
+POLL_MS: Final = 500
+POLL_RECORDS: Final = 200
+"""About 10 ms of reading, so that the agent's heartbeats get their turns."""
+
+log_event = structlog.get_logger("faultline.role")
+
+
+async def aliasing(
+    cluster: Cluster,
+    producer: AIOKafkaProducer,
+    stop: asyncio.Event,
+    *,
+    retire: Callable[[BaseException], NoReturn] = end,
+) -> None:
+    """Make edges until `stop` is set. `retire` is told of whatever breaks: nobody else looks at this task."""
+    try:
+        with contextlib.suppress(Stopping):
+            consumer = await cluster.start(lambda: cluster.consumer(poll_records_max=POLL_RECORDS), stop=stop)
+            try:
+                await _Aliasing(cluster, consumer, producer, stop).run()
+            finally:
+                await close(consumer)
+    except Exception as error:  # noqa: BLE001  # see above
+        retire(error)
+
+
+class _Aliasing:
+    """One process's rules. The consumer's assignment never changes."""
+
+    def __init__(
+        self, cluster: Cluster, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, stop: asyncio.Event
+    ) -> None:
+        self._consumer = consumer
+        self._producer = producer
+        self._stop = stop
+        self._out = cluster.topic(topics.ALIASES)
+        self._edges, self._marks = (
+            [TopicPartition(cluster.topic(topic), number) for number in range(cluster.partitions)]
+            for topic in (topics.ALIASES, topics.UNSEEN)
+        )
+        self._aliaser = Aliaser()
+
+    async def run(self) -> None:
+        """Catch up without comparing, edges first; then compare what comes as it comes."""
+        self._consumer.assign([*self._edges, *self._marks])
+        self._consumer.pause(*self._marks)
+        await self._catch_up(self._edges)
+        self._consumer.resume(*self._marks)
+        await self._catch_up(self._marks)
+        log_event.info(LogEvent.ALIASES_LOADED, fingerprints=len(self._aliaser), edges=self._aliaser.edges_held)
+        while not self._stop.is_set():
+            while self._aliaser.is_due and not self._stop.is_set():
+                await self._send(self._aliaser.edges(lengths_max=1))
+                await asyncio.sleep(0)
+            await self._read()
+
+    async def _catch_up(self, places: list[TopicPartition]) -> None:
+        ends = await self._consumer.end_offsets(places)
+        while not self._stop.is_set():
+            if all([await self._consumer.position(place) >= ends[place] for place in places]):
+                return
+            await self._read()
+
+    async def _read(self) -> None:
+        found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+        for place, records in found.items():
+            if place.topic == self._out:
+                for edge in _readable(Alias, records):
+                    self._aliaser.on_alias(edge)
+            else:
+                self._aliaser.on_new(_readable(Unseen, records))
+
+    async def _send(self, edges: Iterable[Alias]) -> None:
+        sent = [await self._producer.send(self._out, to_bytes(edge), key=edge.key.encode()) for edge in edges]
+        await asyncio.gather(*sent)
+
+
+def _readable(kind: type[R], records: Iterable[Any]) -> Iterator[R]:
+    for record in records:
+        try:
+            one = from_bytes(kind, record.value or b"")
+        except MalformedRecord:
+            continue  # put aside by others, see above
+        yield one

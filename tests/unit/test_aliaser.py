@@ -1,0 +1,146 @@
+"""New fingerprints become edges: by the alias rules, once each, within bounds, and never against a person's word."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from suites.records import AT_MS, ci_failure, told
+
+from streams.contract.alias import AliasSource, alias_of
+from streams.contract.classified import Unseen
+from streams.contract.failure import Origin
+from streams.core.alias import grouped
+from streams.core.aliaser import Aliaser
+from streams.core.fingerprint import fingerprint
+from streams.core.groups import Groups
+
+NAMES = ("registry", "ledger", "basket", "courier", "billing", "search", "gateway", "planner")
+
+
+def unseen(message: str, *, traceback: str = "", exception_type: str = "") -> Unseen:
+    one = told(ci_failure(message))
+    whole = fingerprint(origin=Origin.CI, message=message, traceback=traceback, exception_type=exception_type)
+    return Unseen(
+        fingerprint=whole,
+        origin=one.failure.origin,
+        count=1,
+        first_at_ms=AT_MS,
+        last_at_ms=AT_MS,
+        samples=(),
+        where={},
+        provisional=one.verdict,
+        asking_because="new",
+    )
+
+
+SERVICES = [unseen(f"service {name} did not answer in time") for name in NAMES]
+QUEUES = [unseen(f"queue {name} has lost its newest message") for name in NAMES]
+STATES = [unseen(f"the volume is {word} and nobody knows why") for word in ("started", "stopped", "failed", "active")]
+TRACE = """Traceback (most recent call last):
+  File "app/pay.py", line 10, in charge
+    send(order)
+  File "app/send.py", line 20, in send
+    raise OrderError("{}")
+app.errors.OrderError: {}
+"""
+FRAMED = [
+    unseen(text, traceback=TRACE.format(text, text), exception_type="app.errors.OrderError")
+    for text in ("basket is empty", "no such courier here")
+]
+ALL = SERVICES + QUEUES + STATES + FRAMED
+
+
+def partition(groups: Groups, found: Iterable[Unseen]) -> set[frozenset[str]]:
+    return {frozenset(groups.members(one.fingerprint.value)) for one in found}
+
+
+def settled(aliaser: Aliaser) -> list[str]:
+    """Keys of all edges that are due."""
+    keys = []
+    while aliaser.is_due:
+        keys += [edge.key for edge in aliaser.edges()]
+    return keys
+
+
+@given(st.permutations(ALL), st.integers(0, len(ALL)), st.randoms(use_true_random=False))
+def test_groups_are_those_of_the_rules_in_whatever_order_and_portions_fingerprints_come(
+    found: list[Unseen], cut: int, rnd: random.Random
+) -> None:
+    aliaser, groups = Aliaser(), Groups()
+    for portion in (found[:cut], found[cut:], rnd.sample(found, 3)):
+        aliaser.on_new(portion)
+        while aliaser.is_due:
+            for edge in aliaser.edges(lengths_max=1):
+                groups.apply(edge)
+    names = grouped([one.fingerprint for one in ALL])
+    truth = {
+        frozenset(one.fingerprint.value for one, other in zip(ALL, names, strict=True) if other == name)
+        for name in names
+    }
+    assert partition(groups, ALL) == truth
+    assert len(truth) == 2 + len(STATES) + 1
+
+
+def test_evidence_of_two_times_makes_a_slot() -> None:
+    aliaser = Aliaser()
+    aliaser.on_new(SERVICES[:3])
+    assert settled(aliaser) == []
+    aliaser.on_new(SERVICES[3:])
+    assert len(settled(aliaser)) == len(SERVICES) - 1
+
+
+def test_each_edge_is_given_once_also_to_one_that_began_anew() -> None:
+    first, second = Aliaser(), Aliaser()
+    first.on_new(SERVICES)
+    edges = first.edges()
+    first.on_new(SERVICES)
+    assert settled(first) == []
+    for edge in edges:
+        second.on_alias(edge)
+    second.on_new(SERVICES)
+    assert settled(second) == []
+
+
+def test_two_that_know_the_same_make_the_same_edges() -> None:
+    first, second = Aliaser(), Aliaser()
+    first.on_new(ALL)
+    second.on_new(ALL[::-1])
+    assert sorted(settled(first)) == sorted(settled(second))
+
+
+def test_what_a_person_took_apart_no_other_edge_joins() -> None:
+    one, other = SERVICES[0].fingerprint.value, SERVICES[1].fingerprint.value
+    aliaser, groups = Aliaser(), Groups()
+    apart = alias_of(
+        one, other, origin=Origin.CI, source=AliasSource.HUMAN, reason="two teams", decided_at_ms=AT_MS, stands=False
+    )
+    aliaser.on_alias(apart)
+    aliaser.on_new(SERVICES)
+    for edge in aliaser.edges():
+        groups.apply(edge)
+    assert other not in groups.members(one)
+
+
+def test_origins_are_never_joined() -> None:
+    aliaser = Aliaser()
+    aliaser.on_new(replace(one, origin=origin) for one, origin in zip(SERVICES, list(Origin) * 4, strict=True))
+    assert settled(aliaser) == []
+
+
+def test_past_its_bounds_it_forgets_what_was_seen_longest_ago() -> None:
+    aliaser = Aliaser(known_max=10, alike_max=4)
+    aliaser.on_new(SERVICES)
+    assert len(aliaser) == 4
+    assert settled(aliaser) == []
+    aliaser.on_new(QUEUES + STATES + FRAMED)
+    assert len(aliaser) <= 10
+
+
+def test_past_the_bound_of_edges_none_is_made() -> None:
+    aliaser = Aliaser(edges_max=2)
+    aliaser.on_new(SERVICES)
+    assert len(settled(aliaser)) == 2
