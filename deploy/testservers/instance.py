@@ -45,6 +45,8 @@ class Instance(ABC):
         self._pid = self.home / "pid"
         self._ports = self.home / "ports"
         self._address = self.home / "address"
+        self._is_whole = self.home / "whole"
+        """There once the data were ready to serve; what a start left half done is not kept."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -74,13 +76,13 @@ class Instance(ABC):
     def start(self, *, keep: bool = False) -> str:
         """Its address, once it is ready; one that runs already is only waited for.
 
-        Data of a run before are wiped, and the ports are new ones, unless `keep`.
+        Data of a run before are wiped, and the ports are new ones, unless `keep` and that run was once ready.
         Raises: Unobtainable, StartFailed with the end of the log.
         """
         with locked(self.home / "lock"):
             process = self.process
             if process is None:
-                keep = keep and self._ports.exists()
+                keep = keep and self._ports.exists() and self._is_whole.exists()
                 if not keep:
                     self._wipe()
                     ports = {name: free_port() for name in self.port_names}
@@ -94,6 +96,7 @@ class Instance(ABC):
             except StartFailed:
                 end(process, signal.SIGKILL, within_s=KILL_S_MAX)
                 raise
+            self._is_whole.touch()
             self._address.write_text(self.address, encoding="utf-8")
             return self.address
 
@@ -142,6 +145,7 @@ class Instance(ABC):
 
     def _wipe(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
+        self._is_whole.unlink(missing_ok=True)
         shutil.rmtree(self.data, ignore_errors=True)
         self._address.unlink(missing_ok=True)
         if self.log.exists():

@@ -1,7 +1,8 @@
 """One server of each kind for everyone in this checkout, under `.srv/`.
 
 Whoever wants a server says so, and says when it is done; the last one stops it. `make servers` is a user that stays
-until `make servers-down`; a test run is a user as long as its process lives, so one that was killed holds nothing up.
+until `make servers-down`, and finds its data and addresses again, also after a crash; a test run is a user as long as
+its process lives, so one that was killed holds nothing up, and what it starts itself begins with nothing.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Shared:
     def use(self, kind: str, user: Identity | None) -> str:
         """The address of a running server, started if need be. `user` is a process, or None for `make servers`.
 
+        What is started while `make servers` is a user, or for it, has the data and the ports it had.
         Raises: Unobtainable, StartFailed.
         """
         if given := self.environ.get(VARIABLES[kind]):
@@ -69,7 +71,8 @@ class Shared:
         users = self._users(kind)
         with locked(self.place / kind / "users.lock"):
             users.mkdir(parents=True, exist_ok=True)
-            address = self.instance(kind).start()
+            is_standing = user is None or (users / STANDING).exists()
+            address = self.instance(kind).start(keep=is_standing)
             if user is None:
                 (users / STANDING).touch()
             else:

@@ -12,12 +12,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from testservers import fetch, servers
 from testservers.errors import LOG_LINES_SHOWN, ServerError, StartFailed, Unobtainable, log_end
-from testservers.kinds import ROOT
+from testservers.instance import Instance
+from testservers.kinds import KINDS, ROOT
 from testservers.process import PORTS, Identity, answers, end, free_port, locked, spawn
 from testservers.shared import STANDING, Shared
 
@@ -245,6 +247,73 @@ def test_private_servers_of_a_run_that_was_killed_are_ended_and_removed(tmp_path
     assert not server.is_alive
     assert not left.exists()
     assert mine.exists()
+
+
+class Listening(Instance):
+    """A server that only listens, and whose data are one file."""
+
+    kind = "kafka"
+
+    def _address_of(self, ports: Mapping[str, int]) -> str:
+        return f"127.0.0.1:{ports['main']}"
+
+    def _prepare(self, *, is_new: bool) -> Sequence[str]:
+        del is_new
+        self.data.mkdir(exist_ok=True)
+        program = "import socket, time; s = socket.create_server(('127.0.0.1', %d)); time.sleep(60)"
+        return [sys.executable, "-c", program % self.ports["main"]]
+
+    def _is_ready(self) -> bool:
+        return answers(self.ports["main"])
+
+
+class Broken(Listening):
+    """Its process ends before it is ready."""
+
+    def _prepare(self, *, is_new: bool) -> Sequence[str]:
+        super()._prepare(is_new=is_new)
+        return [sys.executable, "-c", ""]
+
+
+def test_make_servers_finds_its_data_and_address_again_and_a_test_run_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(KINDS, "kafka", Listening)
+    me = Identity.of(os.getpid())
+    assert me is not None
+    shared = Shared({}, tmp_path)
+    server = shared.instance("kafka")
+    try:
+        address = shared.use("kafka", None)
+        (server.data / "row").touch()
+        server.kill()
+        assert shared.use("kafka", me) == address, "a run that finds the standing server crashed"
+        assert shared.leave("kafka", me) == ["make servers"]
+        server.kill()
+        assert shared.use("kafka", None) == address
+        assert shared.leave("kafka", None) == []
+        assert shared.use("kafka", None) == address
+        assert (server.data / "row").exists()
+        shared.leave("kafka", None)
+        shared.use("kafka", me)
+        assert not (server.data / "row").exists()
+    finally:
+        server.remove()
+
+
+def test_what_a_failed_first_start_left_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "kafka", Broken)
+    shared = Shared({}, tmp_path)
+    with pytest.raises(StartFailed, match="ended before it was ready"):
+        shared.use("kafka", None)
+    half = shared.instance("kafka").data / "half"
+    half.touch()
+    monkeypatch.setitem(KINDS, "kafka", Listening)
+    try:
+        shared.use("kafka", None)
+        assert not half.exists()
+    finally:
+        shared.instance("kafka").remove()
 
 
 def test_servers_down_with_nothing_started_is_no_error(
