@@ -196,6 +196,12 @@ def _differing(cluster: Cluster, topic: Topic, found: Found) -> list[Difference]
     return out
 
 
+def advice(found: Sequence[Difference]) -> str:
+    """What brings the brokers and the settings together, where something differs: as `apply` would say it."""
+    fixed = [one for one in found if one.what == "partitions"]
+    return _way_out(fixed) if fixed else f"{APPLY} mends them"
+
+
 def _way_out(wrong: Sequence[Difference]) -> str:
     counts = {one.found for one in wrong}
     same = f"set FAULTLINE_PARTITIONS={next(iter(counts))}, or " if len(counts) == 1 else ""

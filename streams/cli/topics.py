@@ -103,6 +103,6 @@ def diff(*, file: options.Config = None, as_json: options.Json = False) -> None:
     else:
         for one in found:
             say(str(one))
-        say(f"{len(found)} differences on {cluster.bootstrap}; {admin.APPLY} mends them" if found else "no difference")
+        say(f"{len(found)} differences on {cluster.bootstrap}; {admin.advice(found)}" if found else "no difference")
     if found:
         raise typer.Exit(1)

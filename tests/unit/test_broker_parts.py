@@ -14,7 +14,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
 from suites.records import benchmark_failure, ci_failure
 
-from streams.broker.admin import ALL, Difference, configs_of
+from streams.broker.admin import ALL, Difference, advice, configs_of
 from streams.broker.clients import Cluster, Security, Stopping, unless
 from streams.broker.headers import REPLAY_JOB, event_headers, headers_of
 from streams.broker.lag import behind
@@ -102,6 +102,14 @@ def test_a_difference_says_what_is_and_what_should_be() -> None:
 def put_aside(data: bytes = b"{", headers: Any = (), **more: Any) -> Any:
     about: dict[str, Any] = {"key": b"k", "topic": "t", "partition": 2, "offset": 9, "stage": "fold", "at_ms": 50}
     return rejected(data, MalformedRecord("no", place="$.a"), headers=headers, app_version="1", **about | more)
+
+
+def test_other_partitions_have_the_way_out_that_applying_says_and_all_else_is_mended() -> None:
+    missing = Difference("a", "missing", "", "")
+    assert advice([missing]) == "faultline topics apply mends them"
+    other = [Difference("b", "partitions", "12", "4"), Difference("c", "partitions", "12", "4")]
+    assert "set FAULTLINE_PARTITIONS=4, or begin anew" in advice([missing, *other])
+    assert "mends" not in advice([missing, *other])
 
 
 def test_a_rejected_record_keeps_its_bytes_key_and_headers() -> None:
