@@ -22,7 +22,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from streams.broker.admin import administering
+from streams.broker.admin import administering, check
 from streams.broker.clients import Cluster, close
 from streams.broker.counts import Counts
 from streams.contract import topics
@@ -86,7 +86,14 @@ class Standing:
 
 
 async def standing(cluster: Cluster, *, deadline_s: float) -> Standing:
-    """Ask. Raises: as `Cluster.start` with `deadline_s`; SinkUnavailable for what was not answered in the middle."""
+    """Ask.
+
+    Raises:
+        ConfigurationError: topics are missing or have other partitions; told before anything waits for them.
+        SinkUnavailable: a broker did not answer, within `deadline_s` at the start or in the middle.
+    """
+    read = (*(topic for inputs in INPUTS.values() for topic in inputs), topics.STATE)
+    await check(cluster, dict.fromkeys(read), deadline_s=deadline_s)
     async with administering(cluster, deadline_s=deadline_s) as client:
         reader = await cluster.start(cluster.consumer, deadline_s=deadline_s)
         try:

@@ -19,6 +19,7 @@ from suites.folding import cluster_at, made
 
 from streams.broker import admin
 from streams.broker.clients import Cluster, Security
+from streams.broker.standing import standing
 from streams.contract import topics
 from streams.contract.errors import ConfigurationError, SinkUnavailable
 from streams.contract.telemetry import LogEvent
@@ -90,6 +91,15 @@ def test_the_number_of_partitions_of_a_topic_stays(kafka: str, topic_prefix: str
 def test_a_missing_topic_is_named_with_the_command_that_makes_it(kafka: str, topic_prefix: str) -> None:
     with pytest.raises(ConfigurationError, match=r"has no topic .*rollups\.v1; .* faultline topics apply$"):
         asyncio.run(admin.check(cluster_at(kafka, topic_prefix), [topics.ROLLUPS]))
+
+
+def test_the_status_of_roles_without_topics_is_told_at_once(kafka: str, topic_prefix: str) -> None:
+    async def scenario() -> None:
+        async with asyncio.timeout(10):  # the library looks for a topic that is not there for 40 s
+            with pytest.raises(ConfigurationError, match=r"has no topic .*; .* faultline topics apply$"):
+                await standing(cluster_at(kafka, topic_prefix), deadline_s=5)
+
+    asyncio.run(scenario())
 
 
 def closed_port() -> int:
