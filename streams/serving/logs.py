@@ -26,6 +26,9 @@ LOGGERS_MAX: Final = 200
 ANSWERED: Final = ("opensearch",)
 """Loggers of clients that warn of every refusal, also of such as our code asks for: only their errors are written."""
 
+NORMAL: Final = ("GroupCoordinatorNotAvailableError", "because it is rebalancing")
+"""In lines of aiokafka that are no trouble: a broker's first group ever, and a member that comes or goes."""
+
 _PLAIN = (str, int, float, bool, type(None))
 
 Event = MutableMapping[str, Any]
@@ -102,4 +105,6 @@ class LibraryLines(logging.Handler):
         if record.exc_info and record.exc_info[1] is not None:
             more["error"] = repr(record.exc_info[1])[:LIBRARY_CHARS_MAX]
         method = "error" if record.levelno >= logging.ERROR else "warning"
+        if record.name.startswith("aiokafka") and any(one in message for one in NORMAL):
+            method = "info"
         getattr(self._log_event, method)(LogEvent.LIBRARY, logger=record.name, message=message, **more)

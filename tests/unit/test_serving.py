@@ -112,6 +112,16 @@ def test_a_library_that_repeats_itself_has_few_lines_and_the_rest_is_counted(cap
     assert (told["left_out"], told["level"]) == (1_000 - LIBRARY_LINES_MAX, "error")
 
 
+def test_what_is_normal_when_groups_form_is_no_error(capsys):
+    configure_log("json")
+    log = logging.getLogger("aiokafka.consumer.group_coordinator")
+    log.error("Group Coordinator Request failed: %s", "[Error 15] GroupCoordinatorNotAvailableError")
+    log.warning("Heartbeat failed for group %s because it is rebalancing", "faultline-fold")
+    log.error("Heartbeat failed: local member_id was not recognized")
+    levels = [json.loads(line)["level"] for line in capsys.readouterr().err.splitlines()]
+    assert levels == ["info", "info", "error"]
+
+
 def test_a_library_whose_arguments_do_not_fit_is_still_heard(capsys):
     configure_log("json")
     record = logging.makeLogRecord({"name": "faust", "levelno": logging.WARNING, "msg": "%d of %d", "args": (1,)})
