@@ -74,6 +74,9 @@ CHECK_S: Final = 1.0
 TIME_DIGITS_MAX: Final = 15
 """Of milliseconds in a header; strangers write headers too."""
 
+REMEMBERED_S_MIN: Final = 1.0
+"""Reading a partition's last records again is worth a line of the log when it took as long."""
+
 log_event = structlog.get_logger("faultline.fold")
 
 
@@ -281,8 +284,8 @@ class _Partition:
             )
         began_s = time.monotonic()
         known = await self._look_back(begin, self._at)
-        if known:
-            took_s = round(time.monotonic() - began_s, 2)
+        took_s = round(time.monotonic() - began_s, 2)
+        if known and took_s >= REMEMBERED_S_MIN:
             log_event.info(
                 LogEvent.FOLD_REMEMBERED, topic=self._topic.name, partition=place.partition, items=known, took_s=took_s
             )

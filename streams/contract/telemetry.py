@@ -154,7 +154,7 @@ class LogEvent(enum.StrEnum):
     COMMIT_LATE = "sink.commit_late"
     """role, partitions: they went to another process meanwhile, which writes the same documents again"""
     FOLD_REMEMBERED = "fold.remembered"
-    """topic, partition, items, took_s: the partition's last records were read again to know repeats"""
+    """topic, partition, items, took_s: the partition's last records were read again to know repeats, for 1 s or more"""
     TABLE_LOADED = "table.loaded"
     """partitions, rows, read, took_s: rows there, records of the changelog read for them"""
     ALIASES_LOADED = "aliases.loaded"

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
+from structlog.testing import capture_logs
 from suites.records import benchmark_failure, ci_failure
 
+from streams.broker import fold
 from streams.broker.admin import ALL, Difference, advice, configs_of
 from streams.broker.clients import Cluster, Security, Stopping, unless
 from streams.broker.headers import REPLAY_JOB, event_headers, headers_of
@@ -254,3 +256,27 @@ def test_only_the_newest_snapshot_of_a_key_is_written_and_whatever_was_sent_agai
         record(7, b"a", (REPLAY_JOB, b"j")),
     ]
     assert [one.offset for one in that_matter(records, lambda one: one.topic)] == [2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize(("least_s", "lines"), [(0.0, 1), (60.0, 0)])
+def test_only_a_long_look_back_is_a_line_of_the_log(
+    monkeypatch: pytest.MonkeyPatch, least_s: float, lines: int
+) -> None:
+    place = TopicPartition(topics.CI.name, 0)
+
+    async def nothing(_: Any) -> dict[TopicPartition, Any]:
+        return {place: 0}
+
+    async def some(*_: Any) -> int:
+        return 7
+
+    coordinator = SimpleNamespace(fetch_committed_offsets=lambda _: asyncio.sleep(0, {}))
+    consumer = SimpleNamespace(_coordinator=coordinator, beginning_offsets=nothing, seek=lambda *_: None)
+    limits = fold.FoldLimits()
+    role: Any = SimpleNamespace(cluster=Cluster("b:1"), consumer=consumer, limits=limits)
+    monkeypatch.setattr(fold, "REMEMBERED_S_MIN", least_s)
+    one = fold._Partition(role, place)
+    monkeypatch.setattr(one, "_look_back", some)
+    with capture_logs() as told:
+        asyncio.run(one._find_place())
+    assert [line["event"] for line in told] == ["fold.remembered"] * lines
