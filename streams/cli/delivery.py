@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Protocol
 
 from streams.cli import interrupt
@@ -49,16 +49,31 @@ class Ledger:
     reasons: dict[str, Counter[str]] = field(default_factory=dict)
     place: str = ""
     """Where it went."""
+    held: dict[tuple[str, str], Loss] = field(default_factory=dict)
+    """Losses of no place, by fate and reason: one outage costs many chunks, and is said once."""
 
     def lose(self, loss: Loss) -> None:
-        """Count it, and say it while there are not too many."""
+        """Count it, and say it while there are not too many. What names no place is said by `end`, with its count."""
         self.counts[loss.fate] += loss.count
         self.reasons.setdefault(loss.fate, Counter())[line(loss.reason, REASON_CHARS_MAX)] += loss.count
         if loss.is_said:
             self.losses.insert(0, loss)
-            return
+        elif loss.fate != "unreadable" and not loss.where:
+            before = self.held.get((loss.fate, loss.reason))
+            self.held[loss.fate, loss.reason] = replace(loss, count=loss.count + (before.count if before else 0))
+        else:
+            self._complain(loss)
+
+    def end(self) -> None:
+        """Say what was held back to be counted."""
+        for loss in self.held.values():
+            self._complain(loss)
+        self.held.clear()
+
+    def _complain(self, loss: Loss) -> None:
         if len(self.losses) < COMPLAINTS_MAX:
-            tell(f"{loss.fate}: {line(f'{loss.where}: {loss.reason}' if loss.where else loss.reason)}")
+            number = f"{loss.count} " if loss.count > 1 else ""
+            tell(f"{number}{loss.fate}: {line(f'{loss.where}: {loss.reason}' if loss.where else loss.reason)}")
         elif len(self.losses) == COMPLAINTS_MAX:
             tell("more was lost; the ledger below counts it")
         if len(self.losses) <= COMPLAINTS_MAX:
@@ -144,6 +159,8 @@ class Delivery:
             except KeyboardInterrupt:
                 tell(f"Ctrl-C: {ledger.sent} sent, the rest not")
                 raise
+            finally:
+                ledger.end()
         return ledger
 
     def _way(self) -> AbstractContextManager[Way]:

@@ -130,7 +130,9 @@ class Server:
         except _Later as error:
             way_out = "try again later"
             if error.refused:
-                way_out = f"start one with `make run` or name another with {self._named}"
+                way_out = (
+                    f"start one with `make run`, on Kafka with `faultline gateway`, or name another with {self._named}"
+                )
             raise Unreachable(f"{self.url}: {error}; {way_out}") from error
         raise AssertionError("stamina ends with an answer or an error")
 

@@ -223,7 +223,26 @@ def test_no_server_is_said_in_a_line_with_the_way_out(faultline, report):
     assert status == 0
     assert "2 unsent" in out
     assert err.count("\n") == 1
-    assert "nothing listens there; start one with `make run`" in err
+    assert err.startswith("faultline: 2 unsent: ")
+    assert "nothing listens there; start one with `make run`, on Kafka with `faultline gateway`, or" in err
+
+
+def test_an_outage_is_said_once_with_how_many_failures_it_cost(faultline, server, tmp_path):
+    def gone(asked):
+        return accept(asked) if len(server.asked) == 1 else (503, {"Retry-After": "3600"}, {"error": "going down"})
+
+    server.answer = gone
+    rows = tmp_path / "rows.ndjson"
+    rows.write_text("".join(f'{{"message": "boom {number}"}}\n' for number in range(5000)))
+    status, out, err = faultline("publish", "benchmark", rows, "--deadline", "5")
+    assert status == 0
+    sent = int(out.split()[0])
+    assert 0 < sent < 5000
+    assert err.count("\n") == 1
+    assert err.startswith(f"faultline: {5000 - sent} unsent: ")
+    assert "going down" in err
+    assert f"{5000 - sent} unsent" in out
+    assert " x " not in out
 
 
 @pytest.mark.parametrize(
