@@ -34,7 +34,8 @@ from streams.contract.errors import FaultlineError
 from streams.contract.failure import Ci, Failure
 from streams.producers.benchmark import from_exception
 from streams.producers.joblog import read_log
-from streams.producers.junit import failures, read_junit
+from streams.producers.junit import read_junit
+from streams.producers.report import failures
 
 if TYPE_CHECKING:
     import anthropic

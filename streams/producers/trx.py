@@ -1,6 +1,6 @@
 """TRX, the results file of Visual Studio's test platform (`dotnet test --logger trx`) -> failures.
 
-Source of the format: the schema `vstst.xsd`, namespace http://microsoft.com/schemas/VisualStudio/TeamTest/2010.
+Source of the format: the schema `vstst.xsd`, namespace VisualStudio/TeamTest/2010.
 MSTest, NUnit and xUnit write it alike, but the class of a test stands in definitions after the results: failures are
 held until those were read. Rows of a data-driven test that failed count, and their parent does not count beside them.
 What the run itself says went wrong (`RunInfo` of outcome Error: the host of the tests crashed) counts, without a test.
