@@ -9,11 +9,14 @@ from urllib.parse import quote
 import typer
 
 from streams.cli import options
-from streams.cli.options import URL_DEFAULT
+from streams.cli.options import URL_DEFAULT, URL_VARIABLE
 from streams.cli.screen import line, say, shown, table, when
 from streams.contract.errors import FaultlineError
 
 DEADLINE_S = 15.0
+PAGE_URL = "http://127.0.0.1:8766"
+"""Where the page is beside a gateway of the same machine."""
+NOT_FOUND = 404
 ROWS_DEFAULT = 50
 SAMPLE_LINES_MAX = 30
 WHERE_CHARS_MAX = 40
@@ -219,7 +222,18 @@ def _no_single(url: str, beginning: str) -> FaultlineError:
 def _asked(url: str, path: str, query: dict[str, object]) -> dict[str, Any]:
     from streams.cli.server import Refusal, Server
 
-    answer = Server(url, deadline_s=DEADLINE_S, refused_s=0.0).get(path, query)
+    try:
+        answer = Server(url, deadline_s=DEADLINE_S, refused_s=0.0).get(path, query)
+    except Refusal as error:
+        value = error.value
+        if error.status != NOT_FOUND or (isinstance(value, dict) and value.get("error") == "unknown_group"):
+            raise
+        raise Refusal(
+            f"{url} answers, but has no page: a gateway alone, it seems; name the page's address, as with "
+            f"`--url {PAGE_URL}` or {URL_VARIABLE}",
+            status=error.status,
+            body=error.body,
+        ) from error
     if not isinstance(answer.value, dict):
         raise Refusal(f"{url} is no faultline server (no JSON came back); check --url", status=answer.status)
     return answer.value

@@ -134,6 +134,15 @@ def test_show_takes_the_beginning_of_a_fingerprint(faultline, server):
     assert "\x1b" not in out
 
 
+@pytest.mark.parametrize("words", [("groups",), ("show", "fp1.k"), ("verdict", "fp1.k", "flaky_test")])
+def test_a_gateway_without_the_page_is_said_with_the_way_to_the_page(faultline, server, words):
+    server.answer = lambda asked: (404, {}, {"error": "/api/groups leads nowhere; there are /v1/events"})
+    status, out, err = faultline(*words)
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "a gateway alone" in err
+    assert "`--url http://127.0.0.1:8766` or FAULTLINE_URL" in err
+
+
 def test_an_unknown_group_is_one_line_and_status_1(faultline, server):
     status, out, err = faultline("show", "fp1.zzz")
     assert (status, out, err.count("\n")) == (1, "", 1)
