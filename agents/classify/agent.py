@@ -18,7 +18,16 @@ from typing import Final
 import structlog
 
 from agents.classify.prompt import Prompt, Row
-from agents.llm import Answer, AnswerCutOff, Llm, LlmError, LlmUnavailable, QuestionRefused, QuestionTooLarge
+from agents.llm import (
+    Answer,
+    AnswerCutOff,
+    Llm,
+    LlmError,
+    LlmUnavailable,
+    NoLlm,
+    QuestionRefused,
+    QuestionTooLarge,
+)
 from streams.contract import telemetry
 from streams.contract.classified import Unseen
 from streams.contract.taxonomy import Taxonomy
@@ -160,10 +169,16 @@ class Classifier:
         # Once more, in a smaller question; where nothing at all was right, in two.
         again = [missing] if len(missing) < len(part) or len(part) == 1 else _halves(missing)
         left = [unseen for few in again if few for unseen in await self._ask(few, work)]
-        for unseen in left:
-            reason, wait_s = work.stopped or ("no valid row for it in two answers", 0.0)
-            work.results[unseen.fingerprint.value] = self._unanswered(unseen, reason, wait_s)
-        return work.results
+        reason, wait_s = work.stopped or ("no valid row for it in two answers", 0.0)
+        given_up = [self._unanswered(unseen, reason, wait_s) for unseen in left]
+        if given_up and not isinstance(self._llm, NoLlm):  # that there is none was said when the process began
+            log_event.warning(
+                LogEvent.LLM_UNANSWERED,
+                fingerprints=len(given_up),
+                reason=reason,
+                retry_after_s=max(0, min(one.retry_at_ms for one in given_up) - self._now_ms()) // 1000,
+            )
+        return work.results | {one.fingerprint: one for one in given_up}
 
     async def _ask(self, batch: Sequence[Unseen], work: _Round) -> list[Unseen]:
         """Ask one question, or its halves where it is too much. Returns what got no valid row."""

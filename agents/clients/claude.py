@@ -85,8 +85,7 @@ class Claude:
         except anthropic.APITimeoutError:
             raise CallFailed(Way.RETRY, "no answer in time", may_be_billed=True) from None
         except anthropic.APIConnectionError as error:
-            cause = type(error.__cause__ or error).__name__
-            raise CallFailed(Way.RETRY, f"the connection failed ({cause})", may_be_billed=True) from None
+            raise faults.unreached(str(self._client.base_url), error.__cause__ or error) from None
         except anthropic.AnthropicError as error:
             raise CallFailed(Way.RETRY, f"no answer ({type(error).__name__})", may_be_billed=True) from None
         except (ValueError, RecursionError):  # of the JSON reader: no JSON, no UTF-8, or without a bottom
@@ -130,6 +129,7 @@ class Claude:
             headers=error.response.headers,
             now_s=self._wall_clock(),
             secret=self._key.get_secret_value(),
+            key_name="ANTHROPIC_API_KEY",
         )
 
     def _told(self, message: str) -> str:

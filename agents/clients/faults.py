@@ -8,11 +8,13 @@ import math
 import re
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 from streams.core.clean import printable
 from streams.core.redact import mask_opaque, redact
 
 TOLD_CHARS_MAX: Final = 200
+UNAUTHORIZED: Final = 401
 _SPEND_LIMITS: Final = frozenset(
     {
         "contract_spend_limit_reached",
@@ -66,17 +68,28 @@ def told(text: object, *, secret: str = "") -> str:
 
 
 def of_status(
-    status: int, *, code: str, kind: str, message: str, headers: Mapping[str, str], now_s: float, secret: str
+    status: int,
+    *,
+    code: str,
+    kind: str,
+    message: str,
+    headers: Mapping[str, str],
+    now_s: float,
+    secret: str,
+    key_name: str = "",
 ) -> CallFailed:
     """What a status other than 2xx asks for. `code` and `kind` are the provider's words for the cause, or empty.
 
+    `key_name` is the setting that has the key, named where the key is not taken.
     `now_s` is the wall clock, which a `Retry-After` date is measured against.
     """
     words = told(message, secret=secret)
     name = told(code or kind, secret=secret)
     reason = " ".join(part for part in (f"HTTP {status}", name, words and f"({words})") if part)
+    if status == UNAUTHORIZED and key_name:
+        reason += f"; the key is not taken: set {key_name} and start the role again"
     wait_s = retry_after_s(headers, now_s=now_s)
-    if {code, kind} & _SPEND_LIMITS or status in {401, 402, 403, 404, 501} or _NO_CREDIT.search(message):
+    if {code, kind} & _SPEND_LIMITS or status in {UNAUTHORIZED, 402, 403, 404, 501} or _NO_CREDIT.search(message):
         return CallFailed(Way.CLOSE, reason, retry_after_s=wait_s)
     if status == 413 or (status == 400 and _TOO_LONG.search(f"{code} {message}")):
         return CallFailed(Way.SPLIT, reason)
@@ -85,6 +98,14 @@ def of_status(
         # A gateway that gave up waiting says nothing of what stands behind it.
         return CallFailed(way, reason, retry_after_s=wait_s, may_be_billed=status in {408, 502, 504})
     return CallFailed(Way.GIVE_UP, reason)
+
+
+def unreached(url: str, cause: BaseException) -> CallFailed:
+    """A connection that was not made, or broke. Of the address only host and port are told: it may hold a password."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    reason = f"the connection to {parts.hostname}:{port} failed ({type(cause).__name__}); check API_BASE_URL"
+    return CallFailed(Way.RETRY, reason, may_be_billed=True)
 
 
 def retry_after_s(headers: Mapping[str, str], *, now_s: float) -> float | None:

@@ -95,8 +95,7 @@ class OpenaiChat:
         except openai.APITimeoutError:
             raise CallFailed(Way.RETRY, "no answer in time", may_be_billed=True) from None
         except openai.APIConnectionError as error:
-            cause = type(error.__cause__ or error).__name__
-            raise CallFailed(Way.RETRY, f"the connection failed ({cause})", may_be_billed=True) from None
+            raise faults.unreached(str(self._client.base_url), error.__cause__ or error) from None
         except openai.OpenAIError as error:
             raise CallFailed(Way.RETRY, f"no answer ({type(error).__name__})", may_be_billed=True) from None
         except (ValueError, RecursionError):  # of the JSON reader: no JSON, no UTF-8, or without a bottom
@@ -134,6 +133,7 @@ class OpenaiChat:
             headers=error.response.headers,
             now_s=self._wall_clock(),
             secret=self._key.get_secret_value(),
+            key_name="OPENAI_API_KEY",
         )
         if fault.way is not Way.GIVE_UP or error.status_code not in {400, 422}:
             return fault

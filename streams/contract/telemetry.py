@@ -120,6 +120,8 @@ class LogEvent(enum.StrEnum):
     """llm: it answers again"""
     LLM_ADAPTED = "llm.adapted"
     """llm, left_out, reason: the interface does not take a part of our requests; it is left out from now on"""
+    LLM_UNANSWERED = "llm.unanswered"
+    """fingerprints, reason, retry_after_s: a question is given up; the first of its fingerprints comes again then"""
     LLM_ANSWER_FAULTY = "llm.answer_faulty"
     """asked, kept, faults: rows of an answer that were thrown away, counted by what was wrong with them"""
     DEMO_FAILED = "demo.failed"

@@ -208,7 +208,25 @@ def test_a_wrong_key_opens_the_breaker_after_one_request_and_is_told_nowhere(
     assert [line["event"] for line in logs] == [LogEvent.LLM_CLOSED, LogEvent.LLM_CALL]
     everything = [*shown, json.dumps(logs, default=repr), caplog.text]
     assert caplog.text, "the libraries did log"
+    name = {"claude": "ANTHROPIC_API_KEY", "openai_chat": "OPENAI_API_KEY"}[provider]
+    assert all(f"set {name} and start the role again" in line["reason"] for line in logs)
     assert not [text for text in everything if "canary" in text]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_line_that_is_cut_names_the_endpoint_and_its_setting(provider: str) -> None:
+    async def run() -> tuple[str, object]:
+        async with fake_llm(key=KEY) as fake:
+            fake.order(*["reset"] * FOUR)
+            clock = Time()
+            llm = asking(PROVIDERS[provider](fake, clock), clock)
+            told = await outcome(llm)
+            await llm.aclose()
+            return fake.url, told
+
+    url, told = asyncio.run(run())
+    assert f"the connection to {url.removeprefix('http://')} failed (" in str(told)
+    assert str(told).endswith("check API_BASE_URL")
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 from suites.asking import NOW_MS, Scripted, Time, both_origins, classifier, unseen, wrong_labels
 from suites.fake_llm import personality
 
@@ -32,6 +33,7 @@ from agents.llm import (
 from streams.contract.classified import Unseen
 from streams.contract.failure import Origin
 from streams.contract.taxonomy import default_taxonomy
+from streams.contract.telemetry import LogEvent
 from streams.contract.verdict import Unanswered, Verdict, VerdictSource
 
 DAY_MS = 86_400_000
@@ -213,8 +215,12 @@ def test_without_an_answer_everything_is_given_back_at_once_with_reason_and_time
     error: Exception, retry_s: int
 ) -> None:
     llm = Scripted(lambda question: error)
-    results = run(llm, both_origins(50))
+    with capture_logs() as logs:
+        results = run(llm, both_origins(50))
     assert len(llm.questions) == 1
+    (line,) = logs
+    assert line["event"] == LogEvent.LLM_UNANSWERED
+    assert (line["fingerprints"], line["reason"], line["retry_after_s"]) == (50, str(error), retry_s)
     for result in results:
         assert isinstance(result, Unanswered)
         assert result.retry_at_ms == NOW_MS + 1_000 * retry_s
@@ -236,7 +242,9 @@ def test_an_outage_in_the_second_question_keeps_what_the_first_one_answered() ->
 
 
 def test_without_a_key_everything_is_given_back_for_an_hour() -> None:
-    results = run(NoLlm(), both_origins(3))
+    with capture_logs() as logs:
+        results = run(NoLlm(), both_origins(3))
+    assert logs == [], "it was said when the process began"
     for result in results:
         assert isinstance(result, Unanswered)
         assert (result.reason, result.retry_at_ms) == ("no key", NOW_MS + 3_600_000)
