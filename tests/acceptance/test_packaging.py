@@ -23,7 +23,7 @@ ALLOWED_HOSTS = re.compile(
     | (?:[\w-]+\.)*(?:example|invalid|test|localhost|internal)  # reserved
     | (?:[\w-]+\.)*example\.(?:com|net|org)
     | (?:192\.0\.2|198\.51\.100|203\.0\.113)\.\d+        # addresses reserved for documentation
-    | json-schema\.org | www\.w3\.org | www\.apache\.org | microsoft\.com  # names of formats and of our licence, not fetched
+    | json-schema\.org | www\.w3\.org | www\.apache\.org | microsoft\.com  # names of formats, not fetched
     | github\.com | api\.github\.com                      # what CI context and links to jobs are made of
     | hooks\.slack\.com                                   # an address that is itself a credential, to be redacted
     | api\.anthropic\.com | api\.openai\.com              # defaults of the clients
