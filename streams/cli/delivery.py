@@ -49,12 +49,17 @@ class Ledger:
     reasons: dict[str, Counter[str]] = field(default_factory=dict)
     place: str = ""
     """Where it went."""
+    damaged: set[str] = field(default_factory=set)
+    """Names of unreadable inputs: one with three complaints is one."""
     held: dict[tuple[str, str], Loss] = field(default_factory=dict)
     """Losses of no place, by fate and reason: one outage costs many chunks, and is said once."""
 
     def lose(self, loss: Loss) -> None:
         """Count it, and say it while there are not too many. What names no place is said by `end`, with its count."""
-        self.counts[loss.fate] += loss.count
+        if loss.fate != "unreadable" or not loss.where or loss.where not in self.damaged:
+            self.counts[loss.fate] += loss.count
+        if loss.fate == "unreadable" and loss.where:
+            self.damaged.add(loss.where)
         self.reasons.setdefault(loss.fate, Counter())[line(loss.reason, REASON_CHARS_MAX)] += loss.count
         if loss.is_said:
             self.losses.insert(0, loss)

@@ -264,7 +264,11 @@ def _of_report(one: Input, context: Ci) -> Iterator[Failure | Loss]:
         reading = read_junit(stream)
         yield from failures(reading, context, occurred_at_ms=_now_ms())
         for note in reading.notes:
-            yield Loss("unreadable", one.name, f"in part: {note}")
+            if note.startswith("no test case found"):
+                told = f"{note}; `faultline publish report` reads TRX and other formats"
+            else:
+                told = f"in part: {note}"
+            yield Loss("unreadable", one.name, told)
 
 
 def _of_any_report(one: Input, context: Ci) -> Iterator[Failure | Loss]:

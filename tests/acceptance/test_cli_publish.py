@@ -92,6 +92,23 @@ def test_what_cannot_be_read_is_named_in_a_line_each_and_the_rest_is_sent(faultl
     assert faultline(*words, "--strict")[0] == 1
 
 
+def test_a_file_with_several_complaints_is_one_unreadable_file(faultline, server, tmp_path):
+    (tmp_path / "cut.xml").write_text('<testsuite><testcase name="half"><testcase name="within"><failure>boom')
+    _, out, err = faultline("publish", "junit", tmp_path / "cut.xml")
+    assert err.count("unreadable: ") == 2
+    assert "1 unreadable" in out
+
+
+def test_a_report_of_another_format_is_not_read_in_part_but_sent_to_the_command_that_reads_it(
+    faultline, server, tmp_path
+):
+    (tmp_path / "a.trx").write_text("<TestRun><Results/></TestRun>")
+    _, out, err = faultline("publish", "junit", tmp_path / "a.trx")
+    assert "no test case found: the root element is TestRun; `faultline publish report` reads TRX" in err
+    assert "in part" not in err
+    assert "1 unreadable" in out
+
+
 def test_a_dry_run_shows_fingerprints_and_sends_nothing(faultline, server, report):
     status, out, _ = faultline("publish", "junit", report, "--dry-run")
     assert status == 0
