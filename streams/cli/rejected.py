@@ -170,8 +170,9 @@ def purge(
         return
     for number, offsets in sorted(gone.items()):
         say(f"partition {number}: {offsets} offsets")
-    total = sum(gone.values())
-    say(f"{total} deleted" if yes else f"{total} would be deleted; with --yes they are")
+    # Kafka deletes by offset, and the mark of a transaction takes one: these are more than `list` has records.
+    told = f"{sum(gone.values())} offsets, those of transactions' marks among them,"
+    say(f"{told} deleted" if yes else f"{told} would be deleted; with --yes they are")
 
 
 def _cluster(file: Any) -> Cluster:

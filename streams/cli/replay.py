@@ -256,6 +256,8 @@ class _Shown:
             self._tell(found)
         if self._is_dry:
             return
+        if found is not None:
+            tell(f"job {self._wanted.job}; when it is ended, the same command with --job {self._wanted.job} goes on")
         from streams.cli.progress import progress
 
         self._begun = True

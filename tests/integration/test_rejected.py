@@ -134,9 +134,10 @@ def test_a_record_is_shown_without_credentials_and_deleted_up_to_an_offset_or_a_
 
     partition, offset = places[2].split("/")
     words = ("purge", "--before", places[2])
-    assert said(installation, *words).splitlines()[-1] == f"{int(offset)} would be deleted; with --yes they are"
+    offsets = f"{int(offset)} offsets, those of transactions' marks among them,"
+    assert said(installation, *words).splitlines()[-1] == f"{offsets} would be deleted; with --yes they are"
     assert len(listed(installation)) == 5
-    assert said(installation, *words, "--yes").splitlines()[-1] == f"{int(offset)} deleted"
+    assert said(installation, *words, "--yes").splitlines()[-1] == f"{offsets} deleted"
     assert [row["place"] for row in listed(installation)] == places[2:]
     assert said(installation, "show", places[0], status=1) == (
         f"faultline: failures.rejected.v1 has no record {places[0]}: deleted, or never there; "
