@@ -151,7 +151,7 @@ def test_a_verdict_that_a_validator_refuses_for_one_document_reaches_the_others(
     )
     (refusal,) = store.offer([*rows(records), changed])
     assert refusal.index == len(rows(records))
-    assert refusal.reason.startswith("verdict for failure ")
+    assert refusal.reason.startswith("change of failure ")
     said = {d["s_job_name"]: d["s_subcategory"] for d in store.documents(Origin.CI).values()}
     assert said == {f"j{i}": "unknown" if i == 2 else "timeout" for i in range(5)}
 

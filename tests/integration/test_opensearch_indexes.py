@@ -77,7 +77,7 @@ def test_a_template_that_somebody_has_changed_stays_and_one_of_an_older_release_
     store.ask("PUT", f"/_index_template/{name}", body | {"version": 0})
     store.prepare()
     found = store.ask("GET", f"/_index_template/{name}")["index_templates"][0]["index_template"]
-    assert found["version"] == 1
+    assert found["version"] == body["version"] > 0
 
 
 def test_an_index_of_the_earlier_system_is_used_as_it_is(store: SearchStore) -> None:

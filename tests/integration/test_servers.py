@@ -110,7 +110,7 @@ def test_programs_that_want_a_server_at_once_get_the_same_one(own: Shared) -> No
 
 
 @one_at_a_time
-def test_a_server_stops_with_its_last_user_and_begins_anew(own: Shared) -> None:
+def test_a_server_stops_with_its_last_user_and_a_run_begins_anew(own: Shared) -> None:
     address = shared_address("mongodb", own)
     own.use("mongodb", None)
     with mongo(address) as client:
@@ -120,6 +120,9 @@ def test_a_server_stops_with_its_last_user_and_begins_anew(own: Shared) -> None:
     assert own.leave("mongodb", None) == []
     assert not mongodb_is_ready(address)
     with mongo(own.use("mongodb", None)) as client:
+        assert "test" in client.list_database_names(), "`make servers` comes back with its data"
+    assert own.leave("mongodb", None) == []
+    with mongo(shared_address("mongodb", own)) as client:
         assert "test" not in client.list_database_names()
 
 
