@@ -13,6 +13,7 @@ Under `FAULTLINE_CI=1` a skip for such a need fails the run, unless `FAULTLINE_A
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import shutil
 import sys
@@ -21,7 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import settings
+
+from streams.serving.logs import ANSWERED
 
 ROOT = Path(__file__).parents[1]
 NEEDS = ("server", "browser", "tool")
@@ -103,6 +107,20 @@ def network_of_this_machine_only(request: pytest.FixtureRequest) -> Iterator[Non
     _refusing = "evals" not in request.path.parts
     yield
     _refusing = False
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """A test that sets up the log of its process, which is this one, leaves every other test the log that it had."""
+    root = logging.getLogger()
+    config, handlers = structlog.get_config(), list(root.handlers)
+    loggers = [root, *(logging.getLogger(name) for name in ANSWERED)]
+    levels = [one.level for one in loggers]
+    yield
+    structlog.configure(**config)
+    root.handlers[:] = handlers
+    for one, level in zip(loggers, levels, strict=True):
+        one.setLevel(level)
 
 
 def chromium() -> str | None:

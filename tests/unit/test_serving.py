@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import socket
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -30,15 +29,6 @@ HOSTILE = [
     "nul\x00bel\x07",
     "\ud800",
 ]
-
-
-@pytest.fixture(autouse=True)
-def log_as_it_was() -> Iterator[None]:
-    """Other tests keep the log that they have."""
-    before, handlers = structlog.get_config(), list(logging.getLogger().handlers)
-    yield
-    structlog.configure(**before)
-    logging.getLogger().handlers[:] = handlers
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
