@@ -1,6 +1,7 @@
 """log -> the blocks that say why the job failed, most likely cause first.
 
 extract.py    the way in
+follow.py     the same of a log that is still being written: what is certain is told before its end
 reader.py     one pass over the lines: rules open blocks, blocks grow, repeats fold
 rank.py       the best of them, in order
 block.py      what comes out: first and last line, the line that says why, score, rule id

@@ -72,6 +72,18 @@ def findings(
     for line in lines:
         reader.feed(line)
         sections.feed(reader.at, line, reader.step)
+    return concluded(reader, sections, limit=limit, tests_max=tests_max, failed=failed)
+
+
+def concluded(
+    reader: Reader,
+    sections: Sections,
+    *,
+    limit: int = BLOCKS_MAX,
+    tests_max: int = TESTS_MAX,
+    failed: bool | None = None,
+) -> Findings:
+    """What a log says of which every line was fed to both. They are of no use afterwards."""
     sections.end(reader.at)
     reader.close()
     if failed is False or (failed is None and reader.failed is False):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from streams.core.extract.baseline import Baseline, hashed
@@ -29,6 +29,8 @@ KEY_LINES: Final = 12
 """So many lines of a block tell whether it repeats another."""
 CLEARLY_BETTER: Final = 0.2
 """By so much a rule must beat the open block's to open its own inside it."""
+CONCLUDES_LINES: Final = 2
+"""A line that says that something failed belongs to a block that ended so many lines before, or fewer."""
 END_LINES: Final = 60
 """A tool's word that all went well speaks for the job when no more than so many lines follow."""
 CONSEQUENCES_MAX: Final = 200
@@ -172,7 +174,7 @@ class Reader:
     def _conclude(self) -> None:
         """A line right behind a block that says that it failed belongs to it."""
         block = self.open or (self.candidates[-1] if self.candidates else None)
-        if block is not None and not block.rule.consequence and 0 < self.at - block.last <= 2:
+        if block is not None and not block.rule.consequence and 0 < self.at - block.last <= CONCLUDES_LINES:
             block.last, block.quiet, block.foreign = self.at, 0, 0
 
     def _end_marks(self, text: str) -> None:
@@ -270,6 +272,16 @@ class Reader:
                 block.evidence, block.key = self.at, hashed(text)
             self.close()
         return True
+
+    def is_whole(self, last: int) -> bool:
+        """Whether no line that may come makes the block longer that ends with this line so far."""
+        if self.at < last + CONCLUDES_LINES or (self.open is not None and self.open.first <= last):
+            return False
+        return self.run is None or self.run[0] > last or self.run[1] > last  # a run of new lines goes on to the end
+
+    def so_far(self) -> Reader:
+        """A copy to be ranked while more lines come; the open block is not in it."""
+        return replace(self, open=None, candidates=[replace(one) for one in self.candidates])
 
     def _forget(self) -> None:
         """Drops the weaker half of the candidates."""

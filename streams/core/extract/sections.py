@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -178,6 +179,13 @@ class Sections:
             self.found.append(section)
         else:
             self.beyond += 1
+
+    def so_far(self) -> Sections:
+        """A copy to be ended while more lines come; the open section is not in it."""
+        other = copy(self)
+        other._open = None  # noqa: SLF001 - it is one of its own class
+        other.found, other.areas = list(self.found), list(self.areas)
+        return other
 
     def end(self, at: int) -> None:
         """The log ended at line `at`."""
