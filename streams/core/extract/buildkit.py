@@ -41,6 +41,13 @@ RULES: Final = (
     ),
     rule("docker.daemon", "error response", r"Error response from daemon: ", 0.88, after=1),
     rule(
+        "docker.daemon",
+        "docker daemon|failed to start",
+        r"Cannot connect to the Docker daemon|^dependency failed to start: ",
+        0.9,
+    ),
+    rule("docker.denied", "denied: ", r"^(?:denied|unauthorized): \S", 0.88),
+    rule(
         "docker.command",
         "returned a non-zero code",
         r"^The command '.*' returned a non-zero code: \d+",

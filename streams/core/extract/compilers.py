@@ -26,7 +26,7 @@ RULES: Final = (
         r"undefined reference to |[Uu]ndefined symbols? ",
         0.92,
         back=r": in function |In function",
-        goes_on=r"undefined reference|: in function|^\s+\S|more undefined references",
+        goes_on=r"undefined reference|: in function|^\s+\S|more undefined references|symbol\(s\) not found",
         lines_max=30,
     ),
     rule(
@@ -34,6 +34,13 @@ RULES: Final = (
         "cannot find",
         r"\bld(?:\.\w+)?: (?:cannot find |library not found|error: unable to find)",
         0.93,
+    ),
+    rule(
+        "linker.lld",
+        "error: ",
+        r"^(?:\S*\b(?:ld\.lld|ld64\.lld|lld-link|wasm-ld|ld|mold)): error: ",
+        0.92,
+        goes_on=r"^>>> ",
     ),
     rule("linker.exit", "ld returned", r"collect2: error: ld returned", 0.3, before=4),
     rule("linker.multiple", "multiple definition", r"multiple definition of ", 0.92, after=1),

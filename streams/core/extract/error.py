@@ -16,7 +16,7 @@ SPOKEN_LINES_MAX: Final = 20
 ANNOUNCED_LINES_MAX: Final = 5
 """Below a line that announces them."""
 
-_RUNNER_MARK = re.compile(r"^##\[error\]\s*|^::error\b[^:]*::\s*")
+_RUNNER_MARK = re.compile(r"^##\[error\]\s*|^::error\b[^:]*::\s*|^\s*> |^\s*Caused by: (?=[\w.$]+[:\s]*\S)")
 _LISTED = re.compile(r"^(?:FAILED|ERROR) [^\s:]++(?<=\.py)(?:::[^\s\[]++(?:\[.*?\](?= - ))?)? - (?=\S)")
 _BANNER = re.compile(r"^\* What went wrong:$|\bpanicked at .*:$")
 """Says nothing that the next line does not say better."""

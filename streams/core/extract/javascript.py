@@ -6,6 +6,9 @@ from typing import Final
 
 from streams.core.extract.rule import rule
 
+_NPM = r"^npm (?:ERR!|error) +(?!code |errno |syscall |path |type |stack |A complete log)\S*\w"
+"""What npm says, not the codes before it."""
+
 RULES: Final = (
     rule(
         "mocha.failing",
@@ -71,7 +74,13 @@ RULES: Final = (
         lines_max=40,
     ),
     rule(
-        "npm.resolve", "eresolve", r"\bERESOLVE\b|peer dep missing", 0.85, goes_on=r"^npm (?:ERR!|error)", lines_max=25
+        "npm.resolve",
+        "eresolve",
+        r"\bERESOLVE\b|peer dep missing",
+        0.85,
+        goes_on=r"^npm (?:ERR!|error)",
+        says=_NPM,
+        lines_max=25,
     ),
     rule(
         "npm.missing",
@@ -79,6 +88,7 @@ RULES: Final = (
         r"npm (?:ERR!|error) (?:code )?E404|npm ERR! 404",
         0.88,
         goes_on=r"^npm (?:ERR!|error)",
+        says=_NPM,
         lines_max=12,
     ),
     rule(
@@ -93,7 +103,15 @@ RULES: Final = (
         goes_on=r"^npm ERR!",
         lines_max=25,
     ),
-    rule("npm.error", "npm err", r"^npm (?:ERR!|error) \S", 0.55, goes_on=r"^npm (?:ERR!|error)", lines_max=30),
+    rule(
+        "npm.error",
+        "npm err",
+        r"^npm (?:ERR!|error) \S",
+        0.6,
+        goes_on=r"^npm (?:ERR!|error)",
+        says=_NPM,
+        lines_max=30,
+    ),
     rule("pnpm.error", "err_pnpm", r"\bERR_PNPM_\w+", 0.85, after=4),
     rule("pnpm.exit", "elifecycle", r"\bELIFECYCLE\b", 0.14, consequence=True),
     rule("yarn.exit", "command failed", r"^error Command failed (?:with|due)", 0.14, consequence=True),
@@ -103,6 +121,13 @@ RULES: Final = (
         r"^error (?:An unexpected error|Couldn't find|Your lockfile|Found incompatible|\S+@\S+:|Received)",
         0.85,
         after=2,
+    ),
+    rule(
+        "prettier.style",
+        "code style issues",
+        r"^\[(?:warn|error)\] Code style issues",
+        0.8,
+        back=r"^\[(?:warn|error)\] ",
     ),
     rule("node.throw", "error", r"^(?:\w+:\d+|/\S+:\d+|node:\S+:\d+)$", 0.6, after=10),
     rule(

@@ -7,6 +7,12 @@ from typing import Final
 from streams.core.extract.rule import rule
 
 _FRAME = r"^\s+\S|^\s*\[\w+\]\s+at |^\s*\[\w+\] Caused by|^Caused by|^\.\.\. \d+ (?:more|common)|^Suppressed"
+_ROOT = r"^\s*(?:\[\w+\]\s+)?Caused by: "
+_WHY = (
+    r"^\s*> (?!Compilation |There were failing|A failure occurred|Process 'command|Could not resolve all"
+    r"|.*[Ss]ee (?:the )?(?:log|report|error|compiler)|Run with)"
+)
+"""Of Gradle's reasons the ones that say something of their own."""
 
 RULES: Final = (
     rule(
@@ -36,7 +42,7 @@ RULES: Final = (
         "surefire.goal",
         "there are test failures",
         r"Failed to execute goal .*There are test failures",
-        0.86,
+        0.5,
         fatal=True,
         goes_on=r"^\[ERROR\]|^\s+\S|^[\w.$]+(?:Exception|Error|Failure)",
         lines_max=60,
@@ -45,7 +51,7 @@ RULES: Final = (
         "maven.goal",
         "failed to execute goal",
         r"Failed to execute goal ",
-        0.86,
+        0.78,
         fatal=True,
         goes_on=r"^\[ERROR\]|^\s+\S|^[\w.$]+(?:Exception|Error|Failure)",
         lines_max=60,
@@ -79,10 +85,12 @@ RULES: Final = (
         "gradle.what",
         "what went wrong",
         r"^\* What went wrong:",
-        0.86,
+        0.74,
         fatal=True,
         back=r"^FAILURE: |^\s*$|^\* Where|^(?:Build|Script) file",
         until=r"^\* Try:|^\* Exception is",
+        says=_WHY,
+        says_last=True,
         lines_max=25,
     ),
     rule("gradle.task", "failed", r"^> Task :\S+ FAILED|^:\S+ FAILED$", 0.5, after=8),
@@ -97,7 +105,17 @@ RULES: Final = (
     ),
     rule("gradle.count", "failed", r"^\d+ tests completed, \d+ failed", 0.3),
     rule("ant.failed", "build failed", r"^BUILD FAILED", 0.6, fatal=True, goes_on=r"^\S+:\d+: |^\s+\S", lines_max=10),
-    rule("java.thread", "exception in thread", r'Exception in thread "', 0.88, goes_on=_FRAME, slack=2, lines_max=150),
+    rule(
+        "java.thread",
+        "exception in thread",
+        r'Exception in thread "',
+        0.88,
+        goes_on=_FRAME,
+        says=_ROOT,
+        says_last=True,
+        slack=2,
+        lines_max=150,
+    ),
     rule(
         "java.cause",
         "caused by",
@@ -113,6 +131,8 @@ RULES: Final = (
         0.8,
         before=1,
         goes_on=_FRAME,
+        says=_ROOT,
+        says_last=True,
         slack=2,
         lines_max=150,
     ),

@@ -29,6 +29,7 @@ RULES: Final = (
         0.9,
         after=2,
     ),
+    rule("go.sum", "checksum mismatch", r"^verifying .*: checksum mismatch", 0.9, goes_on=r"^\s+\S", lines_max=6),
     rule(
         "go.package_missing",
         "cannot find package",
@@ -37,7 +38,13 @@ RULES: Final = (
         goes_on=r"^\s+\S",
         lines_max=6,
     ),
-    rule("go.fmt", "gofmt", r"(?i)(?:not gofmt|gofmt.{0,40}(?:fail|needs)|needs? (?:to be )?gofmt)", 0.8, after=8),
+    rule(
+        "go.fmt",
+        "gofmt",
+        r"(?i)(?:not gofmt|gofmt.{0,40}(?:fail|needs|not formatted)|needs? (?:to be )?gofmt)",
+        0.8,
+        after=8,
+    ),
     rule(
         "rust.test",
         "stdout ----",
@@ -98,6 +105,17 @@ RULES: Final = (
         fatal=True,
         goes_on=r"^\S|^\s+\S|^$",
         lines_max=15,
+    ),
+    rule(
+        "valgrind.error",
+        "invalid|conditional jump|uninitialised|definitely lost|process terminating|mismatched free|overlap in",
+        (
+            r"^(?:==\d+==|--\d+--) (?:Invalid |Conditional jump|Use of uninit|Syscall param|Mismatched free"
+            r"|Source and destination overlap|Process terminating|.* definitely lost in)"
+        ),
+        0.88,
+        goes_on=r"^==\d+==  ",
+        lines_max=30,
     ),
     rule("terminate.called", "terminate called", r"^terminate called (?:after|without)", 0.9, goes_on=r"^\s+what\(\)"),
     rule("signal.segv", "segmentation", r"(?i)\bsegmentation fault\b|\bSIGSEGV\b", 0.9, before=3, after=2),

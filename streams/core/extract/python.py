@@ -88,9 +88,8 @@ RULES: Final = (
         "python.chained",
         "exception",
         r"^(?:During handling of the above exception|The above exception was the direct cause)",
-        0.7,
-        goes_on=r"^$|^Traceback",
-        lines_max=3,
+        0.5,
+        joins=True,
     ),
     rule("python.syntax", "error: ", r"^(?:SyntaxError|IndentationError|TabError): ", 0.93, before=4),
     rule("python.import", "error: ", r"^(?:ModuleNotFoundError|ImportError): ", 0.92, before=3),
@@ -109,14 +108,23 @@ RULES: Final = (
         "error: ",
         (
             r"^\s*(?:ERROR|error): (?:Could not find a version|No matching distribution"
-            r"|Cannot install|Failed building wheel|Could not build wheels|Command errored"
-            r"|ResolutionImpossible|Package .* requires|Invalid requirement|.*subprocess-exited"
-            r"|metadata-generation-failed|Exception)"
+            r"|Cannot install|Command errored"
+            r"|ResolutionImpossible|Package .* requires|Invalid requirement|Exception)"
         ),
         0.9,
         before=2,
         goes_on=r"^\s+\S|^ERROR",
         lines_max=25,
+    ),
+    rule(  # what the build itself says stands below or above
+        "pip.build",
+        "error: ",
+        (
+            r"^\s*(?:ERROR: )*(?:ERROR|error): (?:Failed (?:building wheel|to build)|Could not build wheels"
+            r"|.*subprocess-exited|metadata-generation-failed)"
+        ),
+        0.62,
+        after=4,
     ),
     rule(
         "pip.missing",
@@ -139,6 +147,39 @@ RULES: Final = (
         0.85,
         until=r"version solving failed|forbidden",
         lines_max=15,
+    ),
+    rule(
+        "poetry.lock",
+        "poetry.lock",
+        r"changed significantly since poetry\.lock was last|poetry\.lock is not (?:up to date|compatible)",
+        0.9,
+    ),
+    rule(
+        "uv.solve",
+        "no solution found",
+        r"^\s*(?:\u00d7 )?No solution found when resolving",
+        0.9,
+        goes_on=r"^\s+\S",
+        lines_max=15,
+    ),
+    rule(
+        "ruff.place",
+        "-->",
+        r"^\s*--> \S+\.(?:pyi?|ipynb):\d+:\d+$",
+        0.8,
+        before=1,
+        goes_on=r"^\s*\d* ?\|",
+        lines_max=12,
+        told_above=True,
+    ),
+    rule(
+        "precommit.hook",
+        "fail",
+        r"^\S.*\.{3,}(?:\([^)]*\))?Failed$",
+        0.66,
+        until=r"\.{3,}(?:\([^)]*\))?(?:Passed|Skipped|Failed)$",
+        says=r"^(?!- (?:hook id|exit code|duration|files were)|\s*$).",
+        lines_max=40,
     ),
     rule(
         "tox.result",

@@ -29,6 +29,8 @@ UNSAID: Final = 0.45
 """Evidence that counts in a log which does not say how it ended."""
 FAR_BELOW: Final = 0.42
 """Candidates that much weaker than the best one are left out."""
+FAR_BELOW_NEW: Final = 0.34
+"""The same with a baseline: what is new is said plainly, so weaker words seldom add to it."""
 EARLY: Final = 0.12
 """What a candidate at the log's beginning weighs less than one at the place where the job failed."""
 FATAL: Final = 0.08
@@ -69,8 +71,9 @@ def ranked(reader: Reader, limit: int, *, failed: bool | None, best: float = 0.0
     chosen: list[Candidate] = []
     room = _room(reader)
     left_out = 0
+    far = FAR_BELOW if reader.baseline is None else FAR_BELOW_NEW
     for candidate in able:
-        if candidate.score < max(best, able[0].score) - FAR_BELOW:
+        if candidate.score < max(best, able[0].score) - far:
             break
         if len(chosen) >= limit:
             left_out += not any(_meet(candidate, other) for other in chosen)

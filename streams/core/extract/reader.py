@@ -33,6 +33,9 @@ CONCLUDES_LINES: Final = 2
 """A line that says that something failed belongs to a block that ended so many lines before, or fewer."""
 END_LINES: Final = 60
 """A tool's word that all went well speaks for the job when no more than so many lines follow."""
+JOINED: Final = 2
+JOIN_LINES: Final = 2
+"""Two blocks are one when no more than so many lines stand between each and the line that joins them."""
 CONSEQUENCES_MAX: Final = 200
 STEP_CHARS_MAX: Final = 200
 
@@ -71,6 +74,8 @@ class Candidate:
     dropped: bool = False
     run: list[int] = field(default_factory=lambda: [0, 0])
     """First and last line of the run of new lines around it; 0 without a baseline."""
+    told: bool = False
+    """Whether the line that says why, below the one that opened the block, was found."""
     grown: int = 0
     quiet: int = 0
     """Lines at the end that do not belong to the block unless it goes on: blank or foreign ones."""
@@ -202,6 +207,8 @@ class Reader:
         if self.run is not None:
             self.open.run = self.run
         self._look_back(self.open)
+        if rule.told_above and self.open.first < self.at:
+            self.open.evidence = self.at - 1
 
     def close(self) -> None:
         """Puts the open block among the candidates; at the end of the log, too.
@@ -211,6 +218,7 @@ class Reader:
         candidate, self.open = self.open, None
         if candidate is None:
             return
+        self._join(candidate)
         key = candidate.rule.id, candidate.key
         same = self.by_key.get(key)
         if same is not None:
@@ -226,6 +234,16 @@ class Reader:
         self.candidates.append(candidate)
         if len(self.candidates) > CANDIDATES_MAX:
             self._forget()
+
+    def _join(self, candidate: Candidate) -> None:
+        """Makes one block of two that a line between them joins; the later one says why."""
+        if len(self.candidates) < JOINED or not self.candidates[-1].rule.joins:
+            return
+        before, between = self.candidates[-JOINED:]
+        near = candidate.first - between.last <= JOIN_LINES and between.first - before.last <= JOIN_LINES
+        if near and before.rule is candidate.rule:
+            candidate.first = before.first
+            before.dropped = between.dropped = True
 
     def _look_back(self, candidate: Candidate) -> None:
         rule = candidate.rule
@@ -265,6 +283,8 @@ class Reader:
         block.last += block.quiet + 1
         block.quiet = block.foreign = 0
         block.new = block.new or not known
+        if rule.says is not None and (rule.says_last or not block.told) and rule.says.search(text):
+            block.evidence, block.told = self.at, True
         if block.grown <= KEY_LINES:
             block.key = hash((block.key, hashed(text)))
         if ended:

@@ -43,6 +43,14 @@ class Rule:
     """So many foreign lines in between do not end the block, if it goes on after them."""
     told_last: bool = False
     """The line that ends the block is the one that says why: a Python traceback."""
+    says: re.Pattern[str] | None = None
+    """The first line of the block that matches is the one that says why: below a banner, the reason."""
+    says_last: bool = False
+    """Of the lines that `says` finds the last one counts: the root of a chain of causes."""
+    told_above: bool = False
+    """The line above the one that matches says why."""
+    joins: bool = False
+    """Stands between two blocks of one rule which are one: a chain of exceptions."""
     lines_max: int = BLOCK_LINES_MAX
 
     @property
@@ -66,6 +74,10 @@ def rule(
     until: str = "",
     slack: int = 0,
     told_last: bool = False,
+    says: str = "",
+    says_last: bool = False,
+    told_above: bool = False,
+    joins: bool = False,
     lines_max: int = BLOCK_LINES_MAX,
 ) -> Rule:
     """A Rule from expressions as text; `words` are separated by `|`."""
@@ -88,6 +100,10 @@ def rule(
         until=compiled(until),
         slack=slack,
         told_last=told_last,
+        says=compiled(says),
+        says_last=says_last,
+        told_above=told_above,
+        joins=joins,
         lines_max=lines_max,
     )
 

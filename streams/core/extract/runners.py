@@ -47,8 +47,15 @@ RULES: Final = (
     ),
     rule("github.command", "::error", r"^::error\b[^:]*::", 0.8, goes_on=r"^\s+\S"),
     # GitLab
-    rule("gitlab.failed", "error: job failed", r"ERROR: Job failed", 0.1, fatal=True, consequence=True),
-    rule("gitlab.runner", "job failed", r"ERROR: Job failed \((?:system failure|runner)", 0.8, fatal=True),
+    rule(
+        "gitlab.failed",
+        "error: job failed",
+        r"ERROR: Job failed(?:$|: (?:exit (?:code|status)|command terminated with exit code) \d+)",
+        0.1,
+        fatal=True,
+        consequence=True,
+    ),
+    rule("gitlab.runner", "error: job failed", r"ERROR: Job failed", 0.84, fatal=True),
     # Jenkins
     rule(
         "jenkins.finished",
@@ -66,7 +73,7 @@ RULES: Final = (
         fatal=True,
         consequence=True,
     ),
-    rule("jenkins.script", "exit", r"^script returned exit code [1-9]", 0.06, fatal=True, consequence=True),
+    rule("jenkins.script", "exit", r"^(?:ERROR: )?script returned exit code [1-9]", 0.06, fatal=True, consequence=True),
     rule("jenkins.fatal", "fatal: ", r"^FATAL: ", 0.85, goes_on=_CAUSES, slack=2, fatal=True),
     rule("jenkins.error", "error: ", r"^ERROR: (?!Job failed|\[)", 0.72, goes_on=_CAUSES, slack=2),
     # Travis

@@ -110,6 +110,12 @@ def ctest_says(lines: Sequence[Line]) -> int | None:
     return None if any(_GTEST.match(text) for _, text in lines) else gtest_says(lines)
 
 
+def dotnet_says(lines: Sequence[Line]) -> int | None:
+    """What stands below `Error Message:`."""
+    told = next((index for index, (_, text) in enumerate(lines) if text.strip() == "Error Message:"), -1)
+    return first_filled(lines[told + 1 :])
+
+
 def minitest_says(lines: Sequence[Line]) -> int | None:
     """The first line names the test, the next ones say why."""
     filled = [at for at, text in lines if text.strip()]

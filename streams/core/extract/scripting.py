@@ -53,7 +53,7 @@ RULES: Final = (
         after=4,
     ),
     rule("gem.native", "failed to build gem", r"Failed to build gem native extension", 0.85, after=25),
-    rule("rake.aborted", "rake aborted", r"^rake aborted!", 0.8, goes_on=r"^\S|^\s+\S", lines_max=15),
+    rule("rake.aborted", "rake aborted", r"^rake aborted!", 0.8, goes_on=r"^\S|^\s+\S", says=r"\S", lines_max=15),
     rule(
         "ruby.exception",
         "error)",
@@ -165,6 +165,7 @@ RULES: Final = (
     rule("r.halted", "execution halted", r"^Execution halted", 0.4, before=5),
     rule("r.warning", "status: ", r"^Status: \d+ (?:ERROR|WARNING)", 0.3),
     rule("dart.case", "[e]", r"\[E\]\s*$", 0.9, goes_on=r"^\s+\S|^$", lines_max=15),
+    rule("shellcheck.place", "^--", r"\^-+\^? SC\d{4} \(", 0.82, before=2),
     rule("shell.command", "command not found", r": (?:line \d+: )?(?:\S+: )?command not found", 0.86),
     rule("shell.absent", "not found", r"^\S*sh: (?:(?:line )?\d+: )?[^\s:]+: not found$", 0.87),
     rule("shell.missing", "no such file", r"(?i): no such file or directory\b", 0.6, before=1),

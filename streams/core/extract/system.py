@@ -57,6 +57,12 @@ RULES: Final = (
         after=1,
     ),
     rule(
+        "network.lookup",
+        "lookup ",
+        r"\blookup \S+(?: on \S+)?: (?:no such host|server misbehaving|i/o timeout|[Tt]emporary failure)",
+        0.88,
+    ),
+    rule(
         "network.dns",
         "name resolution|not known|getaddrinfo",
         r"(?i)(?:temporary )?failure in name resolution|name or service not known|getaddrinfo \w+",
@@ -134,9 +140,20 @@ RULES: Final = (
         "authentication failed",
         r"(?i)authentication failed|unauthorized: |denied: requested access",
         0.86,
+        back=r"^remote: ",
     ),
     rule("curl.error", "curl: (", r"^curl: \(\d+\) ", 0.85, before=1),
-    rule("wget.error", "error ", r"(?i)^\S* ?ERROR \d{3}: ", 0.82, before=4),
+    rule("wget.error", "error ", r"(?i)^(?:\S+ ){0,2}ERROR \d{3}: ", 0.82, before=4),
+    rule(
+        "ssh.refused",
+        "host key|remote host identification|permission denied|connect to host|kex_exchange",
+        (
+            r"^Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|: Permission denied \(publickey"
+            r"|^(?:ssh: )?connect to host \S+ port|^kex_exchange_identification: "
+        ),
+        0.9,
+    ),
+    rule("git.remote", "remote repository", r"^fatal: Could not read from remote repository", 0.6),
     rule("git.fatal", "fatal: ", r"^fatal: ", 0.85, before=1, after=4),
     rule(
         "git.error",
@@ -162,12 +179,24 @@ RULES: Final = (
         goes_on=r"^E: ",
         lines_max=10,
     ),
-    rule("apt.unmet", "unmet dependencies", r"unmet dependencies", 0.86, goes_on=r"^\s+\S|^E: ", lines_max=10),
+    rule(
+        "apt.unmet",
+        "unmet dependencies",
+        r"unmet dependencies",
+        0.86,
+        goes_on=r"^\s+\S|^E: ",
+        says=r"^\s+\S+ : ",
+        lines_max=10,
+    ),
     rule(
         "yum.package",
-        "no package",
+        "no package|unable to find a match|no match for argument",
         r"(?i)^(?:Error: )?(?:Unable to find a match|No package .* available|No match for argument)",
-        0.85,
+        0.87,
+        goes_on=r"^(?:Error: )?(?:Unable to find a match|No match for argument)",
+    ),
+    rule(
+        "apk.package", "unable to select", r"^ERROR: unable to select packages", 0.88, goes_on=r"^\s+\S", lines_max=12
     ),
     rule("brew.error", "error: ", r"^Error: (?:No (?:available|such)|.* formula|.*already installed)", 0.7, after=2),
     rule(

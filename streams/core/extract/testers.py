@@ -7,6 +7,7 @@ from typing import Final
 
 from streams.core.extract.says import (
     ctest_says,
+    dotnet_says,
     exunit_says,
     first_filled,
     go_says,
@@ -105,6 +106,18 @@ RUNNERS: Final = (
         says=ctest_says,
         may_be_empty=True,
         retells=("ctest.test",),
+    ),
+    Runner(
+        name="dotnet",
+        words=("  Failed ",),
+        mark="Failed ",
+        opens=re.compile(r"^\s{2,4}Failed (\S.{0,1000}?) \[[^\]]*\d+ ?m?s\]$"),
+        ends=re.compile(
+            r"^\s{0,4}(?:Passed|Failed|Skipped) \S.* \[|^(?:Passed|Failed)! +- |^Test Run |^Total tests: |^\[xUnit\.net"
+            r"|^Results File: |^\s*Standard Output Messages:$"
+        ),
+        says=dotnet_says,
+        retells=("dotnet.", "generic.compiler"),
     ),
     Runner(
         name="jest",
