@@ -1,9 +1,8 @@
-"""`faultline explain`: why a failure has its fingerprint and its verdict, and why two have or have not the same."""
+"""`faultline explain`: why a failure has its fingerprint and its verdict. Of two see `why`."""
 
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,10 +15,8 @@ from streams.cli.screen import line, say, shown
 
 if TYPE_CHECKING:
     from streams.cli.reading import Read
-    from streams.contract.fingerprint import Fingerprint
 
 TEXT_BYTES_MAX = 4 * 1024 * 1024
-_FINGERPRINT = re.compile(r"fp\d{1,4}\.[a-z2-7]{4,26}")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,7 +24,8 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         "explain",
         epilog="\b\nExamples:\n  faultline explain 'Error code: 429 - rate limit of 50 requests' --origin benchmark\n"
-        "  faultline explain trace.txt\n  faultline explain --why 'no space on /dev/sda1' 'no space on /dev/sdb7'",
+        "  faultline explain trace.txt\n  faultline explain --why 'no space on /dev/sda1' 'no space on /dev/sdb7'\n"
+        "  faultline explain --why-not fp1.k3wq fp1.x7ab\n  faultline explain --nearest 'no space on /dev/sda1'",
     )(_explain)
 
 
@@ -39,6 +37,10 @@ def _explain(
         tuple[str, str] | None,
         typer.Option("--why", metavar="A B", help="Are these one problem? Texts, files, or fingerprints of a server."),
     ] = None,
+    why_not: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--why-not", metavar="A B", help="What tells these two apart, and what would join them?"),
+    ] = None,
     origin: Annotated[str, typer.Option(help="ci or benchmark; without it benchmark when a --status is given.")] = "",
     status: Annotated[int | None, typer.Option(min=100, max=999, help="HTTP status.")] = None,
     code: Annotated[str, typer.Option(help="The provider's own error code.")] = "",
@@ -46,6 +48,9 @@ def _explain(
     exit_code: Annotated[int | None, typer.Option(help="Exit status of the step.")] = None,
     url: options.Url = URL_DEFAULT,
     *,
+    nearest: Annotated[
+        bool, typer.Option("--nearest", help="Which fingerprints of a server are nearest to the text, or to one of it?")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Say why a failure has its fingerprint and its verdict.
@@ -63,11 +68,21 @@ def _explain(
         "exception_type": exception_type,
         "exit_code": exit_code,
     }
-    if why is not None:
-        _compare(why, given, url, as_json=as_json)
+    if sum((why is not None, why_not is not None, nearest)) > 1:
+        raise typer.BadParameter("--why, --why-not and --nearest are three questions; ask one")
+    pair = why or why_not
+    if pair is not None:
+        from streams.cli.why import compare
+
+        compare(pair, lambda text: _read(text, given).fingerprint, url, as_json=as_json, asks_why_not=why is None)
         return
     if not text and sys.stdin.isatty():
         raise typer.BadParameter("give a text, a file, or - and the text on standard input")
+    if nearest:
+        from streams.cli import why as pairs
+
+        pairs.nearest(text or "-", lambda text: _read(text, given).fingerprint, url, as_json=as_json)
+        return
     read = _read(text or "-", given)
     if as_json:
         say(json.dumps(_data(read)))
@@ -132,9 +147,16 @@ def _data(read: Read) -> dict[str, Any]:
         "frames": [msgspec.to_builtins(frame) for frame in told.frames],
         "chain": list(told.chain),
         "crash": {"type": crash[0], "frames": crash[1]} if crash[0] else None,
-        "verdict": msgspec.to_builtins(read.verdict),
+        "verdict": msgspec.to_builtins(msgspec.structs.replace(read.verdict, evidence=_masked(read.verdict.evidence))),
         "earlier_hash": read.earlier_hash,
     }
+
+
+def _masked(evidence: str) -> str:
+    """The line that a verdict rests on as its template: like all that is told here, without what was masked."""
+    from streams.core.template.mask import template_of
+
+    return template_of(evidence) if evidence else ""
 
 
 def _crash(read: Read) -> tuple[str, list[str]]:
@@ -178,48 +200,6 @@ def _print(read: Read) -> None:
     say(f"earlier      {read.earlier_hash}  what the earlier system called it")
     by = f"rule {verdict.rule_id}" if verdict.rule_id else f"the {verdict.source} alone"
     say(f"\nverdict      {verdict.kind} ({verdict.family}), confidence {verdict.confidence:.2f}, by {by}")
-    for name, text in (("reason", verdict.reason), ("evidence", verdict.evidence)):
+    for name, text in (("reason", verdict.reason), ("evidence", _masked(verdict.evidence))):
         if text:
             say(f"{name:<12} {line(text)}")
-
-
-def _compare(two: tuple[str, str], given: dict[str, Any], url: str, *, as_json: bool) -> None:
-    import msgspec
-
-    from streams.core.fingerprint import why_not, why_same
-
-    a, b = (_fingerprint(one, given, url) for one in two)
-    if not (a.site_value and b.site_value):  # a group has many sites, so one of a server cannot be told by its site
-        a, b = (msgspec.structs.replace(one, site_value="") for one in (a, b))
-    same, difference = why_same(a, b), why_not(a, b)
-    one_problem = a.value == b.value
-    if as_json:
-        told = {"one_problem": one_problem, "a": a.value, "b": b.value, "same": msgspec.to_builtins(same)}
-        say(json.dumps(told | {"difference": msgspec.to_builtins(difference)}))
-        return
-    say(f"{a.value}\n{b.value}")
-    say("one problem: the ids are equal" if one_problem else "two problems")
-    if same.parts:
-        say("same")
-        for part in same.parts:
-            say(f"  {part.name:<20} {line(part.value, 120)}")
-    if difference is not None:
-        say(f"different at the level {difference.level}, in {difference.part}")
-        say(f"  {line(difference.ours) or '(nothing)'}\n  {line(difference.theirs) or '(nothing)'}")
-
-
-def _fingerprint(argument: str, given: dict[str, Any], url: str) -> Fingerprint:
-    if not _FINGERPRINT.fullmatch(argument):
-        return _read(argument, given).fingerprint
-    from streams.cli.groups import detail
-    from streams.contract.fingerprint import Fingerprint, Part
-
-    group = detail(url, argument)
-    return Fingerprint(
-        value=group["fingerprint"],
-        version=group["fingerprint"].partition(".")[0],
-        class_value=group["class_value"],
-        site_value="",
-        template=group["template"],
-        parts=tuple(Part(part["name"], part["value"], part["rule"]) for part in group["parts"]),
-    )

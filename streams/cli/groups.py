@@ -22,8 +22,8 @@ SAMPLE_LINES_MAX = 30
 WHERE_CHARS_MAX = 40
 CANDIDATES_MAX = 5
 """Groups that are named where several begin alike."""
-LOOKED_AT_MAX = 200
-"""Groups that are looked at for that: one page of the server's."""
+PAGE_ROWS = 200
+"""Groups of one page of a server's, at most."""
 BEGINNING_CHARS_MAX = 40
 """A fingerprint is shorter."""
 Fingerprint = Annotated[
@@ -92,7 +92,9 @@ def _where(names: list[str]) -> str:
 
 
 def _show(fingerprint: Fingerprint, url: options.Url = URL_DEFAULT, *, as_json: options.Json = False) -> None:
-    """Show one group: its verdict, its places, its samples. And what went into its fingerprint."""
+    """Show one group: its verdict, its places, its samples. And why its members are one."""
+    from streams.cli.why import members_told
+
     group = detail(url, fingerprint)
     if as_json:
         say(json.dumps(group))
@@ -113,6 +115,7 @@ def _show(fingerprint: Fingerprint, url: options.Url = URL_DEFAULT, *, as_json: 
         if group.get("members_total")
         else ("group", ""),
         ("template", group["template"]),
+        *(("same", told) for told in members_told(group)),
         *(("part", f"{part['name']} = {part['value']} ({part['rule']})") for part in group["parts"]),
     ]
     for name, text in rows:
@@ -205,15 +208,27 @@ def detail(url: str, fingerprint: str) -> dict[str, Any]:
         raise
 
 
+def listed(url: str, *, origin: str, rows_max: int) -> list[dict[str, Any]]:
+    """Fingerprints of a server, the one seen last first, at most `rows_max`. Raises as `detail`."""
+    rows: list[dict[str, Any]] = []
+    while len(rows) < rows_max:
+        query = {"origin": origin, "limit": PAGE_ROWS, "offset": len(rows)}
+        found = _asked(url, "/api/groups", query).get("groups", [])
+        rows += found
+        if len(found) < PAGE_ROWS:
+            break
+    return rows[:rows_max]
+
+
 def _no_single(url: str, beginning: str) -> FaultlineError:
     """What to say when not exactly one fingerprint begins so."""
     found: list[dict[str, Any]] = []
     if len(beginning) <= BEGINNING_CHARS_MAX:
-        rows = _asked(url, "/api/groups", {"text": beginning, "limit": LOOKED_AT_MAX}).get("groups", [])
+        rows = _asked(url, "/api/groups", {"text": beginning, "limit": PAGE_ROWS}).get("groups", [])
         found = [row for row in rows if str(row["fingerprint"]).startswith(beginning)]
     if not found:
         return FaultlineError(f"no group's fingerprint begins with {beginning!r}; `faultline groups` lists them")
-    many = f"at least {len(found)}" if len(found) == LOOKED_AT_MAX else str(len(found))
+    many = f"at least {len(found)}" if len(found) == PAGE_ROWS else str(len(found))
     head = f"{many} groups begin with {beginning!r}; write more of the one that is meant"
     cells = [f"  {row['fingerprint']}  {row['kind']}  {line(str(row['title']), 60)}" for row in found[:CANDIDATES_MAX]]
     return SeveralGroups("\n".join([head, *cells]))

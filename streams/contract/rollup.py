@@ -13,6 +13,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Meta, Struct
 
+from streams.contract.alias import Alias
 from streams.contract.failure import Origin, TimeMs
 from streams.contract.fingerprint import Fingerprint
 from streams.contract.fold import Sample
@@ -21,6 +22,8 @@ from streams.contract.verdict import Verdict
 WHERE_MAX = 32
 """Dimensions that one row counts by name; the rest are counted under OTHER_WHERE."""
 OTHER_WHERE = "other"
+ALIASES_MAX = 8
+"""Aliases that a row tells; of a star of many the others know their own."""
 
 
 class Span(enum.StrEnum):
@@ -66,6 +69,9 @@ class Rollup(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The whole fingerprint, on the row that counts all."""
     group: str = ""
     """As in `Classified`, on the row that counts all."""
+    aliases: tuple[Alias, ...] = ()
+    """What joins this fingerprint with others, and what a person took apart; strongest first, at most ALIASES_MAX, on
+    the row that counts all."""
     version: Annotated[int, Meta(ge=1)] = 1
 
     @property
@@ -93,6 +99,7 @@ class SealedRollup(Struct, frozen=True, kw_only=True, omit_defaults=True):
     verdict: msgspec.Raw | None = None
     parts: msgspec.Raw | None = None
     group: str = ""
+    aliases: tuple[Alias, ...] = ()
     version: Annotated[int, Meta(ge=1)] = 1
 
     def opened(self) -> Rollup:
@@ -112,6 +119,7 @@ class SealedRollup(Struct, frozen=True, kw_only=True, omit_defaults=True):
             verdict=None if self.verdict is None else msgspec.json.decode(self.verdict, type=Verdict),
             parts=None if self.parts is None else msgspec.json.decode(self.parts, type=Fingerprint),
             group=self.group,
+            aliases=self.aliases,
         )
 
 

@@ -249,10 +249,10 @@ def _wide(slot: Slot, values: set[str]) -> dict[str, str]:
     """The new word for each value of a place, where evidence suffices; empty where it does not."""
     place, before, after = slot
     constant = _constant(f"{before} {after}".split(" ")) + bool(_key(values))
-    free = {value for value in values if value.strip(_EDGES).lower() not in _STATES and not _KEPT.search(value)}
+    free = {value for value in values if not is_state(value) and not is_kept(value)}
     if len(free) < 2 or (constant < CONSTANT_WORDS_MIN and not (place and constant and len(free) >= LONE_VALUES_MIN)):
         return {}
-    if len(free) == len(values) and len(values) >= _needed(place, values):
+    if len(free) == len(values) and len(values) >= values_needed(place, values):
         new = _frame(values)
         return dict.fromkeys(values, new)
     if place and constant >= CONSTANT_WORDS_OF_A_FIT:
@@ -261,8 +261,18 @@ def _wide(slot: Slot, values: set[str]) -> dict[str, str]:
     return {}
 
 
-def _needed(place: int, values: set[str]) -> int:
-    """How many different values make this place a slot."""
+def is_state(word: str) -> bool:
+    """Whether a word names a state: `started` and `failed` are two problems."""
+    return word.strip(_EDGES).lower() in _STATES
+
+
+def is_kept(word: str) -> bool:
+    """Whether a template kept a number in the word: it names the problem."""
+    return bool(_KEPT.search(word))
+
+
+def values_needed(place: int, values: set[str]) -> int:
+    """How many different words in a place make it a slot, where those known are `values`."""
     if _key(values):
         return MARKED_VALUES_MIN
     files = any(_FILE.search(value) for value in values)

@@ -126,7 +126,11 @@ class Aliaser:
         made: list[Alias] = []
         for (_, form), values in sorted(same.items()):
             first, *others = sorted(values)
-            reason = f"one form: {form[:FORM_CHARS_SHOWN]}" if form else "one exception type in the same own frames"
+            reason = (
+                f"slot rule, {len(values)} fingerprints of one form: {form[:FORM_CHARS_SHOWN]}"
+                if form
+                else f"frame rule, {len(values)} fingerprints of one exception type in the same own frames"
+            )
             for other in others:
                 if self._groups.name(first) and self._groups.name(first) == self._groups.name(other):
                     continue

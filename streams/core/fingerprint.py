@@ -13,7 +13,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import zip_longest
 
 from streams.contract.fingerprint import Fingerprint, Part
 from streams.core.frames.parse import parse
@@ -112,69 +111,6 @@ def explain(
         tokens=explain_template(read.text, framed=bool(trace and trace.frames)),
         frames=trace.frames if trace else (),
         chain=trace.chain if trace else (),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The first thing that tells two fingerprints apart."""
-
-    level: str
-    """The coarsest level at which they differ: `class`, `value` or `site`."""
-    part: str
-    ours: str
-    theirs: str
-    rule: str
-    """The rule that kept our side; empty where only the other has something."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sameness:
-    """What two fingerprints share."""
-
-    levels: tuple[str, ...]
-    """Levels with equal ids, coarse to fine."""
-    parts: tuple[Part, ...]
-
-
-def why_same(a: Fingerprint, b: Fingerprint) -> Sameness:
-    """The levels at which two failures are one, and the parts they share."""
-    levels = [name for name, x, y in _levels(a, b) if x == y]
-    theirs = set(b.parts)
-    return Sameness(levels=tuple(levels), parts=tuple(part for part in keyed(a.parts) if part in theirs))
-
-
-def why_not(a: Fingerprint, b: Fingerprint) -> Difference | None:
-    """The first difference, or None when even `site_value` is equal.  For templates, the first word that differs."""
-    level = next((name for name, x, y in _levels(a, b) if x != y), "")
-    if not level:
-        return None
-    for ours, theirs in zip_longest(_against(a, b), _against(b, a)):
-        if ours == theirs:
-            continue
-        if ours is None or theirs is None or ours.name != theirs.name:
-            one = ours or Part("", "", "")
-            other = theirs or Part("", "", "")
-            return Difference(level, one.name or other.name, one.value, other.value, one.rule)
-        if ours.name == "template":
-            for x, y in zip_longest(ours.value.split(), theirs.value.split(), fillvalue=""):
-                if x != y:
-                    return Difference(level, "template", x, y, ours.rule)
-        return Difference(level, ours.name, ours.value, theirs.value, ours.rule)
-    return Difference(level, "version", a.version, b.version, "version")
-
-
-def _against(one: Fingerprint, other: Fingerprint) -> list[Part]:
-    """The parts of one that count against the other's: a dropped one only where the other kept its own."""
-    kept = {part.name for part in keyed(other.parts)}
-    return [part for part in one.parts if part.rule != DROPPED or part.name in kept]
-
-
-def _levels(a: Fingerprint, b: Fingerprint) -> tuple[tuple[str, str, str], ...]:
-    return (
-        ("class", a.class_value, b.class_value),
-        ("value", a.value, b.value),
-        ("site", a.site_value, b.site_value),
     )
 
 

@@ -7,6 +7,7 @@ Two that a person took apart are never in one group, whatever edges there are.
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
@@ -84,6 +85,16 @@ class Groups:
             return _NONE
         return self._joined(a, b) if now.stands else self._regrouped(self._members[a])
 
+    def at(self, fingerprint: str, number: int) -> tuple[Alias, ...]:
+        """The words that hold on a fingerprint and another, strongest first, at most `number`: those that join, and
+        those of a person that take apart.
+        """
+        others = self._next.get(fingerprint, _NONE) | self._apart.get(fingerprint, _NONE)
+        if not others:
+            return ()
+        edges = [self._edges["|".join(sorted((fingerprint, other)))] for other in others]
+        return tuple(heapq.nsmallest(number, edges, key=lambda edge: (-edge.source.rank, edge.key)))
+
     def why(self, one: str, other: str) -> list[Alias]:
         """The fewest edges that join two fingerprints, in order from the one to the other; empty where none do."""
         came_from: dict[str, str] = {one: one}
@@ -100,8 +111,7 @@ class Groups:
         while here != one:
             if here not in came_from:
                 return []
-            a, b = sorted((here, came_from[here]))
-            path.append(self._edges[f"{a}|{b}"])
+            path.append(self._edges["|".join(sorted((here, came_from[here])))])
             here = came_from[here]
         return path[::-1]
 

@@ -23,6 +23,7 @@ from streams.contract.failure import Origin
 from streams.contract.fingerprint import Fingerprint
 from streams.contract.fold import WHERE_SEPARATOR, BriefSample, Cursor, FoldBatch, PlaceCount, Sample, SealedFold
 from streams.contract.rollup import (
+    ALIASES_MAX,
     OTHER_WHERE,
     WHERE_MAX,
     Rollup,
@@ -262,13 +263,17 @@ class Pipeline:
     def _alias(self, alias: Alias, version: int, at_ms: int, touched: _Touched) -> None:
         """An edge between two fingerprints, of this partition or of others."""
         changed = self._groups.apply(alias)
+        told: set[str] = set()
         if self._groups.edge(alias.key) is alias:
             self._tables.aliases.put(alias.key, alias)
-        for key in changed:
+            told = {alias.a, alias.b}
+        for key in told.union(changed):
             row = self._row(key, touched)
-            if row is not None:
+            if row is None:
+                continue
+            touched.fingerprints[key] = row
+            if key in changed:
                 row.group, row.group_version = self._groups.name(key), version
-                touched.fingerprints[key] = row
                 touched.regrouped[key] = at_ms
 
     def _answered(self, row: FingerprintRow, verdict: Verdict, touched: _Touched) -> None:
@@ -488,6 +493,7 @@ class Pipeline:
                 verdict=written[key],
                 parts=self._written_mark(key),
                 group=row.group,
+                aliases=self._groups.at(key, ALIASES_MAX),
             )
             out.append(Emission(topics.ROLLUPS, lifetime_key(key, ()), rollup))
         out += self._questions(touched)

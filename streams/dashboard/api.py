@@ -64,6 +64,7 @@ def detail_json(detail: GroupDetail, *, now_ms: int) -> dict[str, Any]:
         "members": [row_json(row, now_ms=now_ms) for row in detail.members.rows],
         "members_total": detail.members.total,
         "members_failures": detail.members.failures,
+        "aliases": [msgspec.to_builtins(alias) for alias in detail.members.aliases],
         "alike": [row_json(row, now_ms=now_ms) for row in detail.alike],
         "documents": list(detail.documents),
     }

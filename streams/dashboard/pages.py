@@ -17,8 +17,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from streams.contract.alias import Alias
 from streams.contract.errors import SinkUnavailable
 from streams.contract.failure import Origin
+from streams.core.groups import Groups
 from streams.dashboard import words
 from streams.dashboard.asked import NEW_FOR_MS, SORTS, STRETCHES, TEXT_CHARS_MAX, BadParameter
 from streams.dashboard.charts import SPARK_HEIGHT, SPARK_WIDTH, sparkline
@@ -120,6 +122,7 @@ class Pages:
         return self._page(
             "group.html",
             group=detail,
+            joined=joined(detail),
             row=detail.row,
             meaning=self._view.kinds.meaning(detail.row.origin, detail.verdict.kind),
             commands=commands(detail),
@@ -159,6 +162,12 @@ def commands(detail: GroupDetail) -> tuple[Hint, ...]:
         told = shlex.join(["faultline", "explain", "--origin", detail.row.origin, "--", sample])
         shown.append(Hint("How a sample is masked and why", told))
     return tuple(shown)
+
+
+def joined(detail: GroupDetail) -> dict[str, tuple[Alias, ...]]:
+    """By fingerprint of the group: what joins it with the one that is shown, in order from that one."""
+    groups, key = Groups(detail.members.aliases), detail.row.fingerprint
+    return {row.fingerprint: tuple(groups.why(key, row.fingerprint)) for row in detail.members.rows}
 
 
 def document_text(document: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from streams.contract.alias import Alias
 from streams.contract.classified import Classified, GroupChanged, VerdictChanged
 from streams.contract.fold import Sample
 from streams.contract.rollup import Rollup
@@ -164,9 +165,12 @@ class Members:
     """How many there are."""
     failures: int = 0
     """Of all of them together."""
+    aliases: tuple[Alias, ...] = ()
+    """What joins them, and what a person took apart; each once, of `rows` and of the fingerprint that was asked for."""
 
 
 NO_MEMBERS = Members()
+"""Of a fingerprint that nothing was ever said of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable, Mapping
 
+from streams.contract.alias import Alias, weightier
 from streams.contract.errors import MalformedRecord
 from streams.contract.fingerprint import Fingerprint
 from streams.contract.fold import WHERE_SEPARATOR
@@ -12,7 +13,16 @@ from streams.contract.rollup import Rollup
 from streams.contract.verdict import Verdict
 from streams.core.alias import grouped
 from streams.core.redact import redact
-from streams.sinks.base import ALIKE_MAX, AT_THE_GATEWAY, REJECTED_BYTES_SHOWN, GroupRow, KindSeries, RejectedRow
+from streams.sinks.base import (
+    ALIKE_MAX,
+    AT_THE_GATEWAY,
+    NO_MEMBERS,
+    REJECTED_BYTES_SHOWN,
+    GroupRow,
+    KindSeries,
+    Members,
+    RejectedRow,
+)
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
@@ -76,6 +86,19 @@ def alike_of(rollup: Rollup, others: list[Rollup]) -> list[Rollup]:
     others = [one for one in others if not one.group or one.group != rollup.group]
     names = grouped([whole(one)[1] for one in (rollup, *others)])
     return [one for one, name in zip(others, names[1:], strict=True) if name == names[0]][:ALIKE_MAX]
+
+
+def aliases_of(rollups: Iterable[Rollup]) -> tuple[Alias, ...]:
+    """What rows tell of each other, each alias once; of two words on the same pair the one that holds."""
+    found: dict[str, Alias] = {}
+    for alias in (alias for rollup in rollups for alias in rollup.aliases):
+        found[alias.key] = weightier(found.get(alias.key, alias), alias)
+    return tuple(found[key] for key in sorted(found))
+
+
+def alone(rollup: Rollup) -> Members:
+    """The members where there is no other: what was said of it may still be told."""
+    return Members(aliases=rollup.aliases) if rollup.aliases else NO_MEMBERS
 
 
 def group_row(rollup: Rollup, spark: tuple[int, ...]) -> GroupRow:

@@ -26,7 +26,6 @@ from streams.sinks.base import (
     DOCUMENTS_MAX,
     HISTORY_MAX,
     MEMBERS_MAX,
-    NO_MEMBERS,
     PAGE_ROWS_MAX,
     REJECTED_BYTES_SHOWN,
     GroupDetail,
@@ -42,7 +41,9 @@ from streams.sinks.rows import (
     ALIKE_READ_MAX,
     HOUR_MS,
     SITES_READ_MAX,
+    aliases_of,
     alike_of,
+    alone,
     group_row,
     rejected_row,
     search_words,
@@ -147,7 +148,7 @@ class SqliteQueries:
             parts=tuple((part.name, part.value, part.rule) for part in parts.parts),
             verdict=verdict,
             samples=rollup.samples,
-            members=self._members(rollup.group, now_ms),
+            members=self._members(rollup, now_ms),
             alike=self._alike(rollup, now_ms),
             history=tuple(_verdict(body) for (body,) in history),
             documents=tuple(msgspec.json.decode(body, type=dict[str, Any]) for (body,) in documents),
@@ -204,15 +205,17 @@ class SqliteQueries:
             revision=counters.get(REVISION, 0) + rejected,
         )
 
-    def _members(self, group: str, now_ms: int) -> Members:
+    def _members(self, rollup: Rollup, now_ms: int) -> Members:
+        group = rollup.group
         if not group:
-            return NO_MEMBERS
+            return alone(rollup)
         of_group = f"FROM groups WHERE {GROUP_OF} = ?"
         total, failures = self._db.execute(f"SELECT count(*), coalesce(sum(count), 0) {of_group}", (group,)).fetchone()
         bodies = self._db.execute(f"SELECT body {of_group} ORDER BY last_ms DESC LIMIT ?", (group, MEMBERS_MAX))
         rollups = [_rollup(body) for (body,) in bodies]
         sparks = self._sparks([one.fingerprint for one in rollups], now_ms)
-        return Members(group, tuple(group_row(one, sparks[one.fingerprint]) for one in rollups), total, failures)
+        rows = tuple(group_row(one, sparks[one.fingerprint]) for one in rollups)
+        return Members(group, rows, total, failures, aliases_of((rollup, *rollups)))
 
     def _alike(self, rollup: Rollup, now_ms: int) -> tuple[GroupRow, ...]:
         """The groups of the same origin, among the ALIKE_READ_MAX seen last, that alias to this one."""

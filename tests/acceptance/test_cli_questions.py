@@ -31,10 +31,11 @@ GROUP = {
     "where": [{"name": "acme/shop / tests / unit", "count": 12}],
     "spark": [0] * 24,
 }
+ORIGIN = {"name": "origin", "value": "ci", "rule": "given by the producer"}
 DETAIL = GROUP | {
     "class_value": "fp1." + "c" * 26,
     "site_values": 1,
-    "parts": [{"name": "template", "value": "boom on <path>", "rule": "masked message"}],
+    "parts": [ORIGIN, {"name": "template", "value": "boom on <path>", "rule": "masked message"}],
     "verdict": {"kind": "timeout", "family": "code_error", "source": "rule", "rule_id": "t-1", "confidence": 0.9},
     "samples": [{"text": "boom\n\x1b[2Jon /dev/sda1", "at_ms": 1_700_000_000_000, "failure_id": "0" * 32}],
     "history": [],
@@ -115,6 +116,81 @@ def test_why_takes_a_group_of_a_server(faultline, server):
     status, out, _ = faultline("explain", "--why", FINGERPRINT, "boom on /dev/sda1")
     assert status == 0
     assert FINGERPRINT in out
+
+
+WORD = {
+    "a": FINGERPRINT,
+    "b": OTHER,
+    "origin": "ci",
+    "source": "rule",
+    "reason": "slot rule, 6 fingerprints of one form: boom on <*>",
+    "decided_at_ms": 1_700_000_000_000,
+}
+JOINED = {
+    "aliases": [WORD],
+    "members": [GROUP, GROUP | {"fingerprint": OTHER}],
+    "members_total": 2,
+    "members_failures": 9,
+}
+SHELF = {
+    "template": "boom on shelf",
+    "parts": [
+        {"name": "origin", "value": "ci", "rule": ""},
+        {"name": "template", "value": "boom on shelf", "rule": ""},
+    ],
+}
+
+
+def two_groups(asked):
+    if asked.path.startswith("/api/groups?"):
+        return 200, {}, {"groups": [GROUP | {"fingerprint": OTHER} | SHELF], "total": 1}
+    if asked.path.startswith("/api/groups/fp1.m"):
+        return 200, {}, DETAIL | JOINED | SHELF | {"fingerprint": OTHER, "class_value": "fp1." + "d" * 26}
+    return 200, {}, DETAIL | JOINED
+
+
+def test_why_tells_what_joins_two_of_a_group_and_who_said_so(faultline, server):
+    server.answer = two_groups
+    status, out, _ = faultline("explain", "--why", "fp1.kkkk", "fp1.mmmm")
+    assert status == 0
+    assert "one problem: aliases join them" in out
+    said = "rule (2023-11-14 22:13:20 UTC): fp1.kkkkkkkk is fp1.mmmmmmmm; slot rule, 6 fingerprints of one form"
+    assert said in out
+    assert f"same         fp1.mmmmmmmm 12 x boom on /dev/sda1 (rule: {WORD['reason']})" in faultline("show", "fp1.k")[1]
+    told = json.loads(faultline("explain", "--why", "fp1.kkkk", "fp1.mmmm", "--json")[1])
+    assert (told["one_problem"], told["answer"]) == (True, "same_group")
+    assert told["aliases"] == [WORD]
+
+
+def test_why_not_tells_a_persons_word_and_the_first_difference(faultline, server):
+    apart = {"aliases": [WORD | {"source": "human", "stands": False, "reason": "two shelves (said by ada)"}]}
+    server.answer = lambda asked: (200, {}, two_groups(asked)[2] | apart)
+    status, out, _ = faultline("explain", "--why-not", "fp1.kkkk", "fp1.mmmm")
+    assert status == 0
+    for expected in (
+        "a person took them apart",
+        "two shelves (said by ada)",
+        "<path>\n  shelf",
+        "what would join them",
+    ):
+        assert expected in out
+
+
+def test_the_nearest_of_a_server_are_told_with_what_would_join_them(faultline, server):
+    server.answer = two_groups
+    status, out, _ = faultline("explain", "--nearest", "boom on table")
+    assert status == 0
+    assert "not among those seen last" in out
+    assert "fp1.mmmmmmmm  43%    12     timeout  boom on shelf" in out
+    assert "fp1.mmmmmmmm  the slot rule, once 6 different words were seen" in out
+    (told,) = json.loads(faultline("explain", "--nearest", "boom on table", "--json")[1])["nearest"]
+    assert (told["fingerprint"], told["likeness"], told["one_problem"]) == (OTHER, 0.429, False)
+
+
+def test_two_questions_at_once_are_refused(faultline):
+    status, _, err = faultline("explain", "--why", "a", "b", "--why-not", "a", "b")
+    assert status == 2
+    assert "three questions" in err
 
 
 def test_groups_are_a_table_of_plain_text_with_the_filters_asked_of_the_server(faultline, server):

@@ -114,11 +114,13 @@ def test_fingerprints_that_differ_in_one_word_become_one_group_until_a_person_ta
         assert detail["alike"] == []
     page = server.page(f"/groups/{first}")
     assert "8 fingerprints, 8 failures together" in page
+    assert page.count("8 fingerprints of one form: service &lt;*&gt; did not answer in time") == 7
     other = max(row["fingerprint"] for row in rows)
     body = {"one": first, "other": other, "origin": "ci", "same": False, "reason": "another team"}
     status, answer = server.post("/v1/aliases", json.dumps(body).encode())
     assert status == 200, answer
     server.wait_for(GROUPS_OF_DOCUMENTS, 3)
+    assert "a person" in server.page(f"/groups/{other}")
     server.kill()
     server.start()
     server.wait_until_up()

@@ -9,7 +9,7 @@ from suites.records import AT_MS, benchmark_failure, ci_failure, edge, told, ver
 from suites.stores import FedStore, feed
 
 from streams.contract.alias import AliasSource
-from streams.sinks.base import NO_MEMBERS, GroupFilter
+from streams.sinks.base import NO_MEMBERS, GroupFilter, Members
 from streams.sinks.rows import HOUR_MS, MINUTE_MS
 
 
@@ -74,10 +74,23 @@ class QueriesSuite:
             assert (members.group, members.total, members.failures) == (min(marks[:2]), 2, 3)
             assert {row.fingerprint for row in members.rows} == set(marks[:2])
             assert sum(row.count for row in members.rows) == 3
-        feed(store, aliases=[edge(marks[0], marks[1], AliasSource.HUMAN, stands=False)])
+            assert members.aliases == (edge(marks[0], marks[1]),)
+        word = edge(marks[0], marks[1], AliasSource.HUMAN, stands=False)
+        feed(store, aliases=[word])
         apart = store.queries.group(marks[1], now_ms=AT_MS)
         assert apart is not None
-        assert apart.members == NO_MEMBERS
+        assert apart.members == Members(aliases=(word,))
+
+    def test_what_joins_two_of_a_group_is_told_also_where_it_made_no_new_group(self, store: FedStore) -> None:
+        texts = ("disk full", "no space left on the device", "out of memory")
+        a, b, c = sorted(told(ci_failure(text)).fingerprint.value for text in texts)
+        feed(store, *(ci_failure(text, ordinal=i) for i, text in enumerate(texts)))
+        chain = (edge(a, b), edge(b, c), edge(a, c, AliasSource.HUMAN))
+        for one in chain:
+            feed(store, aliases=[one])
+        detail = store.queries.group(b, now_ms=AT_MS)
+        assert detail is not None
+        assert set(detail.members.aliases) == set(chain)
 
     def test_kinds_over_time_add_up(self, store: FedStore) -> None:
         feed(store, *(ci_failure("x", ordinal=i, at_ms=AT_MS - i * MINUTE_MS) for i in range(10)))

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.core.alias import grouped
-from streams.core.fingerprint import DROPPED, VERSION, Fingerprinter, explain, fingerprint, why_not, why_same
+from streams.core.fingerprint import DROPPED, VERSION, Fingerprinter, explain, fingerprint
+from streams.core.why import compared
 
 TRACE = """Traceback (most recent call last):
   File "/srv/app/orders.py", line {line}, in {function}
@@ -67,8 +68,8 @@ def test_an_exit_code_that_only_says_failed_makes_no_group_of_its_own(message: s
     assert (plain.class_value, plain.value, plain.site_value) == (coded.class_value, coded.value, coded.site_value)
     assert [(part.value, part.rule) for part in coded.parts if part.name == "exit_code"] == [(str(code), DROPPED)]
     assert len(set(grouped([plain, coded]))) == 1
-    assert why_not(plain, coded) is None
-    assert "exit_code" not in [part.name for part in why_same(coded, coded).parts]
+    assert compared(plain, coded).difference is None
+    assert "exit_code" not in [part.name for part in compared(coded, coded).parts]
 
 
 @pytest.mark.parametrize("code", [-11, -9, 124, 126, 127, 130, 134, 137, 139, 143, 3221225477])
@@ -151,31 +152,6 @@ def test_the_explanation_shows_frames_and_tokens_with_reasons() -> None:
     assert [t.shown for t in found.tokens if t.shown][:3] == ["ValueError", ":", "order"]
     assert [f.function for f in found.frames] == ["submit"]
     assert all(token.reason for token in found.tokens)
-
-
-def test_why_same_names_the_levels_and_the_parts_that_are_shared() -> None:
-    one = fingerprint(origin="ci", message="no answer from host", tool="curl")
-    other = fingerprint(origin="ci", message="no route to host", tool="curl")
-    same = why_same(one, other)
-    assert same.levels == ("class",)
-    assert [part.name for part in same.parts] == ["origin", "tool"]
-
-
-def test_why_not_names_the_first_word_that_differs() -> None:
-    one = fingerprint(origin="ci", message="no answer from host")
-    other = fingerprint(origin="ci", message="no route from host")
-    found = why_not(one, other)
-    assert found is not None
-    assert (found.level, found.part, found.ours, found.theirs) == ("value", "template", "answer", "route")
-    assert why_not(one, one) is None
-
-
-def test_why_not_names_a_structured_part() -> None:
-    found = why_not(
-        fingerprint(origin="ci", message="m", exit_code=1), fingerprint(origin="ci", message="m", exit_code=137)
-    )
-    assert found is not None
-    assert (found.level, found.part, found.ours, found.theirs) == ("class", "exit_code", "1", "137")
 
 
 _PARTS = [

@@ -22,7 +22,6 @@ from streams.sinks.base import (
     DOCUMENTS_MAX,
     HISTORY_MAX,
     MEMBERS_MAX,
-    NO_MEMBERS,
     PAGE_ROWS_MAX,
     GroupDetail,
     GroupFilter,
@@ -40,7 +39,9 @@ from streams.sinks.rows import (
     ALIKE_READ_MAX,
     HOUR_MS,
     SITES_READ_MAX,
+    aliases_of,
     alike_of,
+    alone,
     group_row,
     search_words,
     series_of,
@@ -119,7 +120,7 @@ class MongoQueries:
             parts=tuple((part.name, part.value, part.rule) for part in parts.parts),
             verdict=verdict,
             samples=rollup.samples,
-            members=self._members(rollup.group, now_ms),
+            members=self._members(rollup, now_ms),
             alike=self._alike(rollup, now_ms),
             history=tuple(_verdict(past["verdict"]) for past in found[0].get("history", ())[:HISTORY_MAX]),
             documents=tuple(shown(document) for document in documents.max_time_ms(QUESTION_MS_MAX)),
@@ -216,9 +217,10 @@ class MongoQueries:
     def _aggregate(self, collection: str, steps: Sequence[Mapping[str, Any]]) -> Iterable[Document]:
         return self._db[collection].aggregate(steps, maxTimeMS=QUESTION_MS_MAX)
 
-    def _members(self, group: str, now_ms: int) -> Members:
+    def _members(self, rollup: Rollup, now_ms: int) -> Members:
+        group = rollup.group
         if not group:
-            return NO_MEMBERS
+            return alone(rollup)
         collection, of_group = self._db[self._names.groups], {"group": {"$eq": group}} | _COUNTED
         found = collection.find(of_group, {"body": 1}, sort=[("last_seen", DESCENDING)], limit=MEMBERS_MAX)
         rollups = [_rollup(document["body"]) for document in found.max_time_ms(QUESTION_MS_MAX)]
@@ -227,7 +229,8 @@ class MongoQueries:
             {"$group": {"_id": None, "failures": {"$sum": "$count"}, "groups": {"$sum": 1}}},
         ]
         counted = next(iter(self._aggregate(self._names.groups, steps)), {"failures": 0, "groups": 0})
-        return Members(group, self._rows(rollups, now_ms), counted["groups"], counted["failures"])
+        rows = self._rows(rollups, now_ms)
+        return Members(group, rows, counted["groups"], counted["failures"], aliases_of((rollup, *rollups)))
 
     def _alike(self, rollup: Rollup, now_ms: int) -> tuple[GroupRow, ...]:
         """The groups of the same origin, among the ALIKE_READ_MAX seen last, that alias to this one."""
