@@ -11,11 +11,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
 
 from streams.cli.interrupt import Stop
 from streams.cli.pipe import Pipe
 from streams.contract.errors import UnreadableInput
+from streams.producers.packed import form_of, head_of
 
 FILES_MAX = 20_000
 HEAD_BYTES = 4096
@@ -28,7 +30,11 @@ REPEATED_BYTES_MAX = 256
 _WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<")
 """How text of two bytes a character begins; its zero bytes do not make it a binary."""
 _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+ARCHIVE_BYTES_MAX = 1024 * 1024 * 1024
+"""Of a zip from a pipe, which is put into a temporary file, because a zip is read from its end."""
+SPOOL_BYTES_MAX = 8 * 1024 * 1024
+"""A shorter one stays in memory."""
+READ_PACKED = frozenset({"gzip", "zip"})
 STDIN = "-"
 
 
@@ -44,8 +50,10 @@ class Input:
     pattern: str = "*"
     """How the files have their names that are meant by such an input."""
 
-    def open(self) -> BinaryIO:
+    def open(self, *, packed: bool = False) -> BinaryIO:
         """The stream at its beginning; the caller closes it.
+
+        `packed`: whether the caller knows what to do with gzip and zip; a zip then comes as a stream that can seek.
 
         Raises:
             UnreadableInput: missing, a directory, empty, packed or binary; says which. Closed, for standard input.
@@ -54,7 +62,8 @@ class Input:
             if sys.stdin is None or sys.stdin.closed:
                 raise UnreadableInput(f"{self.name}: closed")
             raw = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
-            return io.BufferedReader(Pipe(raw, self.stop, name=self.name), READ_BYTES)
+            piped = io.BufferedReader(Pipe(raw, self.stop, name=self.name), READ_BYTES)
+            return _seekable(piped, self.name) if packed else piped
         try:
             if self.path.is_dir():
                 example = f"'{self.name}/**/{self.pattern}'"
@@ -71,17 +80,35 @@ class Input:
         except OSError as error:
             stream.close()
             raise UnreadableInput(f"{self.name}: {error.strerror or error}") from error
-        if reason := _not_text(head):
+        if packed and form_of(head) in READ_PACKED:
+            return _seekable(stream, self.name)
+        if reason := not_text(head):
             stream.close()
             raise UnreadableInput(f"{self.name}: {reason}")
         return stream
 
 
-def _not_text(head: bytes) -> str:
+def _seekable(stream: BinaryIO, name: str) -> BinaryIO:
+    """The stream; for a zip that cannot seek, a copy that can. Closing that closes both."""
+    if stream.seekable() or form_of(head_of(stream)) != "zip":
+        return stream
+    copied = cast(BinaryIO, SpooledTemporaryFile(max_size=SPOOL_BYTES_MAX))  # noqa: SIM115 - the caller closes it
+    with stream:
+        while piece := stream.read(READ_BYTES):
+            if copied.tell() + len(piece) > ARCHIVE_BYTES_MAX:
+                copied.close()
+                told = f"more than {ARCHIVE_BYTES_MAX} bytes of a zip from a pipe; name the file instead"
+                raise UnreadableInput(f"{name}: {told}")
+            copied.write(piece)
+    copied.seek(0)
+    return copied
+
+
+def not_text(head: bytes) -> str:
+    """Why what begins like this is no text to be read; "" when it is one."""
     if not head:
         return "empty"
-    packed = next((name for mark, name in _PACKED.items() if head.startswith(mark)), "")
-    if packed:
+    if packed := form_of(head):
         return f"packed with {packed}; unpack it first"
     if b"\0" in head and not head.startswith(_WIDE_TEXT):
         return "not text (zero bytes near its beginning)"

@@ -257,64 +257,78 @@ def _deliver_inputs(
 
 def _of_report(one: Input, context: Ci) -> Iterator[Failure | Loss]:
     from streams.cli.delivery import Loss
-    from streams.producers.junit import read_junit
-    from streams.producers.report import failures
+    from streams.producers.contents import Contents, read_junit_in
 
-    with one.open() as stream:
-        reading = read_junit(stream)
-        yield from failures(reading, context, occurred_at_ms=_now_ms())
-        for note in reading.notes:
-            if note.startswith("no test case found"):
-                told = f"{note}; `faultline publish report` reads TRX and other formats"
-            else:
-                told = f"in part: {note}"
-            yield Loss("unreadable", one.name, told)
+    now_ms = _now_ms()
+    with one.open(packed=True) as stream:
+        found = Contents(stream, context, lambda part, own: read_junit_in(part, own, occurred_at_ms=now_ms))
+        yield from found
+    for note in (*found.notes, *found.damage):
+        told = f"in part: {note}"
+        if "no test case found" in note:
+            told = f"{note}; `faultline publish report` reads TRX and other formats"
+        yield Loss("unreadable", one.name, told)
 
 
 def _of_any_report(one: Input, context: Ci) -> Iterator[Failure | Loss]:
     from streams.cli.delivery import Loss
     from streams.cli.screen import line, tell
-    from streams.producers.formats import NOTHING_FOUND, records_of
+    from streams.producers.contents import Contents, read_any
+    from streams.producers.formats import NOTHING_FOUND
 
-    with one.open() as stream:
-        found = records_of(stream, context, occurred_at_ms=_now_ms())
+    now_ms = _now_ms()
+    with one.open(packed=True) as stream:
+        found = Contents(stream, context, lambda part, own: read_any(part, own, occurred_at_ms=now_ms))
         yield from found
-        tell(f"{line(one.name)}: read as {found.form}")
-        for note in found.notes:
-            if note == NOTHING_FOUND:
-                tell(f"{line(one.name)}: {note}")
-            else:
-                yield Loss("unreadable", one.name, f"in part: {note}")
+    tell(f"{line(one.name)}: read as {found.form}")
+    for note in (*found.notes, *found.damage):
+        if note == NOTHING_FOUND:
+            tell(f"{line(one.name)}: {note}")
+        else:
+            yield Loss("unreadable", one.name, f"in part: {note}")
 
 
 def _baseline(path: Path) -> Baseline:
-    from streams.cli.inputs import lines
+    from streams.cli.inputs import Input, lines
     from streams.contract.errors import UnreadableInput
     from streams.core.extract.baseline import Baseline
+    from streams.producers.packed import PackedLimits, parts
+    from streams.producers.report import Notes
 
     try:
-        with path.open("rb") as stream:
-            return Baseline.of(lines(stream))
-    except OSError as error:
+        with Input(str(path), path).open(packed=True) as stream:
+            found = parts(stream, PackedLimits(), Notes())
+            return Baseline.of(line for part in found for line in lines(part.stream))
+    except UnreadableInput as error:
         way_out = "name the log of a run that passed, or leave --baseline out"
-        raise UnreadableInput(f"{path}: {error.strerror}; {way_out}") from error
+        raise UnreadableInput(f"{error}; {way_out}") from error
 
 
 def _of_log(one: Input, context: Ci, baseline: Baseline | None) -> Iterator[Failure | Loss]:
-    from streams.cli.inputs import lines
+    from streams.cli.delivery import Loss
+    from streams.cli.inputs import lines, not_text
     from streams.cli.screen import line, tell
+    from streams.contract.errors import UnreadableInput
+    from streams.producers.contents import Contents
+    from streams.producers.formats import Records
     from streams.producers.joblog import read_log
+    from streams.producers.packed import Part, head_of
 
-    number = 0
-    with one.open() as stream:
-        reading = read_log(lines(stream), context, occurred_at_ms=_now_ms(), baseline=baseline)
-        for failure in reading:
-            number += 1
-            yield failure
-    for note in reading.notes:
-        tell(f"{line(one.name)}: {note}")
-    if not number:
-        tell(f"{line(one.name)}: nothing in it says why a job failed")
+    now_ms = _now_ms()
+
+    def read(part: Part, own: Ci) -> Records:
+        if part.name and (reason := not_text(head_of(part.stream))):
+            raise UnreadableInput(reason)
+        found = lines(part.stream)
+        return Records.of_log(read_log(found, own, occurred_at_ms=now_ms, baseline=baseline, steps=part.steps))
+
+    with one.open(packed=True) as stream:
+        found = Contents(stream, context, read)
+        yield from found
+    for note in found.notes:
+        tell(f"{line(one.name)}: {line(note)}")
+    for note in found.damage:
+        yield Loss("unreadable", one.name, f"in part: {note}")
 
 
 def _of_rows(one: Input, given: dict[str, Any]) -> Iterator[Failure | Loss]:

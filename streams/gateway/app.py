@@ -32,11 +32,10 @@ from streams.gateway.guard import Guard
 from streams.gateway.limits import Limits
 from streams.gateway.pieces import EVENT_TYPES, pieces_of
 from streams.gateway.publisher import Publisher
-from streams.gateway.reports import context_of, lines_of, taken
+from streams.gateway.reports import context_of, log_records, taken
 from streams.gateway.verdicts import verdict_of
-from streams.producers import joblog, junit
-from streams.producers.formats import records_of
-from streams.producers.report import failures
+from streams.producers.contents import Contents, read_any, read_junit_in
+from streams.producers.packed import PackedLimits
 
 BUSY_RETRY_S = 1.0
 """After so long a request that found all places taken may come again."""
@@ -45,11 +44,11 @@ INLINE_BYTES_MAX = 64 * 1024
 KEY_CHARS_MAX = 200
 PATH_CHARS_MAX = 100
 """How much of a wrong path an answer repeats."""
-NOTE_NOTHING_FOUND = "nothing in the log says why a job failed"
 _RAW_TYPES = frozenset({"", "application/octet-stream", "application/x-www-form-urlencoded"})
 """What clients say of a body that they know nothing of; `curl --data-binary` says the last."""
-_XML_TYPES = frozenset({"application/xml", "text/xml"}) | _RAW_TYPES
-_LOG_TYPES = frozenset({"text/plain"}) | _RAW_TYPES
+_PACKED_TYPES = frozenset({"application/gzip", "application/x-gzip", "application/zip", "application/x-zip-compressed"})
+_XML_TYPES = frozenset({"application/xml", "text/xml"}) | _PACKED_TYPES | _RAW_TYPES
+_LOG_TYPES = frozenset({"text/plain"}) | _PACKED_TYPES | _RAW_TYPES
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -185,17 +184,22 @@ class _Gateway:
         _content_type(request, _XML_TYPES, "--data-binary @report.xml -H 'Content-Type: application/xml'")
         context, is_given = self._context(request, request.query_params)
         async with spooled(request, limit="junit_bytes_max", limits=self.limits) as file:
-            reading = junit.read_junit(file)
             now_ms = self.now_ms()
+            found = Contents(
+                file,
+                context,
+                lambda part, own: read_junit_in(part, own, occurred_at_ms=now_ms),
+                limits=PackedLimits(unpacked_bytes_max=self.limits.junit_bytes_max),
+            )
             report = _Report(self, context, is_run_given=is_given, now_ms=now_ms)
             try:
-                await report.publish(iter(failures(reading, context, occurred_at_ms=now_ms)))
+                await report.publish(found)
             except UnreadableInput as error:
                 return await self._unreadable(file, error)
-            notes = reading.notes
-            if not reading.cases and any(note.startswith("no test case found") for note in notes):
+            notes = [*found.notes, *found.damage]
+            if not found.cases and any("no test case found" in note for note in notes):
                 return await self._unreadable(file, UnreadableInput("; ".join(notes)))
-        return report.answer({"cases": reading.cases, "flakes": reading.flakes, "notes": list(notes)})
+        return report.answer({"cases": found.cases, "flakes": found.flakes, "notes": notes})
 
     async def reports(self, request: Request) -> Response:
         """A report of any known format, told by its content: what callers say of its type is seldom right."""
@@ -204,11 +208,17 @@ class _Gateway:
             now_ms = self.now_ms()
             told = _Report(self, context, is_run_given=is_given, now_ms=now_ms)
             try:
-                found = await anyio.to_thread.run_sync(lambda: records_of(file, context, occurred_at_ms=now_ms))
+                found = Contents(
+                    file,
+                    context,
+                    lambda part, own: read_any(part, own, occurred_at_ms=now_ms),
+                    limits=PackedLimits(unpacked_bytes_max=self.limits.junit_bytes_max),
+                )
                 await told.publish(found)
             except UnreadableInput as error:
                 return await self._unreadable(file, error)
-        more: Json = {"format": found.form, "cases": found.cases, "flakes": found.flakes, "notes": list(found.notes)}
+        notes = [*found.notes, *found.damage]
+        more: Json = {"format": found.form, "cases": found.cases, "flakes": found.flakes, "notes": notes}
         return told.answer(more)
 
     async def logs(self, request: Request) -> Response:
@@ -222,12 +232,16 @@ class _Gateway:
             now_ms = self.now_ms()
             report = _Report(self, context, is_run_given=is_given, now_ms=now_ms)
             try:
-                reading = joblog.read_log(lines_of(file), context, occurred_at_ms=now_ms)
-                await report.publish(iter(reading))
+                found = Contents(
+                    file,
+                    context,
+                    lambda part, own: log_records(part, own, occurred_at_ms=now_ms),
+                    limits=PackedLimits(unpacked_bytes_max=self.limits.log_bytes_max),
+                )
+                await report.publish(found)
             except UnreadableInput as error:
                 return await self._unreadable(file, error)
-        notes = [] if report.count else [NOTE_NOTHING_FOUND]
-        return report.answer({"notes": [*notes, *reading.notes]})
+        return report.answer({"notes": [*found.notes, *found.damage]})
 
     async def verdicts(self, request: Request) -> Response:
         _content_type(request, frozenset({"", "application/json"}), "-H 'Content-Type: application/json'")

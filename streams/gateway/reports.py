@@ -16,6 +16,9 @@ from msgspec.structs import replace
 from streams.contract.errors import UnreadableInput
 from streams.contract.failure import FIELD_CHARS_MAX, Ci, Failure
 from streams.gateway.answers import Refusal
+from streams.producers.formats import Records
+from streams.producers.joblog import read_log
+from streams.producers.packed import Part, head_of
 
 HEADER_PREFIX = "x-faultline-"
 SHORTER: Mapping[str, str] = {
@@ -31,8 +34,6 @@ NAMES = tuple(
     for name in Ci.__struct_fields__
     if name not in {"source", "log_lines", "test_class", "test_name", "test_file", "test_line", "test_time_s"}
 )
-HEAD_BYTES = 8 * 1024
-"""So much of a log tells whether it is text."""
 LINE_BYTES_MAX = 1024 * 1024
 """A longer line goes on in the next one."""
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -63,13 +64,18 @@ def context_of(query: Mapping[str, str], headers: Mapping[str, str], *, request_
     return context if context.run_id else replace(context, run_id=request_key[:FIELD_CHARS_MAX])
 
 
+def log_records(part: Part, context: Ci, *, occurred_at_ms: int) -> Records:
+    """The records of a job's log. Raises while it is iterated over: UnreadableInput when it is empty or no text."""
+    found = lines_of(part.stream)
+    return Records.of_log(read_log(found, context, occurred_at_ms=occurred_at_ms, steps=part.steps))
+
+
 def lines_of(file: BinaryIO) -> Iterator[str]:
     """The lines of a log in UTF-8, or in what its byte order mark says; what is not text becomes U+FFFD.
 
     Raises: UnreadableInput when it is empty or no text.
     """
-    head = file.read(HEAD_BYTES)
-    file.seek(0)
+    head = head_of(file)
     encoding = next((name for mark, name in _MARKS.items() if head.startswith(mark)), "utf-8")
     if not head.strip():
         raise UnreadableInput("the log is empty")

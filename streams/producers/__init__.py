@@ -2,6 +2,8 @@
 
 report.py       what every reader of a report gives: `Reported` and notes; and the records of it
 formats.py      the format of a report, told by its content: the way in for a report of any kind
+contents.py     all that one input holds: itself, or each member of what is packed in it
+packed.py       gzip and zip as streams; github_logs.py: which entries of a run's log archive are which
 junit.py        test reports in JUnit's form, whole or damaged (xml_events.py: tags and text that no damage ends)
 trx.py          the results of Visual Studio's test platform
 tap.py          the Test Anything Protocol (yamlish.py: what stands below a failed test)
@@ -12,7 +14,7 @@ jsreports.py    the JSON of Jest, Vitest and Mocha
 buildkit.py     BuildKit's progress as JSON
 image_build.py  what builders of images print: BuildKit, docker, buildah, kaniko
 annotations.py  what a check run's annotations say
-joblog.py       the log of a CI job, by way of `streams.core.extract`
+joblog.py       the log of a CI job, by way of `streams.core.extract` (held.py: its lines in bounded memory)
 inner.py        the errors in what a failed step or test printed, by way of joblog.py
 lines.py, json_elements.py   the lines of a stream, and the JSON among them; the elements of one long JSON document
 benchmark.py    an error of an LLM call: an exception, its parts, or a row of the earlier runner

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Self
 
 from streams.contract.errors import UnreadableInput
 from streams.contract.failure import Ci, Failure
@@ -159,6 +159,16 @@ class Records(Iterator[Failure]):
         self._more = more
         self._is_empty = True
 
+    @classmethod
+    def of_log(cls, log: LogReading, more: Notes | None = None) -> Self:
+        """Of a log; `more` is what was lost before it was read as one."""
+        return cls(log, log, more or Notes())
+
+    @classmethod
+    def of_report(cls, reading: Reading, context: Ci, *, occurred_at_ms: int) -> Self:
+        """Of a report; `context` says where it ran."""
+        return cls(failures(reading, context, occurred_at_ms=occurred_at_ms), reading, Notes())
+
     def __next__(self) -> Failure:
         """The next failure.
 
@@ -207,7 +217,5 @@ def records_of(stream: BinaryIO, context: Ci, *, occurred_at_ms: int, limits: Li
     notes = Notes()
     reader = reader_of(head)
     if reader is None:
-        log = read_log(lines_of(whole, limits, notes), context, occurred_at_ms=occurred_at_ms)
-        return Records(log, log, notes)
-    reading = reader(whole, limits=limits)
-    return Records(failures(reading, context, occurred_at_ms=occurred_at_ms), reading, notes)
+        return Records.of_log(read_log(lines_of(whole, limits, notes), context, occurred_at_ms=occurred_at_ms), notes)
+    return Records.of_report(reader(whole, limits=limits), context, occurred_at_ms=occurred_at_ms)

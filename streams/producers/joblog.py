@@ -5,9 +5,7 @@ The message is the error itself; the block that it stands in is the traceback.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Final
 
 import msgspec
@@ -25,10 +23,12 @@ from streams.contract.failure import (
 )
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
-from streams.core.extract.clean import clean, last_drawn
+from streams.core.extract.clean import clean
 from streams.core.extract.error import error_of
 from streams.core.extract.extract import BLOCKS_MAX, TESTS_MAX, Findings, extract, findings
 from streams.core.extract.image_step import word_in
+from streams.producers.github_logs import Steps
+from streams.producers.held import Held
 
 LOG_BYTES_MAX: Final = 64 * 1024 * 1024
 """A longer log keeps its beginning and its end: half each."""
@@ -49,42 +49,6 @@ _BY_TOOL: Final = {
     "rust": Source.RUST_TEST,
     "nextest": Source.RUST_TEST,
 }
-
-
-class _Held:
-    """The lines of a log in bounded memory: all of it, or its beginning and its end with their true numbers."""
-
-    def __init__(self, lines: Iterable[str], chars_max: int) -> None:
-        self.head: list[str] = []
-        self.tail: deque[str] = deque()
-        self.skipped = 0
-        room = chars_max // 2
-        held = 0
-        for raw in lines:
-            line = last_drawn(raw)
-            if room > 0:
-                room -= len(line) + 1
-                self.head.append(line)
-                continue
-            self.tail.append(line)
-            held += len(line) + 1
-            while held > chars_max // 2:
-                held -= len(self.tail.popleft()) + 1
-                self.skipped += 1
-
-    def __iter__(self) -> Iterator[str]:
-        yield from self.head
-        for _ in range(self.skipped):
-            yield ""
-        yield from self.tail
-
-    def cut(self, first: int, last: int) -> list[str]:
-        """Lines `first` to `last`, counted from 1."""
-        found = self.head[first - 1 : last]
-        start = len(self.head) + self.skipped
-        if last > start:
-            found += islice(self.tail, max(0, first - 1 - start), last - start)
-        return found
 
 
 def text_of(lines: Iterable[str], bytes_max: int = MESSAGE_BYTES_MAX) -> str:
@@ -120,18 +84,20 @@ def read_log(
     limit: int = BLOCKS_MAX,
     tests_max: int = TESTS_MAX,
     failed: bool | None = None,
+    steps: Steps | None = None,
 ) -> LogReading:
     """The failures that a job's log tells of, most likely cause first; nothing for a log that passed.
 
     `context` says which job it was; source, step, test and lines are added. `lines` is read once, with or without line
     ends. The place in the log is in `ci.log_lines`; the rule that found it and its weight are labels. At most
     `tests_max` failed tests and `limit` others; the reading's `notes` count what is beyond.
-    `failed` is what the CI system says of the job, where the caller knows it.
+    `failed` is what the CI system says of the job, where the caller knows it. `steps`: where the steps begin, where
+    the caller knows that; complete once `lines` is.
     """
     notes: list[str] = []
-    return LogReading(
-        _read(lines, context, notes, occurred_at_ms, baseline=baseline, limits=(limit, tests_max), failed=failed), notes
-    )
+    limits = limit, tests_max
+    found = _read(lines, context, notes, occurred_at_ms, baseline=baseline, limits=limits, failed=failed, steps=steps)
+    return LogReading(found, notes)
 
 
 def _read(
@@ -143,8 +109,9 @@ def _read(
     baseline: Baseline | None,
     limits: tuple[int, int],
     failed: bool | None,
+    steps: Steps | None,
 ) -> Iterator[Failure]:
-    held = _Held((line.rstrip("\n") for line in lines), LOG_BYTES_MAX)
+    held = Held((line.rstrip("\n") for line in lines), chars_max=LOG_BYTES_MAX)
     found = findings(held, baseline=baseline, limit=limits[0], tests_max=limits[1], failed=failed)
     notes += _notes(found, held.skipped)
     ordinals: dict[tuple[str, str], int] = {}
@@ -165,7 +132,19 @@ def _read(
         seen.add(key)
         labels[block] = word.labels
     for block, message in messages.items():
-        yield _failure(block, held, context, occurred_at_ms, ordinals, message, labels.get(block, {}))
+        where = _within(context, steps, block, lines=len(held))
+        yield _failure(block, held, where, occurred_at_ms, ordinals, message, labels.get(block, {}))
+
+
+def _within(context: Ci, steps: Steps | None, block: Block, *, lines: int) -> Ci:
+    """The context with the step's number and name. Steps of another length than the log are not its own."""
+    step = steps.at(block.evidence) if steps is not None and steps.lines == lines else None
+    if step is None:
+        return context
+    number, name = step
+    return msgspec.structs.replace(
+        context, step_number=number, step_name=context.step_name or name.removeprefix("Run ")
+    )
 
 
 def _is_build(block: Block) -> bool:
@@ -192,7 +171,7 @@ def _notes(found: Findings, skipped: int) -> Iterator[str]:
 
 def _failure(
     block: Block,
-    held: _Held,
+    held: Held,
     context: Ci,
     occurred_at_ms: int,
     ordinals: dict[tuple[str, str], int],
@@ -251,7 +230,7 @@ def _says_no_more(block: Block) -> bool:
     return block.tool == "tail"
 
 
-def _bounded_lines(held: _Held, block: Block) -> list[str]:
+def _bounded_lines(held: Held, block: Block) -> list[str]:
     opening = held.cut(block.opening, block.opening) if block.opening else []
     if block.last - block.first < TEXT_LINES_MAX:
         return [*opening, *held.cut(block.first, block.last)]
@@ -261,7 +240,7 @@ def _bounded_lines(held: _Held, block: Block) -> list[str]:
     return [*held.cut(block.first, block.first + half - 1), mark, *held.cut(block.last - half + 1, block.last)]
 
 
-def _message(block: Block, held: _Held) -> str:
+def _message(block: Block, held: Held) -> str:
     """The error itself, which tells what group a failure is of: no banner, and nothing of what only stands near it."""
     told = error_of([clean(line) for line in held.cut(block.evidence, min(block.last, block.evidence + 30))])
     if block.tool == "tail" or _BY_TOOL.get(block.tool) is Source.BUILDKIT:

@@ -389,4 +389,4 @@ def test_a_baseline_that_is_not_there_is_named_with_the_way_out(faultline, tmp_p
     (tmp_path / "failed.log").write_text("make: *** [all] Error 1\n")
     status, _, err = faultline("publish", "log", str(tmp_path / "failed.log"), "--baseline", str(tmp_path / "none"))
     assert status == 0
-    assert "none: No such file or directory; name the log of a run that passed" in err
+    assert "none: no such file; name the log of a run that passed" in err

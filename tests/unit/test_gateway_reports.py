@@ -85,7 +85,7 @@ def caller_of_log() -> Caller:
 
 def test_a_log_that_tells_of_no_failure_gives_none() -> None:
     _, told = caller().post("/v1/logs", b"all is well\n", "text/plain")
-    assert (told["accepted"], told["notes"]) == (0, ["nothing in the log says why a job failed"])
+    assert (told["accepted"], told["notes"]) == (0, ["nothing in it says why a job failed"])
     assert "notes" not in caller().post("/v1/logs", LOG, "text/plain")[1]
 
 
@@ -110,7 +110,8 @@ UNREADABLE = {
     "JSON": ("/v1/junit", b'{"failures": []}', "not a test report"),
     "a binary as a report": ("/v1/junit", b"\x7fELF\x02\x01" + bytes(100), "not a test report"),
     "a log that is empty": ("/v1/logs", b" \n", "the log is empty"),
-    "a binary as a log": ("/v1/logs", b"PK\x03\x04" + bytes(100), "a binary"),
+    "a binary as a log": ("/v1/logs", b"\x7fELF\x02\x01" + bytes(100), "a binary"),
+    "half a zip as a log": ("/v1/logs", b"PK\x03\x04" + bytes(100), "damaged or cut off; fetch it again"),
 }
 
 
