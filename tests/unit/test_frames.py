@@ -300,7 +300,7 @@ JEST = """  \u25cf till > opens
     [
         (CSHARP, "csharp", "System.InvalidOperationException", ["Shut", "Wait"], [True, False]),
         (RUBY, "ruby", "Shop::TillError", ["shut", "run", "timeout"], [True, True, False]),
-        (PHP, "php", "Shop\\TillError", ["", "Shop\\Till::shut", "Shop\\App::run"], [True, True, False]),
+        (PHP, "php", "Shop\\TillError", ["Shop\\Till::shut", "Shop\\App::run", "{main}"], [True, True, False]),
         (JEST, "javascript", "AssertionError", ["toBe"], [True]),
     ],
     ids=["csharp", "ruby", "php", "jest"],

@@ -24,6 +24,11 @@ _IN_MODULE = re.compile(r"(.*?) ?\((/[^()]{1,400}|[\w.+-]{1,200})\+0x[0-9a-f]{1,
 _GDB_FROM = re.compile(r"(.*?) from (/\S{1,400})$")
 _VALGRIND_PLACE = re.compile(r"(.*?) \((?:in )?([^():\s]{1,300})(?::(\d{1,9}))?\)$")
 
+_GRIND = re.compile(
+    r"==\d{1,10}== (Invalid (?:read|write|free)|Conditional jump or move depends on uninitialised value|Mismatched free"
+    r"|Use of uninitialised value|Source and destination overlap|Syscall param .{1,60}? points to"
+    r"|Jump to the invalid address)"
+)
 _SANITIZER = re.compile(
     r".{0,60}(?:ERROR|WARNING|SUMMARY): (\w{1,40}Sanitizer|libFuzzer): "
     r"([\w-]{1,80}(?: [\w-]{1,80}){0,4}?)(?= on | in | \(|: | detected|$)"
@@ -42,6 +47,8 @@ _UNCAUGHT = re.compile(
 _WHAT = re.compile(r"\s*what\(\):\s*(.*)$")
 _SIGNAL = re.compile(r".{0,60}?(?:received signal|stop reason = signal|terminated by signal) (SIG[A-Z]{2,6})")
 
+_NUMBERED_BY_OTHERS = ("(package:", "(dart:", ".php(", "[internal function]", " pc 0")
+"""Marks of numbered calls in other languages."""
 _SYSTEM_FILES = (
     "/usr/lib",
     "/lib/",
@@ -119,6 +126,8 @@ class _Head:
             if "SUMMARY" in found[0] and self.at >= 0:
                 return False
             return self._begin(number, f"{found[1]}: {found[2]}", "")
+        if line.startswith("==") and self.at < 0 and (found := _GRIND.match(line)):
+            return self._begin(number, found[1], "")
         return self._read_claim(number, line) or self._read_end(number, line)
 
     def _read_claim(self, number: int, line: str) -> bool:
@@ -182,7 +191,7 @@ def _assertion(line: str) -> tuple[str, str, int, str] | None:
 
 def _call(line: str) -> tuple[int, str, str] | None:
     """Read one line as a frame of any of the known tools: its number, the symbol, a place already split off."""
-    if "#" in line[:60]:
+    if "#" in line[:60] and not any(mark in line for mark in _NUMBERED_BY_OTHERS):
         numbered = _NUMBERED.match(line) or (_LLDB.match(line) if "frame #" in line else None)
         if numbered:
             return int(numbered[1]), numbered[2], ""

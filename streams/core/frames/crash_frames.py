@@ -9,7 +9,7 @@ from streams.core.frames.ignored import is_ignored, is_ignored_binary
 NAME_CHARS_MAX = 80
 """Characters of one part of a crash's name; the length at which crash-triage tools cut it."""
 
-_NUMBERED = re.compile(r".{0,60}?#\d{1,4}:?\s+(?:0x)?[0-9a-f`]{5,18}:?\s+(?:in\s+)?(\S.*)$")
+_NUMBERED = re.compile(r".{0,60}?#\d{1,4}:?\s+(?:0x[0-9a-f]{1,18}|[0-9a-f`]{5,18}):?\s+(?:in\s+)?(\S.*)$")
 _PLAIN = re.compile(r"\s*#\d{1,4}\s+(?:in\s+)?([A-Za-z_~(<][^(]{0,400}\(.*)$")
 _GLOG = re.compile(r"\s*@\s+0x[0-9a-f]{4,18}\s+(\S.*)$")
 _TOMBSTONE = re.compile(r".{0,80}?#\d\d\s+pc ([0-9a-f]{6,16})\s+(\S+)(?:\s+\((?:offset \S+\) ?\()?(.*)\))?")
@@ -118,7 +118,8 @@ def frame_of(line: str) -> tuple[str, str, str] | None:
         return ("cdb", crash_name(found[2].split(" [", 1)[0]), found[1])
     if "+0x" in line:
         if "/0x" in line and "? " not in line and (found := _KERNEL.match(line)):
-            return ("kernel", found[1].split(".", 1)[0], "")
+            # A piece that a compiler cut off (`f.part.2`) is there in one build and not in the next.
+            return None if "." in found[1] else ("kernel", found[1], "")
         if "SP+" in line and (found := _TRUSTY.match(line)):
             return ("trusty", *native_name(found[1]))
     if "_ZN" in line and (found := _MANGLED.match(line)):
@@ -130,7 +131,8 @@ def frame_of(line: str) -> tuple[str, str, str] | None:
 
 def _hash_frame(line: str) -> tuple[str, str, str] | None:
     if " pc " in line and (found := _TOMBSTONE.match(line)):
-        symbol = crash_name(found[3]) if found[3] and not found[3].startswith("BuildId") else ""
+        known = found[3] and not found[3].startswith("BuildId")
+        symbol = crash_name(found[3].partition(") (BuildId")[0]) if known else ""
         return ("tombstone", symbol, found[2] if symbol else f"{found[2]}+0x{found[1]}")
     if found := _NUMBERED.match(line):
         return ("numbered", *native_name(found[1]))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from streams.core.frames.stack import FRAMES_MAX, MESSAGE_CHARS_MAX, Found, Frame, Trace, collapse
 
 LANGUAGE = "go"
-MARKS = ("panic: ", "goroutine ", "fatal error: ", "--- FAIL: ")
+MARKS = ("panic: ", "goroutine ", "fatal error: ", "--- FAIL: ", "WARNING: DATA RACE")
 
 _PANIC = re.compile(r"\s*(?:http: )?(panic|fatal error)(?: serving [^:\s]{1,100}:\d{1,5})?: (.*)$")
 _GOROUTINE = re.compile(r"\s*goroutine \d{1,12}(?: gp=\S{1,40})?(?: m=\S{1,40})?(?: mp=\S{1,40})? \[([^\]]{1,200})\]:")
@@ -58,7 +58,24 @@ def find(lines: Sequence[str]) -> Found | None:
         pending = _symbol(line)
     if latest is None and panic_at >= 0 and raised != "goroutine":
         latest = _found(panic_at, raised, message, ())
-    return latest if latest is not None else _failed_test(lines)
+    return latest or _race(lines) or _failed_test(lines)
+
+
+def _race(lines: Sequence[str]) -> Found | None:
+    """Read the first access of the first report of the race detector."""
+    at, pending = -1, ""
+    frames: list[Frame] = []
+    for number, line in enumerate(lines):
+        if at < 0:
+            at = number if "WARNING: DATA RACE" in line else at
+        elif (place := _PLACE.match(line)) and pending:
+            frames.append(_frame(pending, place[1], int(place[2])))
+            pending = ""
+        elif frames and line.startswith(("Previous ", "Goroutine ", "====")):
+            break
+        else:
+            pending = _symbol(line)
+    return _found(at, "DATA RACE", "", frames[:FRAMES_MAX]) if frames else None
 
 
 def _symbol(line: str) -> str:

@@ -13,7 +13,7 @@ MARKS = ("\tat ", " at ", "at ", "Caused by: ")
 
 _FRAME = re.compile(
     r"\s*at (?:[\w.@-]{0,100}/){0,2}((?:[\w$-]{1,150}\.){0,30}[\w$<>-]{1,150}(?:/0x[0-9a-f]{1,16}|/\d{1,20})?)"
-    r"\.([\w$<>-]{1,200})\(([\w$.-]{1,150}(?::-?\d{1,9})?|Native Method|Unknown Source|<generated>|<[\w ]{1,60}>)\)"
+    r"\.([\w$<>-]{1,200})\(([\w$.-]{1,150}(?::-?\d{1,9})?|Native [Mm]ethod|Unknown Source|<generated>|<[\w ]{1,60}>)\)"
 )
 _RAISED = re.compile(
     r"(?:Exception in thread \"[^\"]{0,200}\" |Caused by: |Wrapped by: |Suppressed: |== Java Exception: "
@@ -31,7 +31,7 @@ _GENERATED = re.compile(
     r"|_jvst\w{1,40}$|\$HibernateProxy\$\w{0,40}|\$ByteBuddy\$\w{0,40}"
 )
 _NUMBERED = re.compile(r"((?:Generated(?:Method|Constructor|SerializationConstructor)Accessor|\$Proxy))\d{1,9}")
-_LAMBDA_NUMBER = re.compile(r"(lambda\$[\w$]{0,150}?)\$\d+$|(access)\$\d{3,}$")
+_LAMBDA_NUMBER = re.compile(r"((?:lambda|\$anonfun)\$[\w$]{0,150}?)\$\d+$|(access)\$\d{3,}$")
 _RUNTIME = (
     "java.", "javax.", "jdk.", "sun.", "com.sun.", "kotlin.", "kotlinx.", "scala.", "groovy.", "org.codehaus.groovy.",
     "org.apache.groovy.", "clojure.", "android.", "androidx.", "dalvik.", "com.android.internal.", "libcore.",
@@ -138,6 +138,12 @@ def _root(chain: Sequence[_Block]) -> Found | None:
     frames = collapse(_frame(call[1], call[2], call[3]) for call in calls)
     chain_types = tuple(b.raised for b in causes if b.raised)
     return Found(first.at, Trace(LANGUAGE, root.raised, root.message, frames, chain_types))
+
+
+def frame_of(line: str) -> Frame | None:
+    """Return the call that a line shows, or None."""
+    call = _FRAME.match(line)
+    return _frame(call[1], call[2], call[3]) if call else None
 
 
 def _frame(owner: str, method: str, place: str) -> Frame:

@@ -20,10 +20,12 @@ from streams.core.frames.stack import (
 LANGUAGE = "javascript"
 MARKS = ("at ", "@")
 
-_PLACE = r"(?:[^()\s]|\\ ){1,500}:\d{1,9}:\d{1,9}|native|<anonymous>|index \d{1,6}"
-_CALL = re.compile(rf"\s*at (?:async )?(?:new )?([^()\n]{{1,300}}?)(?: \[as [^\]]{{1,100}}\])? \(({_PLACE})\)$")
+_PLACE = r"(?:address at )?(?:[^()\s]|\\ ){1,500}:\d{1,9}:\d{1,9}|native|<anonymous>|index \d{1,6}"
+_CALL = re.compile(
+    rf"\s*at (?:async )?(?:new )?([^()\n]{{1,300}}?)(?: \[as [^\]]{{1,100}}\])? \(({_PLACE})\)(?: \{{)?$"
+)
 _EVAL = re.compile(r"\s*at (?:async )?(?:new )?([^()\n]{1,300}?) \(eval at ")
-_BARE = re.compile(r"\s*at (?:async )?([^()\s]{1,500}):(\d{1,9}):(\d{1,9})$")
+_BARE = re.compile(r"\s*at (?:async )?([^()\s]{1,500}):(\d{1,9}):(\d{1,9})(?: \{)?$")
 _FIREFOX = re.compile(
     r"\s*([^\s@()]{0,200})@((?:https?|file|resource|webpack|moz-extension|capacitor)\S{1,500}):(\d{1,9}):(\d{1,9})$"
 )
@@ -122,7 +124,7 @@ def _call(line: str) -> tuple[str, str] | None:
 
 
 def _made(function: str, place: str) -> Frame:
-    parts = place.rsplit(":", 2)
+    parts = place.removeprefix("address at ").rsplit(":", 2)
     file, line = (parts[0], int(parts[1])) if len(parts) == 3 and parts[1].isdigit() else (place, None)
     in_app, reason = _in_app(file)
     return Frame(stable_function(function), stable_path(file), file, line, in_app, reason)

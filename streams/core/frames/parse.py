@@ -4,7 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from streams.core.frames import cpp, csharp, go, java, javascript, php, python, ruby, rust
+from streams.core.frames import (
+    android,
+    apple,
+    beam,
+    cpp,
+    csharp,
+    dart,
+    go,
+    ips,
+    java,
+    javascript,
+    julia,
+    kernel,
+    lua,
+    minidump,
+    perl,
+    php,
+    python,
+    rlang,
+    ruby,
+    rust,
+)
 from streams.core.frames.stack import Found, Trace, bounded_lines
 
 _Finder = Callable[[Sequence[str]], Found | None]
@@ -14,12 +35,24 @@ _LANGUAGES: tuple[tuple[tuple[str, ...], _Finder], ...] = (
     (javascript.MARKS, javascript.find),
     (go.MARKS, go.find),
     (rust.MARKS, rust.find),
+    (apple.MARKS, apple.find),
+    (android.MARKS, android.find),
+    (kernel.MARKS, kernel.find),
+    (dart.MARKS, dart.find),
+    (minidump.MARKS, minidump.find),
     (cpp.MARKS, cpp.find),
     (csharp.MARKS, csharp.find),
     (ruby.MARKS, ruby.find),
     (php.MARKS, php.find),
+    (beam.MARKS, beam.find),
+    (lua.MARKS, lua.find),
+    (julia.MARKS, julia.find),
+    (rlang.MARKS, rlang.find),
+    (perl.MARKS, perl.find),
 )
 """Ordered: of two languages that begin on one line, the first wins."""
+
+_MARKS = tuple({mark: None for marks, _ in _LANGUAGES for mark in marks} | dict.fromkeys(ips.MARKS))
 
 
 def parse(text: str) -> Trace | None:
@@ -29,13 +62,17 @@ def parse(text: str) -> Trace | None:
     the later wins, since a tool prints the failure of what it called before its own. Reads at most
     ``TEXT_CHARS_MAX`` characters (head and tail), keeps at most ``FRAMES_MAX`` frames. Never raises.
     """
-    if not any(mark in text for marks, _ in _LANGUAGES for mark in marks):
+    if not any(mark in text for mark in _MARKS):
         return None
     return parse_lines(text, bounded_lines(text))
 
 
 def parse_lines(text: str, lines: Sequence[str]) -> Trace | None:
     """Do what ``parse`` does for a text whose bounded lines the caller has already."""
+    if any(mark in text for mark in ips.MARKS) and (report := ips.find(text)):
+        return report.trace
+    if any(tag in text for tag in android.PREFIXED):
+        lines = android.unprefixed(lines)
     best: Found | None = None
     best_rank = (-1, False, -1)
     for marks, find in _LANGUAGES:

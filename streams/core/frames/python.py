@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from streams.core.frames.stack import CHAIN_MAX, FRAMES_MAX, MESSAGE_CHARS_MAX, Found, Frame, Trace, collapse
 
 LANGUAGE = "python"
-MARKS = ("Traceback (most recent call last)", 'File "', "E   ")
+MARKS = ("Traceback (most recent call last)", 'File "', "E   ", "Fatal Python error: ")
 
 _HEADER = "Traceback (most recent call last)"
 _GROUP_HEADER = "Exception Group Traceback"
 _FILE = re.compile(r'\s*File "([^"]{1,500})", line (\d{1,9})(?:, in (.{1,300}))?$')
+_FAULT = re.compile(r'\s{0,8}File "([^"]{1,500})", line (\d{1,9}) in (.{1,300})$')
 _RAISED = re.compile(r"((?:[A-Za-z_]\w{0,99}\.){0,20}[A-Za-z_]\w{0,99})(?:: ?(.*))?$")
 _PYTEST_RAISED = re.compile(r"E\s{1,40}((?:[A-Za-z_]\w{0,99}\.){0,20}[A-Z]\w{0,99})(?:: ?(.*))?$")
 _PYTEST_PLACE = re.compile(
@@ -44,7 +45,26 @@ class _Block:
 
 def find(lines: Sequence[str]) -> Found | None:
     """Return the root cause of the last traceback, or of the last section of a pytest report, or None."""
-    return _last_chain(_blocks(lines)) or _pytest(lines)
+    return _last_chain(_blocks(lines)) or _pytest(lines) or _fatal(lines)
+
+
+def _fatal(lines: Sequence[str]) -> Found | None:
+    """Read what the interpreter prints of the current thread, innermost call first, when it dies itself."""
+    at, raised, message = -1, "", ""
+    frames: list[Frame] = []
+    for number, line in enumerate(lines):
+        if at < 0:
+            if "Fatal Python error: " in line:
+                raised, _, message = line.partition("Fatal Python error: ")[2].partition(": ")
+                at = number
+        elif 'File "' in line and (call := _FAULT.match(line)):
+            if len(frames) < FRAMES_MAX:
+                frames.append(_frame(call[1], call[2], call[3]))
+        elif frames:
+            break
+    if at < 0:
+        return None
+    return Found(at, Trace(LANGUAGE, raised, message[:MESSAGE_CHARS_MAX], collapse(frames), (raised,)))
 
 
 def _blocks(lines: Sequence[str]) -> list[_Block]:

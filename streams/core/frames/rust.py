@@ -9,7 +9,7 @@ from streams.core.frames.stack import FRAMES_MAX, MESSAGE_CHARS_MAX, Found, Fram
 from streams.core.frames.symbols import stable_rust
 
 LANGUAGE = "rust"
-MARKS = ("panicked at ", "error[E")
+MARKS = ("panicked at ", "error[E", "Stack backtrace:", "BACKTRACE ")
 
 _THREAD = r".{0,200}?thread '?[^']{0,200}?'?(?: \(\d{1,20}\))? panicked at "
 _OLD = re.compile(_THREAD + r"'(.*)', ([^\s:']{1,400}):(\d{1,9})(?::\d{1,9})?")
@@ -18,6 +18,8 @@ _OLD_OPEN = re.compile(_THREAD + r"'(.*)$")
 _OLD_CLOSE = re.compile(r".{0,1500}?', ([^\s:']{1,400}):(\d{1,9})(?::\d{1,9})?$")
 _FRAME = re.compile(r"\s*(\d{1,5}): (?:\s*0x[0-9a-f]{1,16} - )?(\S.{0,800})$")
 _PLACE = re.compile(r"\s+at (?:\./)?([^:]{1,400}):(\d{1,9})(?::\d{1,9})?$")
+_CAUSE = re.compile(r"\s{1,8}(?:\d{1,4}: )?")
+_REPORTERS = ("anyhow::", "eyre::", "color_eyre::", "<anyhow::", "<eyre::", "<core::result::Result")
 _COMPILER = re.compile(r"\s*error\[(E\d{4})\](?::? (.*))?$")
 _ARROW = re.compile(r"\s*(?:-->|:::) ([^:]{1,400}):(\d{1,9}):\d{1,9}$")
 _STANDARD = ("std::", "core::", "alloc::", "rust_", "__rust", "__libc", "backtrace::", "test::", "proc_macro::",
@@ -36,8 +38,27 @@ def find(lines: Sequence[str]) -> Found | None:
         if "panicked at " in line:
             last = number
     if last < 0:
-        return _compiler(lines)
+        return _reported(lines) or _compiler(lines)
     return _panic(lines, last)
+
+
+def _reported(lines: Sequence[str]) -> Found | None:
+    """Read an error that ``main`` returned: ``Error:``, its causes, and the backtrace taken where it was made."""
+    at, message, causes = -1, "", False
+    for number, line in enumerate(lines):
+        if line.startswith("Error: ") or line == "Error:":
+            at, message, causes = number, line[7:], False
+        elif at < 0:
+            continue
+        elif line.strip() == "Caused by:":
+            causes = True
+        elif line.startswith(("Stack backtrace:", "  ", "━")) and ("acktrace:" in line or "BACKTRACE " in line):
+            frames = [frame for frame in _backtrace(lines, number + 1) if not frame.function.startswith(_REPORTERS)]
+            if frames:
+                return Found(at, Trace(LANGUAGE, "Error", message[:MESSAGE_CHARS_MAX], collapse(frames), ("Error",)))
+        elif line.strip() and (causes or not message):
+            message = _CAUSE.sub("", line)
+    return None
 
 
 def _panic(lines: Sequence[str], at: int) -> Found | None:

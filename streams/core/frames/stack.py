@@ -92,6 +92,19 @@ def collapse(frames: Iterable[Frame]) -> tuple[Frame, ...]:
     return tuple(kept)
 
 
+Reading = tuple[int, str, str, Sequence[Frame], Sequence[str]]
+"""A trace while its lines are read: where it begins, type, message, frames, types of the chain."""
+
+
+def built(language: str, reading: Reading | None) -> Found | None:
+    """Return the trace that was read; made once at the end, since a reader replaces it with every line."""
+    if reading is None:
+        return None
+    at, raised, message, frames, chain = reading
+    types = tuple(chain)[:CHAIN_MAX]
+    return Found(at, Trace(language, raised, message[:MESSAGE_CHARS_MAX], collapse(frames), types))
+
+
 def _same(one: Frame, other: Frame) -> bool:
     return bool(one.function) and one.function == other.function and one.module == other.module
 
