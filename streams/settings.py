@@ -86,6 +86,12 @@ class Settings(BaseSettings):
     taxonomy: Path | None = _setting(
         None, "FAULTLINE_TAXONOMY", "a taxonomy.toml that replaces the built-in kinds", "a file that exists"
     )
+    rules: Path | None = _setting(
+        None,
+        "FAULTLINE_RULES",
+        "masks, frame rules and grouping rules of your own (needs the extra `rules`)",
+        "a file that exists",
+    )
     optional_kinds: Annotated[frozenset[str], BeforeValidator(_listed)] = _setting(
         frozenset(),
         "FAULTLINE_OPTIONAL_KINDS",
@@ -354,7 +360,7 @@ class Settings(BaseSettings):
             raise ValueError("FAULTLINE_KAFKA_USER and _PASSWORD need FAULTLINE_KAFKA_SECURITY=sasl_ssl")
         return self
 
-    @field_validator("taxonomy", "kafka_ca", "opensearch_ca")
+    @field_validator("taxonomy", "rules", "kafka_ca", "opensearch_ca")
     @classmethod
     def _is_file(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_file():
@@ -382,6 +388,15 @@ class Settings(BaseSettings):
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"FAULTLINE_TAXONOMY={self.taxonomy}: cannot be read ({error})") from error
         return Taxonomy.from_toml(text, source=str(self.taxonomy), optional_kinds=self.optional_kinds)
+
+    def rules_text(self) -> str:
+        """What the file of rules holds; empty where none is set. Raises: ConfigurationError when it cannot be read."""
+        if self.rules is None:
+            return ""
+        try:
+            return self.rules.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"FAULTLINE_RULES={self.rules}: cannot be read ({error})") from error
 
     @classmethod
     def settings_customise_sources(

@@ -27,6 +27,7 @@ from streams.contract.verdict import Verdict, record_key
 from streams.contract.wire import rejected_headers, to_bytes
 from streams.core.batch import Batcher
 from streams.core.envelopes import envelopes
+from streams.core.own_rules.rules import OwnRules
 from streams.core.partition import partition_of
 from streams.core.rules import RuleBook
 from streams.local import Entry, Log
@@ -79,9 +80,11 @@ class Engine:
         taxonomy: Taxonomy,
         now_ms: Callable[[], int],
         monotonic_s: Callable[[], float],
+        own_rules: OwnRules | None = None,
     ) -> None:
         self._settings = settings
         self._rules = rules
+        self._own_rules = own_rules
         self._taxonomy = taxonomy
         self._now_ms = now_ms
         self._monotonic_s = monotonic_s
@@ -182,7 +185,7 @@ class Engine:
                 log.close()
 
     def _stages(self, log: Log) -> Stages:
-        return Stages(log, self._settings, self._rules, self._taxonomy, self._now_ms)
+        return Stages(log, self._settings, self._rules, self._taxonomy, self._now_ms, self._own_rules)
 
     def _ended(self, error: BaseException) -> None:
         if not self._opened.done():

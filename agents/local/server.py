@@ -23,6 +23,7 @@ from streams.contract.errors import ConfigurationError
 from streams.contract.taxonomy import Taxonomy
 from streams.contract.telemetry import LogEvent
 from streams.core.known_failures.book import default_rules
+from streams.core.own_rules.read import rules_in_use
 from streams.dashboard.app import dashboard_routes
 from streams.dashboard.live import Live
 from streams.dashboard.pages import Hint
@@ -72,6 +73,7 @@ def run(settings: Settings, *, demo: Path | None) -> int:
                 app_version=version("faultline"),
             ),
             rules=default_rules(),
+            own_rules=rules_in_use(settings.rules_text(), source=str(settings.rules)),
             taxonomy=taxonomy,
             now_ms=now_ms,
             monotonic_s=time.monotonic,

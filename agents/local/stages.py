@@ -21,8 +21,9 @@ from streams.contract.taxonomy import Taxonomy
 from streams.contract.topics import Topic
 from streams.contract.wire import classified_from_bytes, from_bytes, rejected_headers, to_bytes
 from streams.core.aliaser import Aliaser
-from streams.core.fingerprint import Fingerprinter
 from streams.core.intake import FoldStage, Intake, RawRecord, Stretch
+from streams.core.own_rules.fingerprinter import fingerprinter_under
+from streams.core.own_rules.rules import OwnRules
 from streams.core.partition import partition_of
 from streams.core.pipeline import Pipeline
 from streams.core.rules import RuleBook
@@ -80,7 +81,13 @@ class Stages:
     """The steps. Each returns how much it did, 0 when there was nothing."""
 
     def __init__(
-        self, log: Log, settings: EngineSettings, rules: RuleBook, taxonomy: Taxonomy, now_ms: Callable[[], int]
+        self,
+        log: Log,
+        settings: EngineSettings,
+        rules: RuleBook,
+        taxonomy: Taxonomy,
+        now_ms: Callable[[], int],
+        own_rules: OwnRules | None = None,
     ) -> None:
         self._log = log
         self._settings = settings
@@ -92,7 +99,10 @@ class Stages:
         elif known[0] != settings.partitions:
             raise ConfigurationError(f"{log.path} has {known[0]} partitions, not {settings.partitions}")
         self._fold_stage = FoldStage(
-            fingerprinter=Fingerprinter(), rules=rules, taxonomy=taxonomy, partitions=settings.partitions
+            fingerprinter=fingerprinter_under(own_rules),
+            rules=rules,
+            taxonomy=taxonomy,
+            partitions=settings.partitions,
         )
         self._rows = RowTable(log.db)
         self._pipelines = [Pipeline(self._rows, partition=p) for p in range(settings.partitions)]

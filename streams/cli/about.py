@@ -27,9 +27,12 @@ def _config(context: typer.Context) -> None:
 @config.command(epilog="\b\nExample:\n  faultline config check && faultline run")
 def check(*, file: options.Config = None) -> None:
     """Say whether the settings are right. Every fault is told, each with its variable."""
+    from streams.core.own_rules.read import rules_in_use
     from streams.settings import Settings
 
-    Settings.read(os.environ, config=file).load_taxonomy()
+    settings = Settings.read(os.environ, config=file)
+    settings.load_taxonomy()
+    rules_in_use(settings.rules_text(), source=str(settings.rules))
     say("the settings are right; `faultline config print` shows them")
 
 

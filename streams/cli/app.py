@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli import about, explain, groups, publish, rejected, replay, roles, status, topics
+from streams.cli import about, explain, groups, publish, rejected, replay, roles, rules, status, topics
 from streams.cli.bare import help_if_bare
 from streams.cli.interrupt import INTERRUPTED
 from streams.cli.screen import line, say, tell
@@ -54,6 +54,7 @@ def create_app() -> typer.Typer:
     app.add_typer(about.config, name="config")
     app.add_typer(topics.app, name="topics")
     app.add_typer(rejected.app, name="rejected")
+    app.add_typer(rules.app, name="rules")
     explain.add_to(app)
     groups.add_to(app)
     roles.add_to(app)

@@ -90,7 +90,7 @@ def _explain(
         _print(read)
 
 
-def _text(argument: str) -> str:
+def text_of(argument: str) -> str:
     """The text that an argument means: what a file of that name holds, standard input, or the argument itself."""
     from streams.contract.errors import UnreadableInput
 
@@ -117,7 +117,7 @@ def _read(argument: str, given: dict[str, Any]) -> Read:
 
     where: dict[str, Any] = {"ci": Ci()} if given["origin"] == "ci" else {"benchmark": Benchmark()}
     rest = given | {"origin": Origin(given["origin"])}
-    failure = Failure(message=_text(argument).strip(), occurred_at_ms=0, **rest, **where)
+    failure = Failure(message=text_of(argument).strip(), occurred_at_ms=0, **rest, **where)
     return Reader().read(bounded(failure))
 
 
@@ -133,6 +133,7 @@ def _explanation(read: Read) -> Any:
         http_status=failure.http_status,
         provider_error_code=failure.provider_error_code,
         exit_code=failure.exit_code,
+        rules=read.own_rules,
     )
 
 

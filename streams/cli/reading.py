@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +14,11 @@ from streams.contract.failure import Failure
 from streams.contract.fingerprint import Fingerprint
 from streams.contract.taxonomy import default_taxonomy
 from streams.contract.verdict import Verdict
-from streams.core.fingerprint import Fingerprinter
 from streams.core.intake import FoldStage
 from streams.core.known_failures.book import default_rules
+from streams.core.own_rules.fingerprinter import fingerprinter_under
+from streams.core.own_rules.read import rules_in_use
+from streams.core.own_rules.rules import OwnRules
 from streams.core.redact import redacted
 
 PREVIEW_CHARS = 120
@@ -33,6 +36,8 @@ class Read:
 
     secrets: tuple[tuple[str, int], ...] = ()
     """Credentials that were taken out of the message, by rule."""
+    own_rules: OwnRules | None = None
+    """Masks and grouping rules that were in use."""
 
     def summary(self) -> str:
         """One line for people."""
@@ -53,12 +58,17 @@ class Read:
 
 
 class Reader:
-    """Reads failures with the built-in rules and kinds."""
+    """Reads failures with the built-in rules and kinds, and the masks and grouping rules of FAULTLINE_RULES."""
 
     def __init__(self) -> None:
+        """Raises: ConfigurationError with the faults of the file that FAULTLINE_RULES names."""
+        self._own_rules = own_rules_set()
         self._now_ms = time.time_ns() // 1_000_000
         self._stage = FoldStage(
-            fingerprinter=Fingerprinter(), rules=default_rules(), taxonomy=default_taxonomy(), partitions=1
+            fingerprinter=fingerprinter_under(self._own_rules),
+            rules=default_rules(),
+            taxonomy=default_taxonomy(),
+            partitions=1,
         )
 
     def read(self, failure: Failure) -> Read:
@@ -67,4 +77,14 @@ class Reader:
         secrets = redacted(failure.message).found
         # On its way a record has the fingerprint beside the verdict; on its own the verdict says whose it is.
         verdict = replace(told.verdict, fingerprint=told.fingerprint.value)
-        return Read(told.failure, told.fingerprint, verdict, told.earlier_hash, secrets)
+        return Read(told.failure, told.fingerprint, verdict, told.earlier_hash, secrets, self._own_rules)
+
+
+def own_rules_set() -> OwnRules | None:
+    """The rules of the file that FAULTLINE_RULES names. Raises: ConfigurationError with its faults."""
+    if not os.environ.get("FAULTLINE_RULES"):
+        return None  # without the settings, which take a quarter of a second to load
+    from streams.settings import Settings
+
+    settings = Settings.read(os.environ)
+    return rules_in_use(settings.rules_text(), source=str(settings.rules))

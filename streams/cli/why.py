@@ -22,7 +22,7 @@ NEAREST_SHOWN = 5
 NEAREST_READ_MAX = 1_000
 """Fingerprints of a server, those seen last, among which the nearest are looked for."""
 MEMBERS_SHOWN = 20
-_FINGERPRINT = re.compile(r"fp\d{1,4}\.[a-z2-7]{4,26}")
+_FINGERPRINT = re.compile(r"fp\d{1,4}u?\.[a-z2-7]{4,26}")
 _SAID = {
     Answer.SAME_FINGERPRINT: "one problem: the ids are equal",
     Answer.SAME_GROUP: "one problem: aliases join them",

@@ -52,13 +52,14 @@ def fold(settings: Settings, port: int | None) -> int:
     """The fold stage."""
     from streams.broker.fold import FoldLimits
     from streams.broker.fold import fold as work_on
-    from streams.core.fingerprint import Fingerprinter
     from streams.core.intake import FoldStage
     from streams.core.known_failures.book import default_rules
+    from streams.core.own_rules.fingerprinter import fingerprinter_under
+    from streams.core.own_rules.read import rules_in_use
 
     cluster = Cluster.of(settings)
     stage = FoldStage(
-        fingerprinter=Fingerprinter(),
+        fingerprinter=fingerprinter_under(rules_in_use(settings.rules_text(), source=str(settings.rules))),
         rules=default_rules(),
         taxonomy=settings.load_taxonomy(),
         partitions=settings.partitions,

@@ -10,12 +10,11 @@ from __future__ import annotations
 import functools
 import importlib.resources
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from streams.contract.errors import ConfigurationError
+from streams.contract.blocks import Block, FaultyFile, blocks
 from streams.contract.failure import Origin
 from streams.contract.verdict import UNKNOWN
 
@@ -27,9 +26,6 @@ NAME_CHARS_MAX: Final = 40
 VERSION_CHARS_MAX: Final = 40
 
 _NAME: Final = re.compile(rf"[a-z][a-z0-9_]{{0,{NAME_CHARS_MAX - 1}}}")
-_HEADER: Final = re.compile(r"\[\[?\s*([^\]]*?)\s*\]")
-_KEY: Final = re.compile(r"""["']?([A-Za-z0-9_-]+)["']?\s*=""")
-_SYNTAX_PLACE: Final = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 _FIELDS: Final[Mapping[str, type]] = {
     "name": str,
     "definition": str,
@@ -59,14 +55,8 @@ _STATUS_KINDS: Final[Mapping[int, str]] = {
 }
 
 
-class TaxonomyError(ConfigurationError):
-    """The file is no taxonomy. `faults` holds all of them as (line from 1, or 0 for the whole; what to change)."""
-
-    def __init__(self, source: str, faults: tuple[tuple[int, str], ...]) -> None:
-        lines = (f"{source}:{line}: {fault}" if line else f"{source}: {fault}" for line, fault in faults)
-        super().__init__("\n".join(lines))
-        self.source = source
-        self.faults = faults
+class TaxonomyError(FaultyFile):
+    """The file is no taxonomy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +119,7 @@ class Taxonomy:
         if len(text) > TEXT_CHARS_MAX:
             reading.fault(0, f"longer than {TEXT_CHARS_MAX} characters")
         else:
-            for block in _blocks(text):
+            for block in blocks(text):
                 reading.block(block)
             reading.whole(optional_kinds)
         if reading.faults:
@@ -172,49 +162,6 @@ def status_from_text(message: str) -> int | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """The lines from one table header to the next, so that a mistake in one kind does not hide those of another."""
-
-    header: str
-    """The table's name; empty before the first."""
-    is_array: bool
-    line: int
-    """Of the header; 0 before the first."""
-    text: str
-
-    def line_of(self, key: str) -> int:
-        """Where `key` is set; the header's line where it is not."""
-        for number, line in enumerate(self.text.split("\n"), start=self.line + 1):
-            found = _KEY.match(line.lstrip())
-            if found and found[1] == key:
-                return number
-        return self.line
-
-
-def _blocks(text: str) -> Iterator[_Block]:
-    header, is_array, start, quote = "", False, 0, ""
-    lines: list[str] = []
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
-        stripped = line.lstrip()
-        found = _HEADER.match(stripped) if not quote and stripped.startswith("[") else None
-        if found:
-            yield _Block(header, is_array, start, "\n".join(lines))
-            header, is_array, start, lines = found[1], stripped.startswith("[["), number, []
-            continue
-        quote = _open_quote(line, quote)
-        lines.append(line)
-    yield _Block(header, is_array, start, "\n".join(lines))
-
-
-def _open_quote(line: str, quote: str) -> str:
-    """The multi-line quote that is open after this line; a bracket inside one is no header."""
-    for mark in ('"""', "'''"):
-        if quote in ("", mark) and line.count(mark) % 2:
-            return "" if quote else mark
-    return quote
-
-
 @dataclass(slots=True)
 class _Reading:
     version: str = ""
@@ -224,13 +171,9 @@ class _Reading:
     def fault(self, line: int, what: str) -> None:
         self.faults.append((line, what))
 
-    def block(self, block: _Block) -> None:
-        try:
-            table = tomllib.loads(block.text)
-        except tomllib.TOMLDecodeError as error:
-            place = _SYNTAX_PLACE.search(str(error))
-            lines_in = int(place[1]) if place and place[1] else block.text.rstrip().count("\n") + 1
-            self.fault(block.line + lines_in, f"not TOML: {_SYNTAX_PLACE.sub('', str(error))}")
+    def block(self, block: Block) -> None:
+        table = block.table(self.fault)
+        if table is None:
             if not block.header:
                 self.version = UNKNOWN  # one fault is enough: a version may stand behind the broken line
             return
@@ -242,7 +185,7 @@ class _Reading:
         else:
             self._kind(Origin(block.header), block, table)
 
-    def _head(self, block: _Block, table: Mapping[str, object]) -> None:
+    def _head(self, block: Block, table: Mapping[str, object]) -> None:
         for key in table.keys() - {"version"}:
             self.fault(block.line_of(key), f"key {key!r} is not known: before the first kind stands only the version")
         version = table.get("version")
@@ -252,7 +195,7 @@ class _Reading:
             self.version = UNKNOWN
             self.fault(block.line_of("version"), f"version must be text of 1 to {VERSION_CHARS_MAX} characters")
 
-    def _kind(self, origin: Origin, block: _Block, table: Mapping[str, object]) -> None:
+    def _kind(self, origin: Origin, block: Block, table: Mapping[str, object]) -> None:
         before = len(self.faults)
         for key in table.keys() - _FIELDS.keys():
             self.fault(block.line_of(key), f"key {key!r} is not known: a kind has {', '.join(_FIELDS)}")

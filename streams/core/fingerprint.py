@@ -7,8 +7,11 @@ An exit code that only says `failed` enters only when there is nothing else.
 Model, provider, repository and time are never inside.
 
 An id is a pure function of the text.  `Fingerprinter` gives the same ids from caches.
+Under rules of the user's own (`own_rules/`) it is one of text and rules: where a rule had a part in it, the id begins
+with another word, and what the rule does is in the hash.
 """
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +20,17 @@ from hashlib import sha256
 from streams.contract.fingerprint import Fingerprint, Part
 from streams.core.frames.parse import parse
 from streams.core.frames.stack import Frame, Trace
+from streams.core.own_rules.rows import Mask, OwnRule
+from streams.core.own_rules.rules import Named, OwnRules, Subject, may_have_frames
 from streams.core.template.exits import says_only_failed
 from streams.core.template.lines import TEXT_CHARS_MAX, cleaned
 from streams.core.template.mask import Measured, Token, explain_template, frame_lines, measured
 from streams.core.template.shapes import Shapes
 
 VERSION = "fp1"
+
+VERSION_OWN = "fp1u"
+"""What ids begin with that a rule of the user's own had a part in."""
 
 FRAMES_IN_SITE_MAX = 5
 """Frames, innermost first, that say where."""
@@ -40,12 +48,25 @@ FRAME = "frame"
 FOREIGN_FRAME = "foreign_frame"
 """Names of the parts that say where: in the user's own code, or in none of it."""
 
+OWN_RULE = "own_rule"
+GROUP = "group"
+"""Names of the parts that rules of the user's own bring: the rule, with a digest of what it does; a name it gave."""
+
 ARGUMENT = "given by the producer"
 TEMPLATE = "masked message"
 AS_PRINTED = "a line of the stack trace as it was printed"
 FROM_TRACE = "read out of the stack trace"
 BARE = "the message says nothing, so frames tell problems apart"
 DROPPED = "not in the key: tools give this exit code for every failure, and the message or the frames say more"
+
+REPLACED = "not in the key: a rule of your own says which group it is"
+OWN_WORDS = {
+    "mask": "a mask of your own",
+    "frame": "a frame rule of your own",
+    "group": "a grouping rule of your own",
+}
+TOLD_ONLY = frozenset({DROPPED, REPLACED})
+"""Rules of parts that are shown and are in no key."""
 
 _LETTERS_32 = "abcdefghijklmnopqrstuvwxyz234567"
 _BASE32 = [one + other for one in _LETTERS_32 for other in _LETTERS_32]
@@ -69,13 +90,14 @@ def fingerprint(
     provider_error_code: str = "",
     exit_code: int | None = None,
     tool: str = "",
+    rules: OwnRules | None = None,
 ) -> Fingerprint:
     """The fingerprint of one failure.  Pure, linear in the text, reads at most 64 KB of it (head and tail).
 
     `origin` is `ci` or `benchmark`.  A stack trace may stand in `traceback` or inside `message`.
     """
     return _read(
-        origin, message, exception_type, traceback, http_status, provider_error_code, exit_code, tool
+        origin, message, exception_type, traceback, http_status, provider_error_code, exit_code, tool, rules=rules
     ).fingerprint
 
 
@@ -102,9 +124,12 @@ def explain(
     provider_error_code: str = "",
     exit_code: int | None = None,
     tool: str = "",
+    rules: OwnRules | None = None,
 ) -> Explanation:
     """The fingerprint with every piece of the message and every frame, and the rule that decided about it."""
-    read = _read(origin, message, exception_type, traceback, http_status, provider_error_code, exit_code, tool)
+    read = _read(
+        origin, message, exception_type, traceback, http_status, provider_error_code, exit_code, tool, rules=rules
+    )
     trace = read.trace
     return Explanation(
         fingerprint=read.fingerprint,
@@ -186,17 +211,34 @@ def _read(
     exit_code: int | None,
     tool: str,
     known: Measured | None = None,
+    rules: OwnRules | None = None,
 ) -> _Read:
     """Take a failure apart; `known` is what its message alone measures, where that was asked before."""
-    text = cleaned(message)
-    trace = parse(cleaned(traceback)) if traceback else None
+    text = printed = cleaned(message)
+    traceback = cleaned(traceback) if traceback else ""
+    if rules is not None and not rules.may_touch(
+        origin=origin,
+        text=text,
+        traceback=traceback,
+        exception_type=exception_type,
+        http_status=http_status,
+        code=provider_error_code,
+        exit_code=exit_code,
+    ):
+        rules = None
+    masks: tuple[Mask, ...] = ()
+    if rules is not None:
+        text, masks = rules.masked(printed)
+    trace = parse(traceback) if traceback else None
     framed = bool(trace and trace.frames)
     found = known if known is not None and trace is None else measured(text, framed=framed)
     inside = trace is None and found.frames
     if inside:
-        trace = parse(text)
+        trace = parse(printed)
     if trace and not found.template and trace.message:
-        text = trace.message
+        text = printed = trace.message
+        if rules is not None:
+            text, masks = rules.masked(printed)
         framed = bool(trace.frames)
         found = measured(cleaned(text), framed=framed)._replace(frames=True)
     given = [
@@ -211,11 +253,13 @@ def _read(
     said = [Part("language", trace.language, FROM_TRACE)] if trace else []
     if not exception_type:
         said += _type_parts(trace, found.template)
+    turned: list[Part] = []
     if trace and trace.frames:
-        frames = _top(trace.frames)
-        sites = [Part(FRAME if f.in_app else FOREIGN_FRAME, _name(f), f.reason or "frame") for f in frames]
+        if rules is not None and rules.frame_rules and may_have_frames(printed, traceback):
+            trace, turned = _turned(trace, rules)
+        sites = _sites(trace.frames)
     else:
-        lines = frame_lines(text, FRAMES_IN_SITE_MAX) if inside else []
+        lines = frame_lines(printed, FRAMES_IN_SITE_MAX) if inside else []
         sites = [Part(FRAME, line[:PART_CHARS_MAX], AS_PRINTED) for line in lines]
     template = Part("template", found.template, TEMPLATE)
     bare = _is_bare(found.template)
@@ -234,12 +278,76 @@ def _read(
         template=found.template,
         parts=(*given, *said, template, *[Part(p.name, p.value, BARE if bare else p.rule) for p in sites]),
     )
+    if rules is not None:
+        own = [_own(mask) for mask in masks if mask.placeholder in found.template]
+        subject = Subject(
+            origin=origin,
+            text=printed,
+            exception_type=exception_type or next((p.value for p in said if p.name == "exception_type"), ""),
+            code=provider_error_code,
+            http_status=http_status,
+            exit_code=exit_code,
+            language=trace.language if trace else "",
+            frames=trace.frames if trace else (),
+        )
+        site = [*kind, *said, template, *sites, *own, *turned]
+        problem = [*problem, *own, *(turned if bare else [])]
+        result = _under_own(result, problem, site, (*own, *turned), rules.group(subject))
     return _Read(text=text, found=found, trace=trace, fingerprint=result)
+
+
+def _own(rule: OwnRule) -> Part:
+    """The part that names a rule of the user's own."""
+    return Part(OWN_RULE, rule.name, OWN_WORDS[rule.sort])
+
+
+def _sites(frames: Sequence[Frame]) -> list[Part]:
+    """The parts that say where."""
+    return [Part(FRAME if f.in_app else FOREIGN_FRAME, _name(f), f.reason or "frame") for f in _top(frames)]
+
+
+def _turned(trace: Trace, rules: OwnRules) -> tuple[Trace, list[Part]]:
+    """The trace with what frame rules say, and the rules that changed by it what says where."""
+    frames, used = rules.frames(trace.frames)
+    before = [(part.name, part.value) for part in _sites(trace.frames)]
+    is_same = before == [(part.name, part.value) for part in _sites(frames)]
+    return dataclasses.replace(trace, frames=frames), [] if is_same else [_own(rule) for rule in used]
+
+
+def _under_own(
+    plain: Fingerprint, problem: list[Part], site: list[Part], own: Sequence[Part], named: Named | None
+) -> Fingerprint:
+    """The fingerprint under rules of the user's own: `plain` where none had a part in it."""
+    told = [*plain.parts, *own]
+    if named is not None:
+        group = [Part(GROUP, named.name, OWN_WORDS["group"]), _own(named.rule)]
+        if named.rule.refines:
+            problem = [*problem, *group]
+        else:
+            problem = [*(part for part in problem if part.name == "origin"), *group]
+            keep = {"origin", FRAME, FOREIGN_FRAME}
+            told = [part if part.name in keep else Part(part.name, part.value, REPLACED) for part in told]
+        site = [*site, *group]
+        told += group
+    version = _version(problem)
+    return Fingerprint(
+        value=plain.value if version == VERSION else _id("value", problem, version),
+        version=version,
+        class_value=plain.class_value,
+        site_value=_id("site", site, _version(site)),
+        template=plain.template,
+        parts=tuple(told),
+    )
+
+
+def _version(parts: Sequence[Part]) -> str:
+    """The version of an id of these parts."""
+    return VERSION_OWN if any(part.name == OWN_RULE for part in parts) else VERSION
 
 
 def keyed(parts: Sequence[Part]) -> list[Part]:
     """The parts that went into a key, without those that are only told."""
-    return [part for part in parts if part.rule != DROPPED]
+    return [part for part in parts if part.rule not in TOLD_ONLY]
 
 
 def _type_parts(trace: Trace | None, template: str) -> list[Part]:
@@ -270,22 +378,22 @@ def _is_bare(template: str) -> bool:
     return not words or (len(words) == 1 and bool(_TYPE_ONLY.fullmatch(words[0].strip(":;,.()"))))
 
 
-def _id(level: str, parts: Sequence[Part]) -> str:
+def _id(level: str, parts: Sequence[Part], version: str = VERSION) -> str:
     """The id of these parts at this level."""
-    fields = [VERSION, level]
+    fields = [version, level]
     for part in parts:
         fields.append(part.name)
         fields.append(part.value)
-    return _hashed(_canonical(fields))
+    return _hashed(_canonical(fields), version)
 
 
-def _hashed(canonical: bytes) -> str:
+def _hashed(canonical: bytes, version: str = VERSION) -> str:
     """Version, dot, base32 (RFC 4648, lower case, no padding) of the first 16 bytes of SHA-256."""
     n = int.from_bytes(sha256(canonical).digest()[:16], "big")
     two = _BASE32
     # Written out: a loop takes twice as long, and this is a tenth of an unseen message.
     return (
-        f"{VERSION}.{two[n >> 118]}{two[n >> 108 & 1023]}{two[n >> 98 & 1023]}{two[n >> 88 & 1023]}"
+        f"{version}.{two[n >> 118]}{two[n >> 108 & 1023]}{two[n >> 98 & 1023]}{two[n >> 88 & 1023]}"
         f"{two[n >> 78 & 1023]}{two[n >> 68 & 1023]}{two[n >> 58 & 1023]}{two[n >> 48 & 1023]}{two[n >> 38 & 1023]}"
         f"{two[n >> 28 & 1023]}{two[n >> 18 & 1023]}{two[n >> 8 & 1023]}{two[n << 2 & 1023]}"
     )

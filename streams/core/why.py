@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from streams.contract.alias import Alias, AliasSource
 from streams.contract.fingerprint import Fingerprint, Part
 from streams.core.alias import FRAMES_MIN, WORDS_MAX, is_kept, is_state, untyped, values_needed
-from streams.core.fingerprint import DROPPED, FRAME, keyed
+from streams.core.fingerprint import FRAME, TOLD_ONLY, keyed
 from streams.core.groups import Groups
 from streams.core.redact import redact
 
@@ -174,7 +174,7 @@ def _way_of_words(ours: Sequence[str], theirs: Sequence[str], person: str) -> st
 def _against(one: Fingerprint, other: Fingerprint) -> list[Part]:
     """The parts of one that count against the other's: a dropped one only where the other kept its own."""
     kept = {part.name for part in keyed(other.parts)}
-    return [part for part in one.parts if part.rule != DROPPED or part.name in kept]
+    return [part for part in one.parts if part.rule not in TOLD_ONLY or part.name in kept]
 
 
 def _levels(one: Fingerprint, other: Fingerprint) -> tuple[tuple[str, str, str], ...]:

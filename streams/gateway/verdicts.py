@@ -15,7 +15,7 @@ from streams.gateway.admission import NOTE_SURROGATES, NOTE_UTF8, repaired
 from streams.gateway.answers import with_allowed
 
 NAME_CHARS_MAX = 100
-FINGERPRINT = re.compile(r"fp\d{1,4}\.[a-z2-7]{26}")
+FINGERPRINT = re.compile(r"fp\d{1,4}u?\.[a-z2-7]{26}")
 
 
 class _Said(msgspec.Struct, forbid_unknown_fields=True):
