@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from streams.core.extract.clean import last_drawn
+from streams.core.extract.clean import LINE_CHARS_MAX, last_drawn
 
 
 class Held:
@@ -25,7 +25,8 @@ class Held:
 
     def add(self, raw: str) -> None:
         """Takes the next line, without its end."""
-        line = last_drawn(raw)
+        marked = "\r" in raw and len(raw) <= LINE_CHARS_MAX and ("section_" in raw or "travis_" in raw)
+        line = raw if marked else last_drawn(raw)  # a mark of a step stands before what is drawn over it
         if self._room > 0:
             self._room -= len(line) + 1
             self.head.append(line)

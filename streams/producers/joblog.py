@@ -178,7 +178,7 @@ def _failure(
     told: str,
     step_labels: Mapping[str, str],
 ) -> Failure:
-    text = text_of(_bounded_lines(held, block), TRACEBACK_BYTES_MAX)
+    text = text_of(_said(_bounded_lines(held, block), block), TRACEBACK_BYTES_MAX)
     message = head_and_tail(told, MESSAGE_BYTES_MAX) or text.strip() or block.reason
     step = context.step_name or block.step.removeprefix("Run ")
     test = block.test or context.test_name
@@ -196,6 +196,7 @@ def _failure(
         context,
         source=source,
         step_name=step,
+        step_number=context.step_number if context.step_name else block.step_number,
         test_class=test_class,
         test_name=test,
         log_lines=(block.first, block.last),
@@ -240,10 +241,18 @@ def _bounded_lines(held: Held, block: Block) -> list[str]:
     return [*held.cut(block.first, block.first + half - 1), mark, *held.cut(block.last - half + 1, block.last)]
 
 
+def _said(lines: Iterable[str], block: Block) -> list[str]:
+    """The lines cleaned, without the prefix of the parallel branch that Jenkins puts before them."""
+    prefix = f"[{block.step}] "
+    return [clean(line).removeprefix(prefix) for line in lines]
+
+
 def _message(block: Block, held: Held) -> str:
     """The error itself, which tells what group a failure is of: no banner, and nothing of what only stands near it."""
-    told = error_of([clean(line) for line in held.cut(block.evidence, min(block.last, block.evidence + 30))])
+    told = error_of(_said(held.cut(block.evidence, min(block.last, block.evidence + 30)), block))
     if block.tool == "tail" or _BY_TOOL.get(block.tool) is Source.BUILDKIT:
-        filled = [text for line in held.cut(block.first, block.evidence - 1) if (text := clean(line).strip("- "))]
+        filled = [
+            text for line in _said(held.cut(block.first, block.evidence - 1), block) if (text := line.strip("- "))
+        ]
         told = "\n".join([*filled[-OUTPUT_LINES:], told])
     return told

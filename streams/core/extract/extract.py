@@ -13,7 +13,7 @@ from typing import Final
 
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
-from streams.core.extract.rank import ranked
+from streams.core.extract.rank import exit_code, ranked
 from streams.core.extract.reader import Candidate, Reader
 from streams.core.extract.sections import Section, Sections
 
@@ -71,7 +71,7 @@ def findings(
     reader, sections = Reader(baseline), Sections(baseline)
     for line in lines:
         reader.feed(line)
-        sections.feed(reader.at, line, reader.step)
+        sections.feed(reader.at, reader.line, reader.step)
     return concluded(reader, sections, limit=limit, tests_max=tests_max, failed=failed)
 
 
@@ -94,7 +94,7 @@ def concluded(
         return Findings(blocks, 0, left_out)
     reader.candidates = _untold(reader.candidates, sections)
     blocks, left_out = ranked(reader, limit, failed=failed, best=SECTION_SCORE)
-    tests = tuple(_of(section) for section in found[:tests_max])
+    tests = tuple(_of(section, reader) for section in found[:tests_max])
     ordered = sorted((*tests, *blocks), key=lambda block: (-block.score, block.first))
     return Findings(tuple(ordered), len(found) - len(tests) + sections.beyond, left_out)
 
@@ -115,7 +115,7 @@ def _untold(candidates: list[Candidate], sections: Sections) -> list[Candidate]:
     return kept
 
 
-def _of(section: Section) -> Block:
+def _of(section: Section, reader: Reader) -> Block:
     return Block(
         first=section.first,
         last=section.last,
@@ -123,7 +123,9 @@ def _of(section: Section) -> Block:
         score=SECTION_SCORE,
         reason=f"{section.runner.name}.section",
         tool=section.runner.name,
-        step=section.step,
+        exit_code=exit_code(reader, section.last, section.step),
+        step=section.step.name,
+        step_number=section.step.number,
         test=section.test,
         opening=section.opening,
     )

@@ -51,7 +51,7 @@ class Following:
         """Takes the next line, and gives the blocks that it makes certain, in the order of the log."""
         reader = self._reader
         reader.feed(line)
-        self._sections.feed(reader.at, line, reader.step)
+        self._sections.feed(reader.at, reader.line, reader.step)
         if reader.fatal_at > self._fatal_at:
             if not self._look_at:
                 self._look_at, self._pause = reader.at + CONCLUDES_LINES, 1

@@ -10,6 +10,7 @@ from typing import Final
 
 from streams.core.extract.block import Block
 from streams.core.extract.reader import Candidate, Consequence, Reader
+from streams.core.extract.step import Step
 
 LINES_SHARE: Final = 0.03
 LINES_MIN: Final = 36
@@ -119,20 +120,37 @@ def _consequence_after(reader: Reader, candidate: Candidate) -> Consequence | No
     return next((c for c in reader.consequences if c.at >= candidate.evidence), None)
 
 
+def exit_code(reader: Reader, at: int, step: Step) -> int | None:
+    """What the command ended with that says why at this line: the next code of its step, or of the job."""
+    codes = (c.code for c in reader.consequences if c.at >= at and (c.step == step or c.rule.fatal))
+    return next((code for code in codes if code is not None), None)
+
+
 def _tail(reader: Reader) -> tuple[Block, ...]:
     """The lines before the one that says it failed, or before the end."""
     found = reader.consequences[0] if reader.consequences else None
     if found is not None and found.rule.certain:
         # What it says of itself is that the command failed, so the line before it is the command's last word.
         first = max(1, found.at - TAIL_LINES)
-        return (Block(first, found.at, max(1, found.at - 1), 0.3, found.rule.id, "make", found.code, found.step),)
-    at, code = (found.at, found.code) if found else (reader.at, None)
+        return (
+            Block(
+                first,
+                found.at,
+                max(1, found.at - 1),
+                0.3,
+                found.rule.id,
+                "make",
+                found.code,
+                found.step.name,
+                found.step.number,
+            ),
+        )
+    at, code, step = (found.at, found.code, found.step) if found else (reader.at, None, reader.step)
     first = max(1, at - TAIL_LINES)
-    return (Block(first, at, at, 0.2, "tail", "tail", code, reader.step),) if reader.at else ()
+    return (Block(first, at, at, 0.2, "tail", "tail", code, step.name, step.number),) if reader.at else ()
 
 
 def _block(reader: Reader, candidate: Candidate) -> Block:
-    after = _consequence_after(reader, candidate)
     return Block(
         first=candidate.first,
         last=candidate.last,
@@ -140,8 +158,9 @@ def _block(reader: Reader, candidate: Candidate) -> Block:
         score=max(0.0, min(1.0, round(candidate.score, 4))),
         reason=candidate.rule.id,
         tool=candidate.rule.tool,
-        exit_code=after.code if after else None,
-        step=candidate.step,
+        exit_code=exit_code(reader, candidate.evidence, candidate.step),
+        step=candidate.step.name,
+        step_number=candidate.step.number,
     )
 
 

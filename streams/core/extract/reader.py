@@ -17,7 +17,8 @@ from streams.core.extract.baseline import Baseline, hashed
 from streams.core.extract.clean import LINE_CHARS_MAX, clean, last_drawn
 from streams.core.extract.gate import Gate
 from streams.core.extract.rule import BEFORE_LINES_MAX, Rule
-from streams.core.extract.tools import RULES
+from streams.core.extract.step import Step, Steps
+from streams.core.extract.tools import RULES, STEP_MARK
 
 CANDIDATES_MAX: Final = 400
 """Candidates held at once; beyond, the weakest go, so a log of errors only costs no memory."""
@@ -37,19 +38,14 @@ JOINED: Final = 2
 JOIN_LINES: Final = 2
 """Two blocks are one when no more than so many lines stand between each and the line that joins them."""
 CONSEQUENCES_MAX: Final = 200
-STEP_CHARS_MAX: Final = 200
 
 _PASSED = re.compile(
     r"^Finished: SUCCESS|^Job succeeded|^Done\. Your build exited with 0|^(?:The command .* )?exited with code 0$"
 )
 _TOOL_PASSED = re.compile(r"^\[?INFO\]? BUILD SUCCESS|^BUILD SUCCESS")
 _COMPLETE = re.compile(r"^Cleaning up orphan processes|^##\[section\]Finishing: Finalize Job|^Complete job$")
-_GROUP = re.compile(r"##\[group\](.*)")
-_STAGE = re.compile(r"^\[Pipeline\] \{ \((.*)\)")
-_SECTION = re.compile(r"section_start:\d+:([\w.-]+)")
-_FOLD = re.compile(r"travis_fold:start:([\w.-]+)")
 _ECHO = re.compile(r"^\s*(?:\+{1,4} |\$ |> |echo |set [-+]|if |fi$)")
-_CODE = re.compile(r"(?i)(?:exit(?:ed)?(?: with)?(?: code| status)?|error|code|status)[:= ]+(\d{1,3})\b")
+_CODE = re.compile(r"(?i)(?:exit(?:ed)?(?: with)?(?: code| status)?|error|code|status)[:= ']+(\d{1,3})\b")
 
 
 _GATE: Final = Gate(RULES)
@@ -64,7 +60,7 @@ class Candidate:
     first: int
     last: int
     evidence: int
-    step: str
+    step: Step
     new: bool
     key: int
     """Hash of the masked lines: repeats are folded."""
@@ -90,7 +86,7 @@ class Consequence:
 
     at: int
     code: int | None
-    step: str
+    step: Step
     rule: Rule
 
 
@@ -100,8 +96,9 @@ class Reader:
 
     baseline: Baseline | None
     at: int = 0
-    step: str = ""
-    in_command: bool = False
+    line: str = ""
+    """The last one, without the prefix of its parallel branch."""
+    steps: Steps = field(default_factory=Steps)
     open: Candidate | None = None
     candidates: list[Candidate] = field(default_factory=list)
     by_key: dict[tuple[str, int], Candidate] = field(default_factory=dict)
@@ -123,14 +120,24 @@ class Reader:
         self.at += 1
         if len(line) > LINE_CHARS_MAX:
             line = last_drawn(line)
+        if self.at == 1:
+            self.steps.first(line)
+        if self.steps.watches:
+            line = self.steps.each(line)
+        self.line = line
         known = self.baseline is not None and self._known(line, self.baseline)
         grew = self.open is not None and self._grow(self.open, line, known=known)
         matched = _GATE.rules(line)
-        if matched or "##[" in line or "[Pipeline]" in line or "section_" in line or "travis_" in line:
+        if matched:
             self._look(line, matched, grew=grew, known=known)
         elif "uccess" in line or "SUCC" in line or "ucceeded" in line or "leaning up" in line or "exited with" in line:
             self._end_marks(clean(line))
         self.before.append(line)
+
+    @property
+    def step(self) -> Step:
+        """Which step the last line stands in."""
+        return self.steps.at
 
     def _known(self, line: str, baseline: Baseline) -> bool:
         """Whether a passing run printed the line; keeps the run of lines that none did. Blank lines end no run."""
@@ -147,9 +154,10 @@ class Reader:
 
     def _look(self, line: str, matched: list[tuple[int, Rule]], *, grew: bool, known: bool) -> None:
         text = clean(line)
-        self._step(line, text)
+        if matched[0][1] is STEP_MARK:
+            self.steps.look(line, text)
         self._end_marks(text)
-        if self.in_command:
+        if self.steps.in_command:
             return
         echo = _ECHO.match(text) is not None
         for _, rule in matched:
@@ -165,7 +173,7 @@ class Reader:
             self.certain_at = self.at
         if rule.consequence:
             code = _CODE.search(text)
-            found = Consequence(self.at, int(code.group(1)) if code else None, self.step, rule)
+            found = Consequence(self.at, int(code.group(1)) if code else None, self.steps.at, rule)
             self.consequences.append(found)
             if rule.fatal:
                 self.ended_at = self.at
@@ -190,20 +198,9 @@ class Reader:
         elif _COMPLETE.match(text):
             self.complete_at = self.at
 
-    def _step(self, line: str, text: str) -> None:
-        if group := _GROUP.search(text):
-            self.step = group.group(1)[:STEP_CHARS_MAX]
-            self.in_command = self.step.startswith("Run ")
-        elif "##[endgroup]" in text:
-            self.in_command = False
-        elif stage := _STAGE.match(text):
-            self.step = stage.group(1)[:STEP_CHARS_MAX]
-        elif section := _SECTION.search(line[:300]) or _FOLD.search(line[:300]):
-            self.step = section.group(1)[:STEP_CHARS_MAX]
-
     def _open(self, rule: Rule, text: str, *, new: bool) -> None:
         self.close()
-        self.open = Candidate(rule, self.at, self.at, self.at, self.step, new, hashed(text))
+        self.open = Candidate(rule, self.at, self.at, self.at, self.steps.at, new, hashed(text))
         if self.run is not None:
             self.open.run = self.run
         self._look_back(self.open)

@@ -128,6 +128,14 @@ RULES: Final = (
         fatal=True,
         consequence=True,
     ),
+    rule("teamcity.exit", "process exited", r"\bProcess exited with code [1-9]", 0.1, fatal=True, consequence=True),
+    rule(
+        "teamcity.message",
+        "##teamcity[",
+        r"^##teamcity\[(?:message\b.* status='(?:ERROR|FAILURE)'|testFailed\b|buildProblem\b(?!.*Process exited))",
+        0.8,
+        fatal=True,
+    ),
     rule("runner.error", "error]", r"^\[[\w.-]+:error\]\s*\S", 0.8, fatal=True, goes_on=r"^\[[\w.-]+:error\]"),
     rule(
         "runner.timeout",

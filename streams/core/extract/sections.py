@@ -15,6 +15,7 @@ from typing import Final
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.clean import clean
 from streams.core.extract.section import Line, Runner
+from streams.core.extract.step import Step
 from streams.core.extract.testers import RUNNERS
 
 SECTIONS_MAX: Final = 2_000
@@ -43,7 +44,7 @@ class Section:
     first: int
     last: int
     evidence: int
-    step: str
+    step: Step
     opening: int = 0
     """The line that says that the test failed, where what the test printed stands elsewhere."""
 
@@ -54,7 +55,7 @@ class _Open:
     test: str
     first: int
     last: int
-    step: str
+    step: Step
     head: list[Line] = field(default_factory=list)
     tail: deque[Line] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
 
@@ -84,7 +85,7 @@ class Sections:
         self._runs: dict[str, list[Line]] = {}
         self._run = ""
 
-    def feed(self, at: int, line: str, step: str) -> None:
+    def feed(self, at: int, line: str, step: Step) -> None:
         """Takes line `at`, the next one, of a step."""
         if self._open is None and self._area is None and not self._run and not _WORDS.search(line):
             return
@@ -109,7 +110,7 @@ class Sections:
             self._list(listed.group(1), at, step)
         self._ran(at, text)
 
-    def _opens(self, runner: Runner, at: int, text: str, step: str) -> bool:
+    def _opens(self, runner: Runner, at: int, text: str, step: Step) -> bool:
         inside = self._area is not None and self._area[0] is runner
         if runner.area is not None and not inside and not runner.anywhere:
             return False
@@ -136,7 +137,7 @@ class Sections:
         elif self._open is None and len(run := self._runs.get(self._run, [])) < RUN_LINES_MAX and self._run:
             run.append((at, text))
 
-    def _list(self, node: str, at: int, step: str) -> None:
+    def _list(self, node: str, at: int, step: Step) -> None:
         """A test that the summary names, which stands below the sections: it counts when no section told of it."""
         file, _, name = node.partition("::")
         test = name.replace("::", ".") or file

@@ -17,9 +17,14 @@ from streams.core.extract import (
     scripting,
     system,
 )
-from streams.core.extract.rule import Rule
+from streams.core.extract.rule import Rule, rule
+from streams.core.extract.step import WORDS
+
+STEP_MARK: Final = rule("step.mark", WORDS, "(?!)", 0.0)
+"""Finds nothing: its words bring the line to who keeps the steps."""
 
 RULES: Final[tuple[Rule, ...]] = (
+    STEP_MARK,
     *buildkit.RULES,
     *[r for r in runners.RULES if r.id != "jenkins.error"],
     *make.RULES,
