@@ -9,7 +9,9 @@ jan feb mar apr may jun jul aug sep sept oct nov dec
 january february march april june july august september october november december
 """
 _WEEKDAY_WORDS = "mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday"
-_DATE_NAMES = frozenset(f"{_MONTH_WORDS} {_WEEKDAY_WORDS}".split())
+DATE_NAMES = frozenset(f"{_MONTH_WORDS} {_WEEKDAY_WORDS}".split())
+"""Months and weekdays, in lower case."""
+
 _ZONE_WORD = r"(?: (?:UTC|GMT|[A-Z]{1,4}T)\b)?"
 _DATE_WORDS = re.compile(
     rf"(?:{MARK}d[A-Za-z]+,? )?(?:<num>(?: of)?,? )?{MARK}d[A-Za-z]+\.?(?:,? <num>){{0,2}}(?:,?(?: at)? <ts>)?"
@@ -17,25 +19,31 @@ _DATE_WORDS = re.compile(
 )
 _DATE_TAIL = re.compile(r"(?<!\w)([A-Z][a-z]{2,8})[.,]?\Z")
 _DATE_TAIL_CHARS = 10
+_FREE = r"(?<![^\s\[(\"'=]<)"
+# Both forms begin with `<`, so that the search skips from one placeholder to the next.
 _DATES = re.compile(
-    r"(?:(?<![^\s\[(\"'=])<num> )?<ts>(?:[ ,T@-]{1,3}(?:<ts>|<num>|[AaPp][Mm]\b|UTC\b|GMT\b|Z\b|[A-Z]{1,4}T\b|m=<num>)"
-    r"| \((?:[A-Z]{2,5}|(?:[A-Z][a-z]+ ){1,4}Time)\))+|(?<![^\s\[(\"'=])<num> <ts>"
+    rf"<(?:(?:{_FREE}num> <)?ts>(?:[ ,T@-]{{1,3}}(?:<ts>|<num>|[AaPp][Mm]\b|UTC\b|GMT\b|Z\b|[A-Z]{{1,4}}T\b|m=<num>)"
+    rf"| \((?:[A-Z]{{2,5}}|(?:[A-Z][a-z]+ ){{1,4}}Time)\))+|{_FREE}num> <ts>)"
 )
 _SWITCH = re.compile(r"= (?:true|false|True|False|null|None|nil)(?!\w)")
 _SIZES = "B KB MB GB TB kB KiB MiB GiB TiB Kb Mb Gb bytes byte"
 _SIZE_UNITS = frozenset(_SIZES.split())
 _TIMES = "ns us ms s sec secs second seconds min mins minute minutes h hr hrs hour hours milliseconds msec days day"
-_AMOUNT = re.compile(rf"(?:<num> )+({'|'.join((_SIZES + ' ' + _TIMES).split())})\b")
+_UNITS = (_SIZES + " " + _TIMES).split()
+_AMOUNT = re.compile(rf"(?:<num> )+(?=[{''.join(sorted({unit[0] for unit in _UNITS}))}])({'|'.join(_UNITS)})\b")
 _LIST = re.compile(
     r"(<(?:num|cur|hex|hash|mac|uuid|trace|ts|dur|size|url|host|email|ip|id|str)>%?)(?:(?:[,;:|/]{1,2} ?| )\1)+"
 )
+_LISTED = re.compile(r">%?[,;:|/]{0,2} ?<")
+"""Placeholders side by side, as a list has them."""
+
 _LINE_START = re.compile(r"(?<!\S)(?:[\[(<]?<ts>[\])>]?[:|,-]{0,2} (?:[-|:] )?)+(?=\S)")
 
 
 def dated(masked: str) -> str:
     """A masked word with a mark before the month or weekday that ends it."""
     match = _DATE_TAIL.search(masked, max(0, len(masked) - _DATE_TAIL_CHARS))
-    if match is None or match.group(1).lower() not in _DATE_NAMES:
+    if match is None or match.group(1).lower() not in DATE_NAMES:
         return masked
     at = match.start(1)
     return f"{masked[:at]}{DATE_WORD}{masked[at:]}"
@@ -56,7 +64,7 @@ def closed(line: str) -> str:
     if "<ts>" in line:
         line = _DATES.sub("<ts>", line)
         line = _LINE_START.sub("", line, count=1) if line[:6].find("<ts>") >= 0 else line
-    return _LIST.sub(_once, line) if line.count("<") > 1 else line
+    return _LIST.sub(_once, line) if _LISTED.search(line) else line
 
 
 def _once(match: re.Match[str]) -> str:

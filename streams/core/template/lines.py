@@ -36,7 +36,9 @@ def cleaned(text: str) -> str:
     if "\x1b" in text:
         text = _COLOUR.sub("", text)
     if "\r" in text:
-        text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+        text = text.replace("\r\n", "\n")
+        if "\r" in text:
+            text = "\n".join([line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")])
     return text
 
 

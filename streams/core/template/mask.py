@@ -5,10 +5,11 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from streams.core.template.bare import BARE_TEXT_CHARS_MAX, bare_of, is_silent, only_codes, spoken
-from streams.core.template.closing import closed, dated
+from streams.core.template.closing import DATE_NAMES, closed, dated
 from streams.core.template.context import KEPT, MARK, MARKS, UNSHOWN, kept_numbers, mark_of
 from streams.core.template.exits import is_step_end
 from streams.core.template.lines import (
@@ -33,7 +34,10 @@ LINES_REMEMBERED_MAX = 10_000
 """Masked lines kept, 5 to 30 MB; past it all are forgotten at once."""
 
 WORD_REMEMBERED_CHARS_MAX = 256
-"""Longer words are not remembered (characters)."""
+"""Longer words are held apart (characters)."""
+
+LONG_WORDS_REMEMBERED_MAX = 1024
+"""Masked words of more characters kept, at most 4 MB."""
 
 LINE_REMEMBERED_CHARS_MAX = 1024
 """Longer lines are not remembered (characters)."""
@@ -77,23 +81,32 @@ class _Words(dict[str, str]):
         self._old: dict[str, str] = {}
 
     def __missing__(self, word: str) -> str:
+        if len(word) > WORD_REMEMBERED_CHARS_MAX:
+            by_shape = _masked_long(digits_to_zero(word))
+            return _masked(word) if by_shape.startswith(KEPT) else by_shape
         masked = self._old.pop(word, None) or self._anew(word)
-        if len(word) <= WORD_REMEMBERED_CHARS_MAX:
-            if len(self) >= WORDS_REMEMBERED_MAX // 2:
-                self._old = dict(self)
-                self.clear()
-            self[word] = masked
+        self._remember(word, masked)
         return masked
+
+    def _remember(self, word: str, masked: str) -> None:
+        if len(self) >= WORDS_REMEMBERED_MAX // 2:
+            self._old = dict(self)
+            self.clear()
+        self[word] = masked
 
     def _anew(self, word: str) -> str:
         core = word.strip(AROUND_WORDS)
-        if core.isalpha() and len(word) <= WORD_REMEMBERED_CHARS_MAX and not is_value(core):
-            return (mark_of(word) if len(word) <= MARKED_CHARS_MAX else "") + dated(word)
+        if core.isalpha() and not is_value(core):
+            mark = mark_of(word) if len(word) <= MARKED_CHARS_MAX else ""
+            return mark + (dated(word) if core.lower() in DATE_NAMES else word)
         # Words that differ in digits only are masked alike, unless digits stay.
         shape = digits_to_zero(word)
         if shape == word:
             return _masked(word)
-        masked = self[shape]
+        masked = self.get(shape)
+        if masked is None:
+            masked = self._old.pop(shape, None) or _masked(shape)
+            self._remember(shape, masked)
         return _masked(word) if masked.startswith(KEPT) else masked
 
 
@@ -108,29 +121,32 @@ def _masked(word: str) -> str:
     return (mark_of(word) if len(word) <= MARKED_CHARS_MAX else "") + dated(masked)
 
 
+_masked_long = lru_cache(maxsize=LONG_WORDS_REMEMBERED_MAX)(_masked)
+
+
 class _Lines:
     """line -> its template, remembered by digit shape like whole texts are (`shapes.py`)."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Measured] = {}
+        self.known: dict[str, Measured] = {}
 
     def read(self, line: str, shape: str) -> Measured:
         """The template of a line; `shape` is the line with every digit made 0."""
-        found = self._known.get(shape)
+        found = self.known.get(shape)
         key = shape
         if found is not None and found.kept != ():
             if found.kept is None:
                 return _measured_line(line)
             key = _narrowed(line, shape, found.kept)
-            found = self._known.get(key)
+            found = self.known.get(key)
         if found is None:
             found = _measured_line(line)
             if len(line) <= LINE_REMEMBERED_CHARS_MAX:
-                if len(self._known) >= LINES_REMEMBERED_MAX:
-                    self._known.clear()
-                self._known[shape] = found
+                if len(self.known) >= LINES_REMEMBERED_MAX:
+                    self.known.clear()
+                self.known[shape] = found
                 if found.kept:
-                    self._known[_narrowed(line, shape, found.kept)] = found
+                    self.known[_narrowed(line, shape, found.kept)] = found
         return found
 
 
@@ -194,26 +210,28 @@ def _measured(text: str) -> Measured:
     kept: list[Span] = []
     after_frame = frames = many = False
     at = chars = 0
+    remembered = _lines.known.get
     for line, shape in zip(text.split("\n"), digits_to_zero(text).split("\n"), strict=True):
         if not line:
             at += 1
             continue
         if after_frame and line[:4].isspace():
             after_frame = False
+        elif 'File "' in line and is_python_frame(line):
+            after_frame = frames = True
         else:
-            after_frame = is_python_frame(line)
-            if after_frame:
+            after_frame = False
+            known = remembered(shape)
+            template, spans, is_call = known if known and known.kept == () else _lines.read(line, shape)
+            if template not in templates:
+                templates[template] = None
+                chars += len(template) + 1
+            if is_call:
                 frames = True
-            else:
-                template, spans, is_call = _lines.read(line, shape)
-                if template not in templates:
-                    templates[template] = None
-                    chars += len(template) + 1
-                frames = frames or is_call
-                if spans is None:
-                    many = True
-                elif spans:
-                    kept.extend([(at + a, at + b) for a, b in spans])
+            if spans is None:
+                many = True
+            elif spans:
+                kept.extend([(at + a, at + b) for a, b in spans])
         at += len(line) + 1
         if chars > TEMPLATE_CHARS_MAX:
             break

@@ -6,7 +6,9 @@ Every pattern is matched against the whole atom, is linear, and asks for digits 
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 PLACEHOLDERS = (
     *("num", "cur", "hex", "hash", "mac", "uuid", "trace", "ts", "dur", "size"),
@@ -28,15 +30,16 @@ _DAY = (
     rf"|\d{{1,2}}[-/]{_MONTH}[-/]\d{{2,4}}|\d{{4}}[-/]{_MONTH}[-/]\d{{1,2}})"
 )
 # Endings of host names that are seldom also endings of file or module names.
-_TOP = (
-    "(?:com|net|org|edu|gov|mil|info|biz|io|dev|app|cloud|ai|co|tv|eu|us|uk|de|fr|nl|es|ch|se|dk|fi|pl|cz|ru|cn|jp|kr"
+_TOPS = (
+    "com|net|org|edu|gov|mil|info|biz|io|dev|app|cloud|ai|co|tv|eu|us|uk|de|fr|nl|es|ch|se|dk|fi|pl|cz|ru|cn|jp|kr"
     "|hk|tw|sg|au|nz|br|mx|ar|cl|pe|ca|za|it|ro|ua|vn|th|tr|gr|hu|pt|ie|il|ir|bg|rs|hr|sk|si|lt|lv|ee|lu|kz|ph|pk"
-    "|local|internal|localdomain|lan|corp|intra|example)"
+    "|local|internal|localdomain|lan|corp|intra|example"
 )
 # Of these, those that end no file and no module.
-_PLAIN_TOP = "(?:dev|cloud|eu|uk|de|fr|nl|jp|ru|cn|br|au|ch|se|dk|fi|cz|kr)"
+_PLAIN_TOPS = "dev|cloud|eu|uk|de|fr|nl|jp|ru|cn|br|au|ch|se|dk|fi|cz|kr"
 # Endings that modules have too: a host only behind a label with a digit or a hyphen.
-_SHORT_TOP = "(?:io|dev|app|ai|co|cloud|internal|local|lan|corp|info|biz|us|tv)"
+_SHORT_TOPS = "io|dev|app|ai|co|cloud|internal|local|lan|corp|info|biz|us|tv"
+_HOST_ENDINGS = frozenset(f"{_TOPS}|{_PLAIN_TOPS}|{_SHORT_TOPS}".split("|"))
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})"
 
 
@@ -50,6 +53,8 @@ class Mask:
     reason: str
     digits: bool = True
     """Whether only atoms with a digit match."""
+    sign: str = ""
+    """A character that every match holds: `@`, `/`, or `.` with an ending of host names behind the last one."""
 
 
 MASKS: tuple[Mask, ...] = (
@@ -81,6 +86,7 @@ MASKS: tuple[Mask, ...] = (
         rf"[\w.-]{{1,253}}/{_IPV4}(?::\d{{1,5}})?",
         "<host>",
         "a JVM prints addresses as name/address:port",
+        sign="/",
     ),
     Mask(
         "ipv6",
@@ -95,15 +101,25 @@ MASKS: tuple[Mask, ...] = (
         "<email>",
         "an address of a person",
         digits=False,
+        sign="@",
     ),
-    Mask("host-port", rf"{_LABEL}(?:\.{_LABEL}){{0,8}}\.{_TOP}:\d{{1,5}}", "<host>:<num>", "a host says where"),
+    Mask(
+        "host-port",
+        rf"{_LABEL}(?:\.{_LABEL}){{0,8}}\.(?:{_TOPS}):\d{{1,5}}",
+        "<host>:<num>",
+        "a host says where",
+        sign=".",
+    ),
+    Mask("host", "localhost", "<host>", "a host says where", digits=False),
     Mask(
         "host",
-        rf"{_LABEL}(?:\.{_LABEL}){{1,8}}\.{_TOP}|[a-z0-9-]{{1,63}}\.(?:com|net|org|edu|gov)|localhost"
-        rf"|[a-z0-9-]{{1,63}}\.{_PLAIN_TOP}|(?=[a-z-]{{0,62}}[0-9-])[a-z0-9][a-z0-9-]{{0,62}}\.{_SHORT_TOP}",
+        rf"{_LABEL}(?:\.{_LABEL}){{1,8}}\.(?:{_TOPS})|[a-z0-9-]{{1,63}}\.(?:com|net|org|edu|gov)"
+        rf"|[a-z0-9-]{{1,63}}\.(?:{_PLAIN_TOPS})"
+        rf"|(?=[a-z-]{{0,62}}[0-9-])[a-z0-9][a-z0-9-]{{0,62}}\.(?:{_SHORT_TOPS})",
         "<host>",
         "a host says where",
         digits=False,
+        sign=".",
     ),
     Mask(
         "resource-name",
@@ -161,25 +177,29 @@ MASKS: tuple[Mask, ...] = (
 _DIGIT = re.compile(r"[0-9]")
 
 
-def _table(*, with_digits: bool) -> re.Pattern[str]:
-    rows = [m for m in MASKS if with_digits or not m.digits]
-    return re.compile("|".join([f"(?P<{m.name.replace('-', '_')}>{m.pattern})" for m in rows]))
-
-
-_WITH_DIGITS = _table(with_digits=True)
-_WITHOUT_DIGITS = _table(with_digits=False)
-_BY_GROUP = {m.name.replace("-", "_"): m for m in MASKS}
+@cache
+def _table(signs: str, *, with_digits: bool) -> tuple[tuple[Mask, ...], Callable[[str], re.Match[str] | None]]:
+    """The rows that an atom with these signs can match, and their patterns in one."""
+    rows = tuple([m for m in MASKS if m.sign in signs and (with_digits or not m.digits)])
+    return rows, re.compile("|".join([f"({m.pattern})" for m in rows])).fullmatch
 
 
 def mask_of(atom: str) -> Mask | None:
     """The first row whose pattern is the whole atom."""
-    if _DIGIT.search(atom):
-        match = _WITH_DIGITS.fullmatch(atom)
-    elif "." in atom or "@" in atom or len(atom) >= BARE_HEX_CHARS_MIN:
-        match = _WITHOUT_DIGITS.fullmatch(atom)
-    else:
+    with_digits = _DIGIT.search(atom) is not None
+    signs = ""
+    if "." in atom:
+        if atom[atom.rfind(".") + 1 :].partition(":")[0] in _HOST_ENDINGS:
+            signs = "."
+    elif not with_digits and len(atom) < BARE_HEX_CHARS_MIN and "@" not in atom:
         return None
-    return _BY_GROUP[match.lastgroup or ""] if match else None
+    if "@" in atom:
+        signs += "@"
+    if "/" in atom:
+        signs += "/"
+    rows, fullmatch = _table(signs, with_digits=with_digits)
+    match = fullmatch(atom)
+    return rows[match.lastindex - 1] if match and match.lastindex else None
 
 
 # Not forms of an atom, but decisions taken while a word is cut up; they share the explanation's vocabulary.

@@ -26,6 +26,12 @@ RUNS_REMEMBERED_MAX = 1024
 PUNCTUATION_REMEMBERED_MAX = 1024
 """Runs of punctuation kept."""
 
+PARTS_REMEMBERED_MAX = 16_384
+"""Masked parts of words kept, 5 to 15 MB: a new word is mostly made of known ones."""
+
+PART_REMEMBERED_CHARS_MAX = 64
+"""Longer parts are not remembered (characters)."""
+
 GROWTH_MAX = 5
 """Characters of a placeholder for one character of a word, at most: `1` becomes `<num>`."""
 
@@ -34,8 +40,9 @@ NAME_CHARS_MAX = 64
 
 # What redaction left in place of a credential passes as it is.
 _NAMES = "|".join([*PLACEHOLDERS, "secret"])
-_URL = r"[A-Za-z][A-Za-z0-9+.-]{1,15}://[^\s\"'<>`(){}\[\]|\\^,;]*"
-_LEFT = r"[^\s<>()\[\]{}\"'`,;=|&?!*\\]"
+# No word holds a blank: to ask for one at every character would take as long again.
+_URL = r"[A-Za-z][A-Za-z0-9+.-]{1,15}://[^\"'<>`(){}\[\]|\\^,;]*"
+_LEFT = r"[^<>()\[\]{}\"'`,;=|&?!*\\]"
 _CUTS = (
     rf"<(?:{_NAMES})(?::[^<>\s]{{1,80}})?>"
     r"|[$€£¥₹]?\d{1,3}(?:,\d{3})+(?:\.\d{1,9})?(?!\w|,\d)|\d{1,3}(?:'\d{3})+(?!\w|'\w)|\d{1,2}:\d{2}:\d{2},\d{1,9}"
@@ -100,7 +107,12 @@ def pieces(word: str) -> list[Piece]:
     key = gap = ""
     end = 0
     after_placeholder = False
-    for raw in (_CUT_AT_URLS if "://" in word else _CUT).findall(word):
+    raws = (_CUT_AT_URLS if "://" in word else _CUT).findall(word)
+    if len(raws) == 1 and word[0] not in _DELIMITERS and word[0] != "\\" and len(word) * GROWTH_MAX <= WORD_CHARS_MAX:
+        found = _atom(word, "")
+        if len(found) == 1:
+            return list(found)
+    for raw in raws:
         end += len(raw)
         first = raw[0]
         if (first in _DELIMITERS and (first != "<" or len(raw) == 1)) or raw[:2] in _ESCAPED_QUOTES:
@@ -233,6 +245,10 @@ def _colons(raw: str, after: str) -> Sequence[Piece]:
 
 def _part(raw: str, after: str) -> tuple[Piece, ...]:
     """Mask what has no colon: a path whole, else by its form, else piece by piece at `/`, `@` or `.`."""
+    return _part_remembered(raw, after) if len(raw) <= PART_REMEMBERED_CHARS_MAX else _part_anew(raw, after)
+
+
+def _part_anew(raw: str, after: str) -> tuple[Piece, ...]:
     short = len(raw) <= ATOM_CHARS_MAX
     if short and not (raw[0] == "/" and raw[1:2].isalpha()):
         if is_error_code(raw, after):
@@ -252,6 +268,9 @@ def _part(raw: str, after: str) -> tuple[Piece, ...]:
         drawn = (len(raw) >= MIXED_LETTERS_MIN and _has_random_letters(raw)) or ("-" in raw and has_random_suffix(raw))
         return (Piece(raw, "<id>", "random-letters") if drawn else Piece(raw, raw, "plain"),)
     return _with_digits(raw, after)
+
+
+_part_remembered = lru_cache(maxsize=PARTS_REMEMBERED_MAX)(_part_anew)
 
 
 def _with_digits(raw: str, after: str) -> tuple[Piece, ...]:
@@ -298,8 +317,9 @@ def _path(raw: str) -> Piece | None:
     if not _ALNUM.search(raw):
         return None
     stays = 0 < len(name) <= NAME_CHARS_MAX and name[0] != "." and not _DIGIT.search(name) and not mask_of(name)
-    if stays and ((_SCRATCH.search(raw) and is_scratch_name(name)) or _has_random_letters(name)):
-        stays = False
+    if stays:
+        scratch = ("mp" in raw or "MP" in raw) and _SCRATCH.search(raw) is not None
+        stays = not ((scratch and is_scratch_name(name)) or _has_random_letters(name))
     return Piece(raw, f"<path:{name}>" if stays else "<path>", "path")
 
 
