@@ -23,15 +23,17 @@ from streams.contract.failure import (
 )
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
-from streams.core.extract.clean import clean
+from streams.core.extract.chunks import Log, chunks
+from streams.core.extract.clean import LINE_CHARS_MAX, clean
 from streams.core.extract.error import error_of
-from streams.core.extract.extract import BLOCKS_MAX, TESTS_MAX, Findings, extract, findings
+from streams.core.extract.extract import BLOCKS_MAX, TESTS_MAX, Findings, Pass, extract
 from streams.core.extract.image_step import word_in
 from streams.producers.github_logs import Steps
 from streams.producers.held import Held
 
 LOG_BYTES_MAX: Final = 64 * 1024 * 1024
-"""A longer log keeps its beginning and its end: half each."""
+"""A longer log is read to its end, too; of its text its beginning and its end are held, half each, and what is found.
+"""
 TEXT_LINES_MAX: Final = 4_000
 """Of one block: half from its beginning, half from its end."""
 OUTPUT_LINES: Final = 1
@@ -76,7 +78,7 @@ class LogReading(Iterator[Failure]):
 
 
 def read_log(
-    lines: Iterable[str],
+    log: Log,
     context: Ci,
     *,
     occurred_at_ms: int,
@@ -88,20 +90,20 @@ def read_log(
 ) -> LogReading:
     """The failures that a job's log tells of, most likely cause first; nothing for a log that passed.
 
-    `context` says which job it was; source, step, test and lines are added. `lines` is read once, with or without line
-    ends. The place in the log is in `ci.log_lines`; the rule that found it and its weight are labels. At most
+    `context` says which job it was; source, step, test and lines are added. `log` is read once. The
+    place in it is in `ci.log_lines`; the rule that found it and its weight are labels. At most
     `tests_max` failed tests and `limit` others; the reading's `notes` count what is beyond.
     `failed` is what the CI system says of the job, where the caller knows it. `steps`: where the steps begin, where
-    the caller knows that; complete once `lines` is.
+    the caller knows that; complete once the log is read.
     """
     notes: list[str] = []
     limits = limit, tests_max
-    found = _read(lines, context, notes, occurred_at_ms, baseline=baseline, limits=limits, failed=failed, steps=steps)
+    found = _read(log, context, notes, occurred_at_ms, baseline=baseline, limits=limits, failed=failed, steps=steps)
     return LogReading(found, notes)
 
 
 def _read(
-    lines: Iterable[str],
+    log: Log,
     context: Ci,
     notes: list[str],
     occurred_at_ms: int,
@@ -111,16 +113,22 @@ def _read(
     failed: bool | None,
     steps: Steps | None,
 ) -> Iterator[Failure]:
-    held = Held((line.rstrip("\n") for line in lines), chars_max=LOG_BYTES_MAX)
-    found = findings(held, baseline=baseline, limit=limits[0], tests_max=limits[1], failed=failed)
-    notes += _notes(found, held.skipped)
+    held, reading = Held(bytes_max=LOG_BYTES_MAX), Pass(baseline)
+    for chunk in chunks(log):
+        reading.feed(chunk)
+        held.take(chunk, reading.spans)
+    found = reading.end(limit=limits[0], tests_max=limits[1], failed=failed)
+    notes += _notes(found, held)
     ordinals: dict[tuple[str, str], int] = {}
     messages = {block: _message(block, held) for block in found.blocks}
     labels: dict[Block, dict[str, str]] = {}
     own = {messages[block]: block for block in reversed(found.blocks) if not _is_build(block)}
     seen: set[str] = set()
     for block in filter(_is_build, found.blocks):
-        word = word_in(held.cut(block.first, block.last), block.evidence - block.first)
+        lines = held.cut(block.first, block.last)
+        if len(lines) <= block.last - block.first:  # there was no room to hold them
+            continue
+        word = word_in(lines, block.evidence - block.first)
         inner = _inner(word.printed)
         if inner in own:  # the builder only tells it again
             labels.setdefault(own[inner], {}).update(word.labels)
@@ -160,13 +168,15 @@ def _inner(lines: Sequence[str]) -> str:
     return ""
 
 
-def _notes(found: Findings, skipped: int) -> Iterator[str]:
+def _notes(found: Findings, held: Held) -> Iterator[str]:
     if found.tests_left_out:
         yield f"{found.tests_left_out} more failed tests in the log than are told of one by one"
     if found.others_left_out:
         yield f"{found.others_left_out} more places in the log that may say why it failed"
-    if skipped:
-        yield f"{skipped} lines in the middle of the log were not read"
+    if held.cut_short:
+        yield f"{held.cut_short} lines longer than {LINE_CHARS_MAX} characters, read up to there"
+    if held.lost:
+        yield f"{held.lost} lines in which something was found were not held: the log is too long"
 
 
 def _failure(

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.core.extract.baseline import Baseline
-from streams.core.extract.extract import findings
+from streams.core.extract.chunks import chunks
+from streams.core.extract.extract import Pass, findings
 from streams.core.extract.follow import Following
-from streams.core.extract.reader import Reader
 
 COMPILE = ("src/a.c:3:5: error: expected ';' before 'return'", "    3 |     x = 1", "      |          ^")
 TRACEBACK = ("Traceback (most recent call last):", '  File "a.py", line 3, in f', "    g()", "ValueError: no such port")
@@ -59,11 +59,11 @@ baselines = st.none() | st.lists(st.sampled_from(PIECES), max_size=4).map(
 def test_what_was_told_is_among_the_blocks_at_the_end_and_no_line_changed_it(
     log: list[str], baseline: Baseline | None
 ) -> None:
-    following, plain = Following(baseline), Reader(baseline)
+    following, plain = Following(baseline), Pass(baseline)
     told = [(number, block) for number, line in enumerate(log, 1) for block in following.feed(line)]
-    for line in log:
-        plain.feed(line)
-    plain.close()
+    for chunk in chunks(log):
+        plain.feed(chunk)
+    plain.reader.close()
     found = following.end()
     whole = findings(log, baseline=baseline)
     assert [block.evidence for _, block in told] == list(dict.fromkeys(block.evidence for _, block in told))
@@ -71,7 +71,7 @@ def test_what_was_told_is_among_the_blocks_at_the_end_and_no_line_changed_it(
     assert [block.score for block in found.blocks] == sorted((block.score for block in found.blocks), reverse=True)
     for number, block in told:
         assert block.last < number
-        for candidate in plain.candidates:
+        for candidate in plain.reader.candidates:
             if (candidate.rule.id, candidate.evidence) == (block.reason, block.evidence):
                 assert block.first <= candidate.first <= candidate.last <= block.last
         if whole.blocks:

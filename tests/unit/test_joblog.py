@@ -161,12 +161,28 @@ def test_an_exit_code_is_part_of_the_failure_only_when_it_says_something(code: i
     assert (first.exit_code, first.labels["exit_code"]) == (told, str(code))
 
 
-def test_notes_say_what_was_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joblog, "LOG_BYTES_MAX", 2000)
-    reading = read_log([*["noise"] * 1000, *LOG], GITHUB, occurred_at_ms=1)
-    assert list(reading)
-    told: tuple[str, ...] = reading.notes
-    assert [note.partition(" ")[2] for note in told] == ["lines in the middle of the log were not read"]
+def test_a_cause_in_the_middle_of_a_log_too_long_to_be_held_is_told_with_its_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(joblog, "LOG_BYTES_MAX", 200_000)
+    noise = [f"line {n} of noise" for n in range(30_000)]
+    log = [*noise, *LOG[3:5], "x" * 5000, *noise, LOG[-1]]
+    reading = read_log(log, GITHUB, occurred_at_ms=1)
+    first = next(reading)
+    assert first.ci is not None
+    assert first.ci.log_lines is not None
+    assert first.ci.log_lines[0] == 30_001
+    assert first.message.startswith("a.c:3:5: error")
+    assert list(reading.notes) == ["1 lines longer than 4096 characters, read up to there"]
+
+
+def test_notes_say_what_was_found_and_could_not_be_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joblog, "LOG_BYTES_MAX", 20_000)
+    noise = [f"line {n} of noise" for n in range(30_000)]
+    errors = [f"a.c:{n}:5: error: {'x' * 2000}{chr(97 + n)}" for n in range(20)]
+    reading = read_log([*noise, *errors, *noise, LOG[-1]], GITHUB, occurred_at_ms=1)
+    assert all(failure.message for failure in reading)
+    assert any("were not held" in note for note in reading.notes)
 
 
 def test_the_indent_that_all_lines_share_goes() -> None:

@@ -13,7 +13,9 @@ error.py      the error itself out of the lines from the one that says why
 clean.py      a line as its tool wrote it: no colours, no progress bars, no time stamps of the CI
 baseline.py   what passing runs of the job say: hashes of masked lines
 rule.py       what a rule is
-gate.py       which rules may find something in a line: the quick test that most lines do not pass
+chunks.py     a log in chunks of whole lines, whatever it is made of; window.py is the lines that may be looked at
+gate.py       which lines of a chunk may say something: the quick test that most lines do not pass
+news.py       which lines are new against passing runs, where somebody asks
 tools.py      the table of all tools
 <tool>.py     the rules of one tool, all files alike: RULES, the more specific rule first
 

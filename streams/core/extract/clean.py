@@ -13,13 +13,16 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 _STAMP = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
-_PREFIX = re.compile(
-    r"\ufeff?"
-    r"(?:[^\t]{1,120}\t[^\t]{1,120}\t(?=\ufeff?\d{4}-))?"  # `gh run view --log`: job, step
+_STAMPED = (
     rf"\ufeff?(?:\[(?:[\w-]{{1,30}}[ :])?{_STAMP}\]|{_STAMP})"
     r"(?:[ \t](?:stdout|stderr)[ ][FP](?=[ ])|[ ]\d\d[OE](?=[ +]))?"  # Kubernetes; GitLab's stream marks
     r"[ +\t]?"
 )
+_PREFIX = re.compile(r"\ufeff?" + _STAMPED)
+_NAMED_PREFIX = re.compile(rf"\ufeff?(?:[^\t]{{1,120}}\t[^\t]{{1,120}}\t(?=\ufeff?\d{{4}}-))?{_STAMPED}")
+"""`gh run view --log`: job and step before the stamp."""
+_BEGINS_PREFIX: Final = frozenset("0123456789[\ufeff")
+"""What a stamp or a clock begins with: most lines of most logs need no expression to be known as without."""
 _CLOCK = re.compile(r"\[?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\]?[ \t]+(?:(?:DEBUG|INFO|WARNING)[ \t]+-[ \t]+)?")
 """A level goes with the clock before it, unless it is an error's."""
 _VERTEX = re.compile(r"#\d{1,5} (?:\d{1,6}\.\d{1,6}(?: |$))?")
@@ -53,15 +56,19 @@ def clean(line: str) -> str:
 
 def undecorated(line: str) -> str:
     """The same with BuildKit's vertex number, for readers that want to know which step speaks."""
-    line = last_drawn(line)
+    if len(line) > LINE_CHARS_MAX or "\r" in line:
+        line = last_drawn(line)
     if "\x1b" in line:
         line = _ANSI.sub("", line)
     if not line.isprintable():
         if "section_" in line or "travis_" in line:
             line = _FOLD.sub("", line)
         line = _CONTROL.sub("", line)
-    if stamp := _PREFIX.match(line):
+    if "\t" in line:
+        if stamp := _NAMED_PREFIX.match(line):
+            line = line[stamp.end() :]
+    elif line[:1] in _BEGINS_PREFIX and (stamp := _PREFIX.match(line)):
         line = line[stamp.end() :]
-    if clock := _CLOCK.match(line):
+    if line[:1] in _BEGINS_PREFIX and (clock := _CLOCK.match(line)):
         line = line[clock.end() :]
     return line.rstrip()

@@ -6,16 +6,19 @@ A log that passed gives nothing: it says itself that it passed, or it is complet
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
+from streams.core.extract.chunks import Chunk, Log, chunks
+from streams.core.extract.gate import Gate, Word
 from streams.core.extract.rank import exit_code, ranked
-from streams.core.extract.reader import Candidate, Reader
-from streams.core.extract.sections import Section, Sections
+from streams.core.extract.reader import ENDS, Candidate, Reader
+from streams.core.extract.sections import WORDS, Section, Sections
+from streams.core.extract.tools import RULES
 
 BLOCKS_MAX: Final = 20
 TESTS_MAX: Final = 100
@@ -27,7 +30,7 @@ _WORDS_ONLY: Final = ("generic.", "test.expected")
 
 
 def extract(
-    lines: Iterable[str],
+    log: Log,
     *,
     baseline: Baseline | None = None,
     limit: int = BLOCKS_MAX,
@@ -35,14 +38,14 @@ def extract(
 ) -> tuple[Block, ...]:
     """The blocks that say why a job failed, most likely cause first; () for the log of a job that passed.
 
-    `lines` may be a stream: it is read once, in linear time and bounded memory. Line numbers count from 1.
+    `log` may be a stream: it is read once, in linear time and bounded memory. Line numbers count from 1.
     `baseline` is what passing runs of the job say. `failed` is what the CI system says of the job, where the caller
     knows; without it the log's own word counts. At most `limit` blocks.
     """
-    reader = Reader(baseline)
-    for line in lines:
-        reader.feed(line)
-    return ranked(reader, limit, failed=failed)[0]
+    reading = Pass(baseline)
+    for chunk in chunks(log):
+        reading.feed(chunk)
+    return ranked(reading.reader, limit, failed=failed)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Findings:
 
 
 def findings(
-    lines: Iterable[str],
+    log: Log,
     *,
     baseline: Baseline | None = None,
     limit: int = BLOCKS_MAX,
@@ -68,11 +71,54 @@ def findings(
 
     At most `tests_max` failed tests and `limit` other blocks; what is beyond is counted.
     """
-    reader, sections = Reader(baseline), Sections(baseline)
-    for line in lines:
-        reader.feed(line)
-        sections.feed(reader.at, reader.line, reader.step)
-    return concluded(reader, sections, limit=limit, tests_max=tests_max, failed=failed)
+    reading = Pass(baseline)
+    for chunk in chunks(log):
+        reading.feed(chunk)
+    return reading.end(limit=limit, tests_max=tests_max, failed=failed)
+
+
+class Pass:
+    """One pass over a log: feed it the chunks, then `end` it."""
+
+    def __init__(self, baseline: Baseline | None = None) -> None:
+        self.reader = Reader(baseline)
+        self.sections = Sections(baseline)
+
+    def feed(self, chunk: Chunk) -> None:
+        """Takes the next lines. Only those are looked at that hold a word, or belong to what is open."""
+        reader, sections = self.reader, self.sections
+        numbers = reader.window.slide(chunk.lines)
+        if numbers.start == 1:
+            reader.steps.first(reader.window.raw(1))
+        hits = _GATE.lines(chunk.data, chunk.lines)
+        at, end = numbers.start - 1, numbers.stop - 1
+        for index in (*hits, None):
+            upto = end if index is None else numbers.start + index - 1
+            while at < upto and (reader.wants_next or sections.wants_next):
+                at += 1
+                self._look(at, ())
+            if index is not None:
+                at = numbers.start + index
+                self._look(at, hits[index])
+        reader.at = end
+
+    def _look(self, at: int, words: Sequence[Word]) -> None:
+        self.reader.feed(at, words)
+        sections = self.sections
+        if sections.wants_next or any(word.is_mark for word in words):
+            window = self.reader.window
+            sections.feed(at, window.raw(at), window.text(at), self.reader.step)
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """From and to: the lines in which something was found so far."""
+        reader, sections = self.reader, self.sections
+        for candidate in (*reader.candidates, *filter(None, (reader.open,))):
+            yield candidate.first, candidate.last
+        yield from sections.spans()
+
+    def end(self, *, limit: int = BLOCKS_MAX, tests_max: int = TESTS_MAX, failed: bool | None = None) -> Findings:
+        """What the log says, now that it ended. Limits as `findings` has them."""
+        return concluded(self.reader, self.sections, limit=limit, tests_max=tests_max, failed=failed)
 
 
 def concluded(
@@ -83,7 +129,7 @@ def concluded(
     tests_max: int = TESTS_MAX,
     failed: bool | None = None,
 ) -> Findings:
-    """What a log says of which every line was fed to both. They are of no use afterwards."""
+    """What a log says that both have read to its end. They are of no use afterwards."""
     sections.end(reader.at)
     reader.close()
     if failed is False or (failed is None and reader.failed is False):
@@ -97,6 +143,10 @@ def concluded(
     tests = tuple(_of(section, reader) for section in found[:tests_max])
     ordered = sorted((*tests, *blocks), key=lambda block: (-block.score, block.first))
     return Findings(tuple(ordered), len(found) - len(tests) + sections.beyond, left_out)
+
+
+_GATE: Final = Gate(RULES, (*ENDS, *WORDS))
+"""Shared by all passes: what it remembers of a token is true for every log."""
 
 
 def _untold(candidates: list[Candidate], sections: Sections) -> list[Candidate]:

@@ -16,9 +16,9 @@ from typing import Final
 
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
-from streams.core.extract.extract import BLOCKS_MAX, TESTS_MAX, Findings, concluded
-from streams.core.extract.reader import CONCLUDES_LINES, Reader
-from streams.core.extract.sections import Sections
+from streams.core.extract.chunks import one_chunk
+from streams.core.extract.extract import BLOCKS_MAX, TESTS_MAX, Findings, Pass, concluded
+from streams.core.extract.reader import CONCLUDES_LINES
 
 CLEARLY: Final = 0.5
 """A score from which on a block is told before the end: below, what comes later is often the better reason."""
@@ -32,8 +32,8 @@ class Following:
     def __init__(
         self, baseline: Baseline | None = None, *, limit: int = BLOCKS_MAX, tests_max: int = TESTS_MAX
     ) -> None:
-        self._reader = Reader(baseline)
-        self._sections = Sections(baseline)
+        self._pass = Pass(baseline)
+        self._reader, self._sections = self._pass.reader, self._pass.sections
         self._limit, self._tests_max = limit, tests_max
         self._fatal_at = 0
         """The last line of which is known that something failed for good; 0 while there is nothing to look for."""
@@ -50,8 +50,7 @@ class Following:
     def feed(self, line: str) -> tuple[Block, ...]:
         """Takes the next line, and gives the blocks that it makes certain, in the order of the log."""
         reader = self._reader
-        reader.feed(line)
-        self._sections.feed(reader.at, reader.line, reader.step)
+        self._pass.feed(one_chunk((line,)))
         if reader.fatal_at > self._fatal_at:
             if not self._look_at:
                 self._look_at, self._pause = reader.at + CONCLUDES_LINES, 1

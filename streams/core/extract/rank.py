@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from streams.core.extract.block import Block
+from streams.core.extract.news import AROUND
 from streams.core.extract.reader import Candidate, Consequence, Reader
 from streams.core.extract.step import Step
 
@@ -20,8 +21,6 @@ NEW_SHARE: Final = 0.15
 NEW_LINES_MIN: Final = 150
 """The same with a baseline."""
 ROOM_MIN: Final = 3
-NEW_AROUND: Final = 25
-"""A block reaches so many lines up and down while they are new against passing runs."""
 TAIL_LINES: Final = 25
 """What is shown before the line that says it failed when nothing says why."""
 WEAKEST: Final = 0.33
@@ -61,8 +60,8 @@ def ranked(reader: Reader, limit: int, *, failed: bool | None, best: float = 0.0
     for candidate in reader.candidates:
         candidate.score = _weigh(reader, candidate, reach[candidate.rule.id])
         if candidate.run[0] and not candidate.rule.consequence:
-            candidate.first = min(candidate.first, max(candidate.run[0], candidate.first - NEW_AROUND))
-            candidate.last = max(candidate.last, min(candidate.run[1], candidate.last + NEW_AROUND))
+            candidate.first = min(candidate.first, max(candidate.run[0], candidate.first - AROUND))
+            candidate.last = max(candidate.last, min(candidate.run[1], candidate.last + AROUND))
     least = WEAKEST if failed else UNSAID
     able = sorted(
         (c for c in reader.candidates if c.score >= least and not c.dropped), key=lambda c: (-c.score, c.evidence)

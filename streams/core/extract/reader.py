@@ -1,7 +1,7 @@
 """One pass over a log: rules open blocks, blocks grow, repeats fold.
 
-Linear time, memory bounded whatever the length of the log. For each line:
-1. the words of the rules decide whether any rule is tried (most lines end here, as they are);
+Linear time, memory bounded whatever the length of the log:
+1. the words of the rules decide which lines are looked at (`gate.py`), and those behind them while a block is open;
 2. the first rule whose pattern stands in the cleaned line opens a block, which grows while its lines go on;
 3. a line that only tells that something failed (`Process completed with exit code 1`) ends what came before it.
 """
@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from streams.core.extract.baseline import Baseline, hashed
-from streams.core.extract.clean import LINE_CHARS_MAX, clean, last_drawn
-from streams.core.extract.gate import Gate
+from streams.core.extract.gate import Word, first_rule
+from streams.core.extract.news import AROUND, News
 from streams.core.extract.rule import BEFORE_LINES_MAX, Rule
 from streams.core.extract.step import Step, Steps
-from streams.core.extract.tools import RULES, STEP_MARK
+from streams.core.extract.tools import STEP_MARK
+from streams.core.extract.window import Window
 
 CANDIDATES_MAX: Final = 400
 """Candidates held at once; beyond, the weakest go, so a log of errors only costs no memory."""
@@ -39,6 +41,8 @@ JOIN_LINES: Final = 2
 """Two blocks are one when no more than so many lines stand between each and the line that joins them."""
 CONSEQUENCES_MAX: Final = 200
 
+ENDS: Final = ("uccess", "SUCC", "ucceeded", "leaning up", "exited with")
+"""One of them stands in each line that says that all went well."""
 _PASSED = re.compile(
     r"^Finished: SUCCESS|^Job succeeded|^Done\. Your build exited with 0|^(?:The command .* )?exited with code 0$"
 )
@@ -46,10 +50,6 @@ _TOOL_PASSED = re.compile(r"^\[?INFO\]? BUILD SUCCESS|^BUILD SUCCESS")
 _COMPLETE = re.compile(r"^Cleaning up orphan processes|^##\[section\]Finishing: Finalize Job|^Complete job$")
 _ECHO = re.compile(r"^\s*(?:\+{1,4} |\$ |> |echo |set [-+]|if |fi$)")
 _CODE = re.compile(r"(?i)(?:exit(?:ed)?(?: with)?(?: code| status)?|error|code|status)[:= ']+(\d{1,3})\b")
-
-
-_GATE: Final = Gate(RULES)
-"""Shared by all passes: what it remembers of a token is true for every log."""
 
 
 @dataclass(slots=True, eq=False)
@@ -95,82 +95,78 @@ class Reader:
     """The state of one pass."""
 
     baseline: Baseline | None
+    window: Window = field(default_factory=Window)
     at: int = 0
-    line: str = ""
-    """The last one, without the prefix of its parallel branch."""
     steps: Steps = field(default_factory=Steps)
     open: Candidate | None = None
     candidates: list[Candidate] = field(default_factory=list)
     by_key: dict[tuple[str, int], Candidate] = field(default_factory=dict)
     by_rule: dict[str, int] = field(default_factory=dict)
     consequences: deque[Consequence] = field(default_factory=lambda: deque(maxlen=CONSEQUENCES_MAX))
-    before: deque[str] = field(default_factory=lambda: deque(maxlen=BEFORE_LINES_MAX))
     fatal_at: int = 0
     certain_at: int = 0
     ended_at: int = 0
     """The last line that says that a step failed."""
-    run: list[int] | None = None
     passed_at: int = 0
     tool_passed_at: int = 0
     """A tool's own word; it speaks for the job only at the log's end."""
     complete_at: int = 0
+    news: News | None = field(init=False)
+    _watched: int = 0
+    """Up to here, new lines may belong to a block that is closed."""
 
-    def feed(self, line: str) -> None:
-        """Takes the next line, with or without its end."""
-        self.at += 1
-        if len(line) > LINE_CHARS_MAX:
-            line = last_drawn(line)
-        if self.at == 1:
-            self.steps.first(line)
-        if self.steps.watches:
-            line = self.steps.each(line)
-        self.line = line
-        known = self.baseline is not None and self._known(line, self.baseline)
-        grew = self.open is not None and self._grow(self.open, line, known=known)
-        matched = _GATE.rules(line)
-        if matched:
-            self._look(line, matched, grew=grew, known=known)
-        elif "uccess" in line or "SUCC" in line or "ucceeded" in line or "leaning up" in line or "exited with" in line:
-            self._end_marks(clean(line))
-        self.before.append(line)
+    def __post_init__(self) -> None:
+        self.news = None if self.baseline is None else News(self.baseline, self.window)
 
     @property
     def step(self) -> Step:
         """Which step the last line stands in."""
         return self.steps.at
 
-    def _known(self, line: str, baseline: Baseline) -> bool:
-        """Whether a passing run printed the line; keeps the run of lines that none did. Blank lines end no run."""
-        text = clean(line)
-        if not text:
-            return True
-        if hashed(text) in baseline.hashes:
-            self.run = None
-            return True
-        if self.run is None:
-            self.run = [self.at, self.at]
-        self.run[1] = self.at
-        return False
+    @property
+    def run(self) -> list[int] | None:
+        """The run of new lines that goes on here, while it may still be a block's."""
+        return self.news.run if self.news is not None and self.at < self._watched else None
 
-    def _look(self, line: str, matched: list[tuple[int, Rule]], *, grew: bool, known: bool) -> None:
-        text = clean(line)
-        if matched[0][1] is STEP_MARK:
-            self.steps.look(line, text)
+    @property
+    def wants_next(self) -> bool:
+        """Whether the next line must be fed, whatever it says; others only if a word of a rule is in them."""
+        return self.open is not None or self.steps.watches or self.run is not None
+
+    def feed(self, at: int, words: Sequence[Word]) -> None:
+        """Looks at line `at` of the window; `words` are those that it holds. Lines between are without a word."""
+        self.at = at
+        if self.steps.watches:
+            self.window.put(at, self.steps.each(self.window.raw(at)))
+        grew = False
+        if self.open is not None or self.run is not None:
+            known = self._is_known(at)
+            grew = self.open is not None and self._grow(self.open, self.window.text(at), known=known)
+        if not words:
+            return
+        if any(word.rules for word in words):
+            self._look(words, grew=grew)
+        elif any(mark in self.window.raw(at) for mark in ENDS):
+            self._end_marks(self.window.text(at))
+
+    def _is_known(self, at: int) -> bool:
+        return self.news is not None and self.news.is_known(at)
+
+    def _look(self, words: Sequence[Word], *, grew: bool) -> None:
+        text = self.window.text(self.at)
+        if any(word.rules and word.rules[0][1] is STEP_MARK for word in words):
+            self.steps.look(self.window.raw(self.at), text)
         self._end_marks(text)
         if self.steps.in_command:
             return
-        echo = _ECHO.match(text) is not None
-        for _, rule in matched:
-            if rule.pattern.search(text):
-                break
-        else:
-            return
-        if echo and not rule.fatal:
+        rule = first_rule(words, text)
+        if rule is None or (not rule.fatal and _ECHO.match(text)):
             return
         if rule.fatal:
             self.fatal_at = self.at
         if rule.certain:
             self.certain_at = self.at
+        known = self._is_known(self.at)
         if rule.consequence:
             code = _CODE.search(text)
             found = Consequence(self.at, int(code.group(1)) if code else None, self.steps.at, rule)
@@ -189,6 +185,7 @@ class Reader:
         block = self.open or (self.candidates[-1] if self.candidates else None)
         if block is not None and not block.rule.consequence and 0 < self.at - block.last <= CONCLUDES_LINES:
             block.last, block.quiet, block.foreign = self.at, 0, 0
+            self._watched = self.at + AROUND
 
     def _end_marks(self, text: str) -> None:
         if _PASSED.match(text):
@@ -201,8 +198,8 @@ class Reader:
     def _open(self, rule: Rule, text: str, *, new: bool) -> None:
         self.close()
         self.open = Candidate(rule, self.at, self.at, self.at, self.steps.at, new, hashed(text))
-        if self.run is not None:
-            self.open.run = self.run
+        if self.news is not None and self.news.run is not None:
+            self.open.run = self.news.run
         self._look_back(self.open)
         if rule.told_above and self.open.first < self.at:
             self.open.evidence = self.at - 1
@@ -216,6 +213,7 @@ class Reader:
         if candidate is None:
             return
         self._join(candidate)
+        self._watched = candidate.last + AROUND
         key = candidate.rule.id, candidate.key
         same = self.by_key.get(key)
         if same is not None:
@@ -245,8 +243,8 @@ class Reader:
     def _look_back(self, candidate: Candidate) -> None:
         rule = candidate.rule
         reach = rule.before
-        for above in reversed(self.before):
-            text = clean(above)
+        for above in range(self.at - 1, max(0, self.at - 1 - BEFORE_LINES_MAX), -1):
+            text = self.window.text(above)
             if rule.back is not None and rule.back.search(text):
                 candidate.first -= 1
             elif reach > 0 and text:
@@ -255,10 +253,9 @@ class Reader:
             else:
                 return
 
-    def _grow(self, block: Candidate, line: str, *, known: bool) -> bool:
+    def _grow(self, block: Candidate, text: str, *, known: bool) -> bool:
         """Takes the line into the open block, or closes it; says whether the line belongs to it."""
         rule = block.rule
-        text = clean(line)
         block.grown += 1
         ended = rule.until is not None and rule.until.search(text) is not None
         belongs = (

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Final
 
 from streams.core.extract.baseline import Baseline
-from streams.core.extract.clean import clean
 from streams.core.extract.section import Line, Runner
 from streams.core.extract.step import Step
 from streams.core.extract.testers import RUNNERS
@@ -85,11 +85,13 @@ class Sections:
         self._runs: dict[str, list[Line]] = {}
         self._run = ""
 
-    def feed(self, at: int, line: str, step: Step) -> None:
-        """Takes line `at`, the next one, of a step."""
-        if self._open is None and self._area is None and not self._run and not _WORDS.search(line):
-            return
-        text = clean(line)
+    @property
+    def wants_next(self) -> bool:
+        """Whether the next line must be fed, whatever it says; others only if one of WORDS is in them."""
+        return self._open is not None or self._area is not None or bool(self._run)
+
+    def feed(self, at: int, line: str, text: str, step: Step) -> None:
+        """Takes line `at` of a step, as it is and cleaned. Lines between are without any of WORDS."""
         if self._area is not None and self._area[0].area_ends.search(text):
             self._close()
             self.areas.append((self._area[1], at))
@@ -188,6 +190,15 @@ class Sections:
         other.found, other.areas = list(self.found), list(self.areas)
         return other
 
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """From and to: the sections so far, with the one that is open."""
+        for section in self.found:
+            yield section.first, section.last
+            if section.opening:
+                yield section.opening, section.opening
+        if self._open is not None:
+            yield self._open.first, self._open.last
+
     def end(self, at: int) -> None:
         """The log ended at line `at`."""
         self._close()
@@ -197,4 +208,5 @@ class Sections:
         self.found.sort(key=lambda section: section.first)
 
 
-_WORDS = re.compile("|".join(map(re.escape, ("FAILED ", "ERROR ", "=== ", *(w for r in RUNNERS for w in r.words)))))
+WORDS: Final = ("FAILED ", "ERROR ", "=== ", *(word for runner in RUNNERS for word in runner.words))
+"""One of them stands in each line that opens something."""

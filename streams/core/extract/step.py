@@ -66,6 +66,9 @@ class Steps:
     """Whether every line has to be given to `each`."""
     _columns: bool = False
     """Whether every line names its step, as `gh run view --log` prints it."""
+    _column: str = ""
+    """How the last line that named its step began, and the step then: most lines begin as the one before."""
+    _named: Step | None = None
     _branches: dict[str, Step] = field(default_factory=dict)
     """The parallel branches of Jenkins by what stands in brackets before their lines."""
     _outer: list[tuple[str, Step]] = field(default_factory=list)
@@ -82,9 +85,13 @@ class Steps:
     def each(self, line: str) -> str:
         """Takes a line before all else, where the CI system marks every one; gives it without its branch's prefix."""
         if self._columns:
+            if self.at is self._named and line.startswith(self._column):
+                return line
             found = _COLUMNS.match(line)
             if found and found.group(1) not in {self.at.name, UNKNOWN}:
                 self._begin(found.group(1))
+            if found:
+                self._column, self._named = line[: found.end(1) + 1], self.at
         elif self._buildkite:
             if ("--- " in line or "+++ " in line or "~~~ " in line) and (header := _HEADER.match(clean(line))):
                 self._begin(_EMOJI.sub("", header.group(1)))
