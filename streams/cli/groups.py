@@ -57,10 +57,15 @@ def _groups(
     text: Annotated[str, typer.Option(help="Only groups with these words.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=200, help="Rows.")] = ROWS_DEFAULT,
     url: options.Url = URL_DEFAULT,
+    fingerprints: Annotated[
+        bool, typer.Option("--fingerprints", help="Every fingerprint by itself, also where aliases join several.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """List the groups of failures that are one problem. The one seen last comes first."""
-    query = {"kind": kind, "origin": origin, "family": family, "text": text, "limit": limit}
+    query: dict[str, object] = {"kind": kind, "origin": origin, "family": family, "text": text, "limit": limit}
+    if fingerprints:
+        query["fingerprints"] = 1
     value = _asked(url, "/api/groups", query)
     if as_json:
         say(json.dumps(value))
@@ -72,6 +77,7 @@ def _groups(
     cells = [
         (
             str(row["fingerprint"])[:12],
+            *([] if fingerprints else [str(row.get("fingerprints", 1))]),
             str(row["count"]),
             str(row["kind"]),
             str(row["family"]),
@@ -81,9 +87,12 @@ def _groups(
         )
         for row in rows
     ]
-    say(table(("fingerprint", "count", "kind", "family", "last seen, UTC", "where", "what"), cells, flexible=6))
+    head = ("count", "kind", "family", "last seen, UTC", "where", "what")
+    first = ("fingerprint",) if fingerprints else ("group", "fps")
+    say(table((*first, *head), cells, flexible=len(first) + len(head) - 1))
     if value["total"] > len(rows):
-        say(f"{len(rows)} of {value['total']} groups; --limit and the filters show others")
+        what = "fingerprints" if fingerprints else "groups"
+        say(f"{len(rows)} of {value['total']} {what}; --limit and the filters show others")
 
 
 def _where(names: list[str]) -> str:
@@ -209,7 +218,7 @@ def detail(url: str, fingerprint: str) -> dict[str, Any]:
 
 
 def listed(url: str, *, origin: str, rows_max: int) -> list[dict[str, Any]]:
-    """Fingerprints of a server, the one seen last first, at most `rows_max`. Raises as `detail`."""
+    """Groups of a server, the one seen last first, at most `rows_max`. Raises as `detail`."""
     rows: list[dict[str, Any]] = []
     while len(rows) < rows_max:
         query = {"origin": origin, "limit": PAGE_ROWS, "offset": len(rows)}
@@ -224,7 +233,7 @@ def _no_single(url: str, beginning: str) -> FaultlineError:
     """What to say when not exactly one fingerprint begins so."""
     found: list[dict[str, Any]] = []
     if len(beginning) <= BEGINNING_CHARS_MAX:
-        rows = _asked(url, "/api/groups", {"text": beginning, "limit": PAGE_ROWS}).get("groups", [])
+        rows = _asked(url, "/api/groups", {"text": beginning, "limit": PAGE_ROWS, "fingerprints": 1}).get("groups", [])
         found = [row for row in rows if str(row["fingerprint"]).startswith(beginning)]
     if not found:
         return FaultlineError(f"no group's fingerprint begins with {beginning!r}; `faultline groups` lists them")

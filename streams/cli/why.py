@@ -20,7 +20,7 @@ from streams.core.why import Answer, Comparison, compared
 
 NEAREST_SHOWN = 5
 NEAREST_READ_MAX = 1_000
-"""Fingerprints of a server, those seen last, among which the nearest are looked for."""
+"""Groups of a server, those seen last, among which the nearest are looked for."""
 MEMBERS_SHOWN = 20
 _FINGERPRINT = re.compile(r"fp\d{1,4}u?\.[a-z2-7]{4,26}")
 _SAID = {
@@ -70,18 +70,19 @@ def _print_difference(found: Comparison) -> None:
 
 
 def nearest(argument: str, read: Read, url: str, *, as_json: bool) -> None:
-    """Print the fingerprints of a server that are nearest to one. Raises as `detail`."""
+    """Print the groups of a server that are nearest to one. Raises as `detail`."""
     mark, aliases = _known(argument, read, url)
     origin = next((part.value for part in mark.parts if part.name == "origin"), "")
     rows = {row["fingerprint"]: row for row in listed(url, origin=origin, rows_max=NEAREST_READ_MAX)}
     known = Nearest(known_max=NEAREST_READ_MAX)
     for key, row in reversed(rows.items()):  # the one seen last comes first
         known.add(key, row["template"])
-    near = known.of(mark.template, NEAREST_SHOWN, but=mark.value)
     found = []
-    for key, likeness in near:
+    for key, likeness in known.of(mark.template, NEAREST_SHOWN + 1, but=mark.value):
         other, theirs = _known(key, read, url)
-        found.append((rows[key], likeness, compared(mark, other, [*aliases, *theirs])))
+        comparison = compared(mark, other, [*aliases, *theirs])
+        if comparison.answer is not Answer.SAME_GROUP and len(found) < NEAREST_SHOWN:
+            found.append((rows[key], likeness, comparison))
     if as_json:
         told_all = [
             {
@@ -99,7 +100,7 @@ def nearest(argument: str, read: Read, url: str, *, as_json: bool) -> None:
         return
     say(f"{mark.value}  {'known' if mark.value in rows else 'not among those seen last'}")
     if not found:
-        say(f"nothing near among the {len(rows)} fingerprints seen last")
+        say(f"nothing near among the {len(rows)} groups seen last")
         return
     cells = [
         (row["fingerprint"][:12], f"{likeness:.0%}", str(row["count"]), row["kind"], redact(row["template"]))

@@ -47,6 +47,7 @@ def row_json(row: GroupRow, *, now_ms: int) -> dict[str, Any]:
         "new": row.first_seen_ms >= now_ms - NEW_FOR_MS,
         "where": [{"name": name, "count": count} for name, count in row.where],
         "spark": list(row.spark),
+        "fingerprints": row.fingerprints,
     }
 
 

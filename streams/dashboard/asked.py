@@ -87,6 +87,8 @@ class Asked:
     """Last seen within this stretch; empty for any time."""
     new: bool = False
     """Only groups first seen within NEW_FOR_MS."""
+    fingerprints: bool = False
+    """Every fingerprint by itself instead of groups."""
     sort: str = "last_seen"
     range: str = ""
     """The stretch of the chart; empty lets the page choose."""
@@ -110,6 +112,7 @@ class Asked:
             since_ms=now_ms - since.length_ms if since else None,
             new_since_ms=now_ms - NEW_FOR_MS if self.new else None,
             sort=self.sort,
+            fingerprints=self.fingerprints,
         )
 
     def url(self, path: str = "/", **changes: Any) -> str:
@@ -156,6 +159,7 @@ def asked(
         "text": _text(TEXT_CHARS_MAX),
         "since": _one_of(list(STRETCHES)),
         "new": _flag,
+        "fingerprints": _flag,
         "sort": _one_of(list(SORTS)),
         "range": _one_of(list(STRETCHES)),
         **_PAGE,

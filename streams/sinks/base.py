@@ -119,13 +119,21 @@ class GroupFilter:
     """First seen at or after this time."""
     sort: str = "last_seen"
     """`last_seen`, `first_seen` or `count`, largest first."""
+    fingerprints: bool = False
+    """List every fingerprint by itself. Without it those that aliases join are one row, and are listed where one of
+    them passes the filter; the times are those of all of them together."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupRow:
-    """One fingerprint in a table of groups."""
+    """One row in a table of groups: a fingerprint, or all that aliases join.
+
+    Of several, counts and times are those of all together; places and spark of the MEMBERS_MAX seen last, the title
+    and template of the one seen last, the verdict the strongest of these.
+    """
 
     fingerprint: str
+    """Of several the smallest that is kept."""
     origin: str
     template: str
     title: str
@@ -142,6 +150,8 @@ class GroupRow:
     """The largest dimensions with their counts, the three names joined by ` / `, empty names left out."""
     spark: tuple[int, ...]
     """Failures in each of the last 24 hours before the asked time, oldest first."""
+    fingerprints: int = 1
+    """How many fingerprints the row stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +233,7 @@ class Totals:
 
     failures: int
     groups: int
+    """What aliases join is one."""
     rejected: int
     last_failure_ms: int | None
     """Arrival time of the newest failure; None when there is none yet."""

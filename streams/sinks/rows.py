@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from streams.contract.alias import Alias, weightier
 from streams.contract.errors import MalformedRecord
@@ -12,6 +15,7 @@ from streams.contract.fold import WHERE_SEPARATOR
 from streams.contract.rollup import Rollup
 from streams.contract.verdict import Verdict
 from streams.core.alias import grouped
+from streams.core.ladder import strength
 from streams.core.redact import redact
 from streams.sinks.base import (
     ALIKE_MAX,
@@ -38,6 +42,19 @@ ALIKE_READ_MAX = 1_000
 SITES_READ_MAX = 1_000
 """Newest documents of a group whose call sites are counted."""
 _utf8 = codecs.getincrementaldecoder("utf-8")
+
+
+class Joined(NamedTuple):
+    """What is true of all fingerprints of a row together."""
+
+    key: str
+    """The group's name, or the fingerprint of one that is alone."""
+    is_alone: bool
+    fingerprint: str
+    fingerprints: int
+    count: int
+    first_ms: int
+    last_ms: int
 
 
 def whole(rollup: Rollup) -> tuple[Verdict, Fingerprint]:
@@ -118,6 +135,33 @@ def group_row(rollup: Rollup, spark: tuple[int, ...]) -> GroupRow:
         where=tuple(largest(rollup.counts)),
         spark=spark,
     )
+
+
+def joined_row(rollups: Sequence[Rollup], sparks: Mapping[str, Sequence[int]], of_all: Joined) -> GroupRow:
+    """The row of fingerprints that aliases join, from those seen last, the last first, and what is true of all."""
+    newest = rollups[0]
+    best = max(rollups, key=lambda one: (strength(_verdict(one)), one.fingerprint))
+    counts: Counter[str] = Counter()
+    for one in rollups:
+        counts.update(one.counts)
+    spark = tuple(map(sum, zip(*(sparks[one.fingerprint] for one in rollups), strict=True)))
+    return replace(
+        group_row(newest, spark),
+        fingerprint=of_all.fingerprint,
+        kind=_verdict(best).kind,
+        family=_verdict(best).family,
+        source=_verdict(best).source.value,
+        confidence=_verdict(best).confidence,
+        count=of_all.count,
+        first_seen_ms=of_all.first_ms,
+        last_seen_ms=of_all.last_ms,
+        where=tuple(largest(counts)),
+        fingerprints=of_all.fingerprints,
+    )
+
+
+def _verdict(rollup: Rollup) -> Verdict:
+    return whole(rollup)[0]
 
 
 def rejected_row(at_ms: int, said: Mapping[str, str], size_bytes: int, head: bytes) -> RejectedRow:

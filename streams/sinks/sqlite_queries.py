@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -41,10 +42,12 @@ from streams.sinks.rows import (
     ALIKE_READ_MAX,
     HOUR_MS,
     SITES_READ_MAX,
+    Joined,
     aliases_of,
     alike_of,
     alone,
     group_row,
+    joined_row,
     rejected_row,
     search_words,
     series_of,
@@ -105,6 +108,8 @@ class SqliteQueries:
     def groups(self, wanted: GroupFilter, *, limit: int, offset: int, now_ms: int) -> GroupPage:
         """See `Queries.groups`."""
         limit = max(1, min(limit, PAGE_ROWS_MAX))
+        if not wanted.fingerprints:
+            return self._joined(wanted, limit=limit, offset=max(0, offset), now_ms=now_ms)
         where, values = _conditions(wanted)
         order = _SORTS.get(wanted.sort, _SORTS["last_seen"])
         total = self._db.execute("SELECT count(*) FROM groups g WHERE " + where, values).fetchone()[0]
@@ -194,16 +199,54 @@ class SqliteQueries:
     def totals(self) -> Totals:
         """See `Queries.totals`."""
         counters = dict(self._db.execute("SELECT name, value FROM counters").fetchall())
-        groups = self._db.execute("SELECT count(*) FROM groups").fetchone()[0]
+        groups, joined, names = self._db.execute(
+            f"SELECT (SELECT count(*) FROM groups), count(*), count(DISTINCT {GROUP_OF}) FROM groups"
+            f" WHERE {GROUP_OF} IS NOT NULL"
+        ).fetchone()
         rejected = sum(value for name, value in counters.items() if name.startswith("rejected|"))
         return Totals(
             failures=counters.get(DOCUMENTS, 0),
-            groups=groups,
+            groups=groups - joined + names,
             rejected=rejected,
             last_failure_ms=counters.get(LAST_RECEIVED),
             # the sink counts what it wrote, and what is rejected never reaches it
             revision=counters.get(REVISION, 0) + rejected,
         )
+
+    def _joined(self, wanted: GroupFilter, *, limit: int, offset: int, now_ms: int) -> GroupPage:
+        """Groups as rows, what aliases join as one."""
+        passing, values = _conditions(replace(wanted, since_ms=None, new_since_ms=None))
+        having, times = _having(wanted)
+        order = _SORTS.get(wanted.sort, _SORTS["last_seen"])
+        rows = (
+            f"WITH joined(fingerprint, name) AS MATERIALIZED (SELECT fingerprint, {GROUP_OF} FROM groups"
+            f" WHERE {GROUP_OF} IS NOT NULL),"
+            " named AS (SELECT coalesce(j.name, g.fingerprint) AS name, j.name IS NULL AS alone, g.fingerprint,"
+            f" g.count, g.first_ms, g.last_ms, ({passing}) AS passes"
+            " FROM groups g LEFT JOIN joined j ON j.fingerprint = g.fingerprint),"
+            " listed AS (SELECT name, max(alone), min(fingerprint), count(*), sum(count) AS count,"
+            " min(first_ms) AS first_ms, max(last_ms) AS last_ms FROM named GROUP BY name"
+            f" HAVING max(passes) AND {having})"
+        )
+        given = (*values, *times)
+        total = self._db.execute(f"{rows} SELECT count(*) FROM listed", given).fetchone()[0]
+        found = self._db.execute(
+            f"{rows} SELECT * FROM listed ORDER BY {order}, name LIMIT ? OFFSET ?", (*given, limit, offset)
+        )
+        return GroupPage(tuple(self._row(Joined(*row), now_ms) for row in found.fetchall()), total, offset)
+
+    def _row(self, joined: Joined, now_ms: int) -> GroupRow:
+        if joined.is_alone:
+            bodies = self._db.execute("SELECT body FROM groups WHERE fingerprint = ?", (joined.key,)).fetchall()
+        else:
+            bodies = self._newest(joined.key)
+        rollups = [_rollup(body) for (body,) in bodies]
+        return joined_row(rollups, self._sparks([one.fingerprint for one in rollups], now_ms), joined)
+
+    def _newest(self, group: str) -> list[tuple[bytes]]:
+        return self._db.execute(
+            f"SELECT body FROM groups WHERE {GROUP_OF} = ? ORDER BY last_ms DESC LIMIT ?", (group, MEMBERS_MAX)
+        ).fetchall()
 
     def _members(self, rollup: Rollup, now_ms: int) -> Members:
         group = rollup.group
@@ -211,8 +254,7 @@ class SqliteQueries:
             return alone(rollup)
         of_group = f"FROM groups WHERE {GROUP_OF} = ?"
         total, failures = self._db.execute(f"SELECT count(*), coalesce(sum(count), 0) {of_group}", (group,)).fetchone()
-        bodies = self._db.execute(f"SELECT body {of_group} ORDER BY last_ms DESC LIMIT ?", (group, MEMBERS_MAX))
-        rollups = [_rollup(body) for (body,) in bodies]
+        rollups = [_rollup(body) for (body,) in self._newest(group)]
         sparks = self._sparks([one.fingerprint for one in rollups], now_ms)
         rows = tuple(group_row(one, sparks[one.fingerprint]) for one in rollups)
         return Members(group, rows, total, failures, aliases_of((rollup, *rollups)))
@@ -236,6 +278,13 @@ class SqliteQueries:
             (*fingerprints, Span.HOUR.value, first, last),
         )
         return sparks_of(fingerprints, found, first)
+
+
+def _having(wanted: GroupFilter) -> tuple[str, list[object]]:
+    """A condition over the times of a whole group, and its values."""
+    times = (("last_ms", wanted.since_ms), ("first_ms", wanted.new_since_ms))
+    asked = [(column, since) for column, since in times if since is not None]
+    return " AND ".join(["1", *(f"{column} >= ?" for column, _ in asked)]), [since for _, since in asked]
 
 
 def _conditions(wanted: GroupFilter) -> tuple[str, list[object]]:

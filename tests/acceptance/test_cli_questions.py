@@ -199,6 +199,8 @@ def test_groups_are_a_table_of_plain_text_with_the_filters_asked_of_the_server(f
     assert "boom on /dev/sda1" in out
     assert not {"\x1b", "\u202e"} & set(out)
     assert server.asked[0].path == "/api/groups?kind=timeout&limit=5"
+    faultline("groups", "--fingerprints")
+    assert server.asked[-1].path == "/api/groups?limit=50&fingerprints=1"
     assert json.loads(faultline("groups", "--json")[1])["groups"][0]["count"] == 12
 
 

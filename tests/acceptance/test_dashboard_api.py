@@ -49,6 +49,7 @@ def test_groups_are_listed_with_their_facts():
         "new": True,
         "where": [{"name": "acme/api / nightly / unit tests", "count": 1}],
         "spark": [0] * 23 + [1],
+        "fingerprints": 1,
     }
 
 

@@ -105,7 +105,9 @@ def test_fingerprints_that_differ_in_one_word_become_one_group_until_a_person_ta
     sent(server, *(event(f"service {name} did not answer in time") for name in NAMES[3:]))
     server.wait_for("SELECT count(*) FROM documents", 9)
     server.wait_for(GROUPS_OF_DOCUMENTS, 2)
-    rows = server.get("/api/groups?text=answer")["groups"]
+    (whole,) = server.get("/api/groups?text=answer")["groups"]
+    assert (whole["fingerprints"], whole["count"]) == (8, 8)
+    rows = server.get("/api/groups?text=answer&fingerprints=1")["groups"]
     first = min(row["fingerprint"] for row in rows)
     for row in rows:
         detail = server.get(f"/api/groups/{row['fingerprint']}")

@@ -9,6 +9,7 @@ from suites.records import AT_MS, benchmark_failure, ci_failure, edge, told, ver
 from suites.stores import FedStore, feed
 
 from streams.contract.alias import AliasSource
+from streams.contract.verdict import VerdictSource
 from streams.sinks.base import NO_MEMBERS, GroupFilter, Members
 from streams.sinks.rows import HOUR_MS, MINUTE_MS
 
@@ -80,6 +81,42 @@ class QueriesSuite:
         apart = store.queries.group(marks[1], now_ms=AT_MS)
         assert apart is not None
         assert apart.members == Members(aliases=(word,))
+
+    def test_what_aliases_join_is_one_row_whichever_member_passes_the_filter(self, store: FedStore) -> None:
+        texts = ("disk full", "no space left on the device", "out of memory")
+        marks = [told(ci_failure(text)).fingerprint.value for text in texts]
+        feed(store, *(ci_failure(texts[0], ordinal=i, job="a", at_ms=AT_MS - 2 * HOUR_MS) for i in range(3)))
+        feed(store, ci_failure(texts[1], job="b", at_ms=AT_MS - 5), ci_failure(texts[2], job="b", at_ms=AT_MS - 9))
+        feed(
+            store,
+            aliases=[edge(marks[0], marks[1])],
+            verdicts=[verdict(marks[0], "timeout", source=VerdictSource.HUMAN), verdict(marks[1], "network_error")],
+        )
+
+        def found(**wanted: Any) -> list[tuple[str, int, int]]:
+            page = store.queries.groups(GroupFilter(**wanted), limit=10, offset=0, now_ms=AT_MS)
+            assert page.total == len(page.rows)
+            return [(row.title, row.fingerprints, row.count) for row in page.rows]
+
+        both, other = ("no space left on the device", 2, 4), ("out of memory", 1, 1)
+        assert found() == [both, other]
+        assert found(sort="first_seen") == [other, both]
+        assert found(text="disk") == [both]
+        assert found(kind="timeout") == [both]
+        assert found(kind="network_error") == [both]
+        assert found(where="a") == [both]
+        assert found(where="b") == [both, other]
+        assert found(new_since_ms=AT_MS - HOUR_MS) == [other]
+        assert found(since_ms=AT_MS - 6) == [both]
+        assert found(fingerprints=True) == [(texts[1], 1, 1), (texts[2], 1, 1), (texts[0], 1, 3)]
+        row = store.queries.groups(GroupFilter(), limit=1, offset=0, now_ms=AT_MS).rows[0]
+        assert (row.fingerprint, row.kind, row.source) == (min(marks[:2]), "timeout", "human")
+        assert (row.first_seen_ms, row.last_seen_ms) == (AT_MS - 2 * HOUR_MS, AT_MS - 5)
+        assert (row.spark[-1], row.spark[-3], sum(row.spark)) == (1, 3, 4)
+        assert [count for _, count in row.where] == [3, 1]
+        assert store.queries.totals().groups == 2
+        page = store.queries.groups(GroupFilter(), limit=1, offset=1, now_ms=AT_MS)
+        assert ([row.title for row in page.rows], page.total, page.offset) == (["out of memory"], 2, 1)
 
     def test_what_joins_two_of_a_group_is_told_also_where_it_made_no_new_group(self, store: FedStore) -> None:
         texts = ("disk full", "no space left on the device", "out of memory")

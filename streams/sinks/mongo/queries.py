@@ -7,6 +7,7 @@ apart. What a page shows next is whole again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -39,10 +40,12 @@ from streams.sinks.rows import (
     ALIKE_READ_MAX,
     HOUR_MS,
     SITES_READ_MAX,
+    Joined,
     aliases_of,
     alike_of,
     alone,
     group_row,
+    joined_row,
     search_words,
     series_of,
     spark_hours,
@@ -60,6 +63,8 @@ T = TypeVar("T")
 _SORTS = {"last_seen": "last_seen", "first_seen": "first_seen", "count": "count"}
 _COUNTED: Final[Document] = {"count": {"$gte": 0}}
 """A group that has more than a history; asked like this, because an index answers it without the rows."""
+_NAMED: Final[Document] = {"group": {"$gt": ""}}
+"""A fingerprint that aliases join with others."""
 _rollup = msgspec.json.Decoder(Rollup).decode
 _verdict = msgspec.json.Decoder(Verdict).decode
 
@@ -88,6 +93,8 @@ class MongoQueries:
     def groups(self, wanted: GroupFilter, *, limit: int, offset: int, now_ms: int) -> GroupPage:
         """See `Queries.groups`."""
         limit, offset = max(1, min(limit, PAGE_ROWS_MAX)), max(0, offset)
+        if not wanted.fingerprints:
+            return self._joined(wanted, limit=limit, offset=offset, now_ms=now_ms)
         collection, condition = self._db[self._names.groups], self._condition(wanted)
         order = [(_SORTS.get(wanted.sort, "last_seen"), DESCENDING), ("_id", 1)]
         found = collection.find(condition, {"body": 1}, sort=order, skip=offset, limit=limit)
@@ -177,14 +184,76 @@ class MongoQueries:
             {"$group": {"_id": None, "failures": {"$sum": "$count"}, "groups": {"$sum": 1}}},
         ]
         counted = next(iter(self._aggregate(self._names.groups, steps)), {"failures": 0, "groups": 0})
+        names: list[Document] = [
+            {"$match": _NAMED},
+            {"$group": {"_id": "$group", "members": {"$sum": 1}}},
+            {"$group": {"_id": None, "more": {"$sum": {"$subtract": ["$members", 1]}}}},
+        ]
+        joined = next(iter(self._aggregate(self._names.groups, names)), {"more": 0})
         rejected = self._db[self._names.rejected].estimated_document_count()
         return Totals(
             failures=counted["failures"],
-            groups=counted["groups"],
+            groups=counted["groups"] - joined["more"],
             rejected=rejected,
             last_failure_ms=counters.get("last_received_ms"),
             revision=counters.get("revision", 0),
         )
+
+    def _joined(self, wanted: GroupFilter, *, limit: int, offset: int, now_ms: int) -> GroupPage:
+        """Groups as rows, what aliases join as one."""
+        passing = self._condition(replace(wanted, since_ms=None, new_since_ms=None))
+        if passing != _COUNTED:
+            some = self._aggregate(self._names.groups, [{"$match": passing | _NAMED}, {"$group": {"_id": "$group"}}])
+            passing = {"$or": [passing, {"group": {"$in": [row["_id"] for row in some]}} | _COUNTED]}
+        times = {"last_seen": wanted.since_ms, "first_seen": wanted.new_since_ms}
+        within = {name: {"$gte": date(since_ms)} for name, since_ms in times.items() if since_ms is not None}
+        steps: list[Document] = [
+            {"$match": passing},
+            {
+                "$group": {
+                    "_id": {"$cond": [{"$gt": ["$group", ""]}, "$group", "$_id"]},
+                    "alone": {"$max": {"$not": [{"$gt": ["$group", ""]}]}},
+                    "fingerprint": {"$min": "$_id"},
+                    "fingerprints": {"$sum": 1},
+                    "count": {"$sum": "$count"},
+                    "first_seen": {"$min": "$first_seen"},
+                    "last_seen": {"$max": "$last_seen"},
+                }
+            },
+            {"$match": within},
+            {
+                "$facet": {
+                    "rows": [
+                        {"$sort": {_SORTS.get(wanted.sort, "last_seen"): -1, "_id": 1}},
+                        {"$skip": offset},
+                        {"$limit": limit},
+                    ],
+                    "total": [{"$count": "n"}],
+                }
+            },
+        ]
+        found = next(iter(self._aggregate(self._names.groups, steps)))
+        total = found["total"][0]["n"] if found["total"] else 0
+        return GroupPage(tuple(self._row(row, now_ms) for row in found["rows"]), total, offset)
+
+    def _row(self, row: Document, now_ms: int) -> GroupRow:
+        joined = Joined(
+            row["_id"],
+            row["alone"],
+            row["fingerprint"],
+            row["fingerprints"],
+            row["count"],
+            at_ms(row["first_seen"]),
+            at_ms(row["last_seen"]),
+        )
+        rollups = self._newest({"_id": joined.key} if joined.is_alone else {"group": {"$eq": joined.key}} | _COUNTED)
+        return joined_row(rollups, self._sparks(rollups, now_ms), joined)
+
+    def _newest(self, condition: Document) -> list[Rollup]:
+        found = self._db[self._names.groups].find(
+            condition, {"body": 1}, sort=[("last_seen", DESCENDING)], limit=MEMBERS_MAX
+        )
+        return [_rollup(document["body"]) for document in found.max_time_ms(QUESTION_MS_MAX)]
 
     def _condition(self, wanted: GroupFilter) -> Document:
         """A filter over the groups that have been counted: one with a history alone is not there yet."""
@@ -221,9 +290,8 @@ class MongoQueries:
         group = rollup.group
         if not group:
             return alone(rollup)
-        collection, of_group = self._db[self._names.groups], {"group": {"$eq": group}} | _COUNTED
-        found = collection.find(of_group, {"body": 1}, sort=[("last_seen", DESCENDING)], limit=MEMBERS_MAX)
-        rollups = [_rollup(document["body"]) for document in found.max_time_ms(QUESTION_MS_MAX)]
+        of_group = {"group": {"$eq": group}} | _COUNTED
+        rollups = self._newest(of_group)
         steps: list[Document] = [
             {"$match": of_group},
             {"$group": {"_id": None, "failures": {"$sum": "$count"}, "groups": {"$sum": 1}}},
@@ -242,6 +310,10 @@ class MongoQueries:
         return self._rows(alike_of(rollup, found), now_ms)
 
     def _rows(self, rollups: Sequence[Rollup], now_ms: int) -> tuple[GroupRow, ...]:
+        sparks = self._sparks(rollups, now_ms)
+        return tuple(group_row(rollup, sparks[rollup.fingerprint]) for rollup in rollups)
+
+    def _sparks(self, rollups: Sequence[Rollup], now_ms: int) -> dict[str, tuple[int, ...]]:
         first_ms, last_ms = spark_hours(now_ms)
         fingerprints = [rollup.fingerprint for rollup in rollups]
         hours = self._db[self._names.windows].find(
@@ -255,5 +327,4 @@ class MongoQueries:
         counted = (
             (row["fingerprint"], at_ms(row["start"]), row["count"]) for row in hours.max_time_ms(QUESTION_MS_MAX)
         )
-        sparks = sparks_of(fingerprints, counted, first_ms)
-        return tuple(group_row(rollup, sparks[rollup.fingerprint]) for rollup in rollups)
+        return sparks_of(fingerprints, counted, first_ms)
