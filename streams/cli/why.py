@@ -77,7 +77,7 @@ def nearest(argument: str, read: Read, url: str, *, as_json: bool) -> None:
     known = Nearest(known_max=NEAREST_READ_MAX)
     for key, row in reversed(rows.items()):  # the one seen last comes first
         known.add(key, row["template"])
-    found = []
+    found: list[tuple[dict[str, Any], float, Comparison]] = []
     for key, likeness in known.of(mark.template, NEAREST_SHOWN + 1, but=mark.value):
         other, theirs = _known(key, read, url)
         comparison = compared(mark, other, [*aliases, *theirs])

@@ -5,8 +5,7 @@ from __future__ import annotations
 import codecs
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 from streams.contract.alias import Alias, weightier
 from streams.contract.errors import MalformedRecord
@@ -44,7 +43,8 @@ SITES_READ_MAX = 1_000
 _utf8 = codecs.getincrementaldecoder("utf-8")
 
 
-class Joined(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Joined:
     """What is true of all fingerprints of a row together."""
 
     key: str

@@ -26,9 +26,7 @@ from streams.contract.rollup import Rollup, Span
 from streams.sinks.base import Record
 from streams.sinks.rows import search_text, whole
 
-GROUP_OF = "json_extract(CAST(body AS TEXT), '$.group')"
-"""Of a row of `groups`: an expression with an index, so that a file of an earlier release needs no other columns."""
-SCHEMA = f"""
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
   collection TEXT NOT NULL, id TEXT NOT NULL, fingerprint TEXT NOT NULL, at_ms INTEGER NOT NULL,
   verdict_version INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (collection, id));
@@ -39,7 +37,10 @@ CREATE TABLE IF NOT EXISTS groups (
   source TEXT NOT NULL, confidence REAL NOT NULL, count INTEGER NOT NULL, first_ms INTEGER NOT NULL,
   last_ms INTEGER NOT NULL, row_version INTEGER NOT NULL, search TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS groups_by_last ON groups (last_ms);
-CREATE INDEX IF NOT EXISTS groups_by_alias ON groups ({GROUP_OF}, last_ms);
+CREATE INDEX IF NOT EXISTS groups_in_brief ON groups (fingerprint, last_ms, first_ms, count);
+DROP INDEX IF EXISTS groups_by_alias;
+CREATE TABLE IF NOT EXISTS joined (fingerprint TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS joined_by_name ON joined (name);
 CREATE TABLE IF NOT EXISTS rollups (
   id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, a TEXT NOT NULL, b TEXT NOT NULL, c TEXT NOT NULL,
   count INTEGER NOT NULL, row_version INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
@@ -66,6 +67,14 @@ _GROUP = (
     " row_version = excluded.row_version, search = excluded.search, body = excluded.body"
     " WHERE excluded.row_version >= groups.row_version"
 )
+_JOINED = (
+    "INSERT INTO joined SELECT fingerprint, ? FROM groups WHERE fingerprint = ? AND row_version <= ?"
+    " ON CONFLICT DO UPDATE SET name = excluded.name"
+)
+_ALONE = (
+    "DELETE FROM joined WHERE fingerprint = ?"
+    " AND EXISTS (SELECT 1 FROM groups g WHERE g.fingerprint = joined.fingerprint AND g.row_version <= ?)"
+)
 _ROLLUP = (
     "INSERT INTO rollups VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = excluded.count,"
     " row_version = excluded.row_version, body = excluded.body WHERE excluded.row_version >= rollups.row_version"
@@ -88,6 +97,8 @@ class _Pending:
     groups: list[tuple[object, ...]] = field(default_factory=list)
     rollups: list[tuple[object, ...]] = field(default_factory=list)
     windows: list[tuple[object, ...]] = field(default_factory=list)
+    names: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """By fingerprint: version and name of its group."""
     received_ms: int = 0
 
 
@@ -126,6 +137,8 @@ class SqliteSink:
                     pending.windows.append((record.span.value, start, key, record.count, record.row_version))
                 case Rollup() if record.where is None:
                     pending.groups.append(_group_row(record))
+                    named = record.row_version, record.group
+                    pending.names[record.fingerprint] = max(named, pending.names.get(record.fingerprint, named))
                 case Rollup():
                     pending.rollups.append(_rollup_row(record, record.where))
         written += self._flush(pending)
@@ -153,6 +166,10 @@ class SqliteSink:
         written = self._db.total_changes - before
         self._db.executemany("INSERT OR IGNORE INTO verdicts VALUES (?, ?, ?)", pending.verdicts)
         self._db.executemany(_GROUP, pending.groups)
+        names = [(name, key, version) for key, (version, name) in pending.names.items() if name]
+        self._db.executemany(_JOINED, names)
+        alone = [(key, version) for key, (version, name) in pending.names.items() if not name]
+        self._db.executemany(_ALONE, alone)
         self._db.executemany(_ROLLUP, pending.rollups)
         self._db.executemany(_WINDOW, pending.windows)
         if pending.received_ms:
@@ -258,6 +275,6 @@ def forget_groups(connection: sqlite3.Connection, *, before_ms: int, rows_max: i
     """
     found = connection.execute("SELECT fingerprint FROM groups WHERE last_ms < ? LIMIT ?", (before_ms, rows_max))
     rows = found.fetchall()
-    for table in ("groups", "rollups", "verdicts"):
-        connection.executemany(f"DELETE FROM {table} WHERE fingerprint = ?", rows)  # noqa: S608  # one of three names
+    for table in ("groups", "joined", "rollups", "verdicts"):
+        connection.executemany(f"DELETE FROM {table} WHERE fingerprint = ?", rows)  # noqa: S608  # one of four names
     return [fingerprint for (fingerprint,) in rows]

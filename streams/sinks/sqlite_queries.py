@@ -55,7 +55,7 @@ from streams.sinks.rows import (
     sparks_of,
     whole,
 )
-from streams.sinks.sqlite import DOCUMENTS, GROUP_OF, LAST_RECEIVED, REVISION
+from streams.sinks.sqlite import DOCUMENTS, LAST_RECEIVED, REVISION
 
 BUSY_S = 5.0
 RETRY_AFTER_S = 1.0
@@ -200,8 +200,7 @@ class SqliteQueries:
         """See `Queries.totals`."""
         counters = dict(self._db.execute("SELECT name, value FROM counters").fetchall())
         groups, joined, names = self._db.execute(
-            f"SELECT (SELECT count(*) FROM groups), count(*), count(DISTINCT {GROUP_OF}) FROM groups"
-            f" WHERE {GROUP_OF} IS NOT NULL"
+            "SELECT (SELECT count(*) FROM groups), count(*), count(DISTINCT name) FROM joined"
         ).fetchone()
         rejected = sum(value for name, value in counters.items() if name.startswith("rejected|"))
         return Totals(
@@ -216,24 +215,27 @@ class SqliteQueries:
     def _joined(self, wanted: GroupFilter, *, limit: int, offset: int, now_ms: int) -> GroupPage:
         """Groups as rows, what aliases join as one."""
         passing, values = _conditions(replace(wanted, since_ms=None, new_since_ms=None))
-        having, times = _having(wanted)
+        within, times = _within(wanted)
         order = _SORTS.get(wanted.sort, _SORTS["last_seen"])
+        some = (
+            f"j.name IN (SELECT name FROM joined JOIN groups g USING (fingerprint) WHERE {passing})" if values else "1"
+        )
         rows = (
-            f"WITH joined(fingerprint, name) AS MATERIALIZED (SELECT fingerprint, {GROUP_OF} FROM groups"
-            f" WHERE {GROUP_OF} IS NOT NULL),"
-            " named AS (SELECT coalesce(j.name, g.fingerprint) AS name, j.name IS NULL AS alone, g.fingerprint,"
-            f" g.count, g.first_ms, g.last_ms, ({passing}) AS passes"
-            " FROM groups g LEFT JOIN joined j ON j.fingerprint = g.fingerprint),"
-            " listed AS (SELECT name, max(alone), min(fingerprint), count(*), sum(count) AS count,"
-            " min(first_ms) AS first_ms, max(last_ms) AS last_ms FROM named GROUP BY name"
-            f" HAVING max(passes) AND {having})"
+            "WITH listed AS (SELECT fingerprint AS name, 1, fingerprint, 1, count, first_ms, last_ms FROM groups g"
+            f" WHERE NOT EXISTS (SELECT 1 FROM joined j WHERE j.fingerprint = g.fingerprint) AND {passing}"
+            " UNION ALL SELECT j.name, 0, min(g.fingerprint), count(*), sum(g.count), min(g.first_ms), max(g.last_ms)"
+            # the index has all that is asked, and the rows are large
+            " FROM joined j JOIN groups g INDEXED BY groups_in_brief USING (fingerprint)"
+            f" WHERE {some} GROUP BY j.name)"
         )
-        given = (*values, *times)
-        total = self._db.execute(f"{rows} SELECT count(*) FROM listed", given).fetchone()[0]
         found = self._db.execute(
-            f"{rows} SELECT * FROM listed ORDER BY {order}, name LIMIT ? OFFSET ?", (*given, limit, offset)
-        )
-        return GroupPage(tuple(self._row(Joined(*row), now_ms) for row in found.fetchall()), total, offset)
+            f"{rows} SELECT *, count(*) OVER () FROM listed WHERE {within} ORDER BY {order}, name LIMIT ? OFFSET ?",
+            (*values, *values, *times, limit, offset),
+        ).fetchall()
+        total = found[0][-1] if found else 0
+        if offset and not found:  # past the last row; how many there are is still told
+            total = self.groups(wanted, limit=1, offset=0, now_ms=now_ms).total
+        return GroupPage(tuple(self._row(Joined(*row[:-1]), now_ms) for row in found), total, offset)
 
     def _row(self, joined: Joined, now_ms: int) -> GroupRow:
         if joined.is_alone:
@@ -245,15 +247,20 @@ class SqliteQueries:
 
     def _newest(self, group: str) -> list[tuple[bytes]]:
         return self._db.execute(
-            f"SELECT body FROM groups WHERE {GROUP_OF} = ? ORDER BY last_ms DESC LIMIT ?", (group, MEMBERS_MAX)
+            "SELECT g.body FROM joined j JOIN groups g USING (fingerprint) WHERE j.name = ?"
+            " ORDER BY g.last_ms DESC LIMIT ?",
+            (group, MEMBERS_MAX),
         ).fetchall()
 
     def _members(self, rollup: Rollup, now_ms: int) -> Members:
         group = rollup.group
         if not group:
             return alone(rollup)
-        of_group = f"FROM groups WHERE {GROUP_OF} = ?"
-        total, failures = self._db.execute(f"SELECT count(*), coalesce(sum(count), 0) {of_group}", (group,)).fetchone()
+        total, failures = self._db.execute(
+            "SELECT count(*), coalesce(sum(g.count), 0) FROM joined j JOIN groups g USING (fingerprint)"
+            " WHERE j.name = ?",
+            (group,),
+        ).fetchone()
         rollups = [_rollup(body) for (body,) in self._newest(group)]
         sparks = self._sparks([one.fingerprint for one in rollups], now_ms)
         rows = tuple(group_row(one, sparks[one.fingerprint]) for one in rollups)
@@ -280,7 +287,7 @@ class SqliteQueries:
         return sparks_of(fingerprints, found, first)
 
 
-def _having(wanted: GroupFilter) -> tuple[str, list[object]]:
+def _within(wanted: GroupFilter) -> tuple[str, list[object]]:
     """A condition over the times of a whole group, and its values."""
     times = (("last_ms", wanted.since_ms), ("first_ms", wanted.new_since_ms))
     asked = [(column, since) for column, since in times if since is not None]
