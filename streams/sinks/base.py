@@ -20,6 +20,8 @@ PAGE_ROWS_MAX = 200
 HISTORY_MAX = 50
 ALIKE_MAX = 20
 MEMBERS_MAX = 50
+LISTED_MEMBERS_MAX = 20
+"""Fingerprints of a group, those seen last, that its row in a list is made of."""
 DOCUMENTS_MAX = 50
 REJECTED_BYTES_SHOWN = 2_000
 """Of what was rejected: its beginning."""
@@ -128,8 +130,8 @@ class GroupFilter:
 class GroupRow:
     """One row in a table of groups: a fingerprint, or all that aliases join.
 
-    Of several, counts and times are those of all together; places and spark of the MEMBERS_MAX seen last, the title
-    and template of the one seen last, the verdict the strongest of these.
+    Of several, counts and times are those of all together; places and spark are of the LISTED_MEMBERS_MAX seen last,
+    the title and template of the one seen last, the verdict the strongest of these.
     """
 
     fingerprint: str

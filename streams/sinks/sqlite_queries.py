@@ -26,6 +26,7 @@ from streams.contract.verdict import Verdict
 from streams.sinks.base import (
     DOCUMENTS_MAX,
     HISTORY_MAX,
+    LISTED_MEMBERS_MAX,
     MEMBERS_MAX,
     PAGE_ROWS_MAX,
     REJECTED_BYTES_SHOWN,
@@ -241,15 +242,15 @@ class SqliteQueries:
         if joined.is_alone:
             bodies = self._db.execute("SELECT body FROM groups WHERE fingerprint = ?", (joined.key,)).fetchall()
         else:
-            bodies = self._newest(joined.key)
+            bodies = self._newest(joined.key, LISTED_MEMBERS_MAX)
         rollups = [_rollup(body) for (body,) in bodies]
         return joined_row(rollups, self._sparks([one.fingerprint for one in rollups], now_ms), joined)
 
-    def _newest(self, group: str) -> list[tuple[bytes]]:
+    def _newest(self, group: str, number: int) -> list[tuple[bytes]]:
         return self._db.execute(
             "SELECT g.body FROM joined j JOIN groups g USING (fingerprint) WHERE j.name = ?"
             " ORDER BY g.last_ms DESC LIMIT ?",
-            (group, MEMBERS_MAX),
+            (group, number),
         ).fetchall()
 
     def _members(self, rollup: Rollup, now_ms: int) -> Members:
@@ -261,7 +262,7 @@ class SqliteQueries:
             " WHERE j.name = ?",
             (group,),
         ).fetchone()
-        rollups = [_rollup(body) for (body,) in self._newest(group)]
+        rollups = [_rollup(body) for (body,) in self._newest(group, MEMBERS_MAX)]
         sparks = self._sparks([one.fingerprint for one in rollups], now_ms)
         rows = tuple(group_row(one, sparks[one.fingerprint]) for one in rollups)
         return Members(group, rows, total, failures, aliases_of((rollup, *rollups)))

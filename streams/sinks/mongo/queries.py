@@ -22,6 +22,7 @@ from streams.contract.verdict import Verdict
 from streams.sinks.base import (
     DOCUMENTS_MAX,
     HISTORY_MAX,
+    LISTED_MEMBERS_MAX,
     MEMBERS_MAX,
     PAGE_ROWS_MAX,
     GroupDetail,
@@ -246,12 +247,13 @@ class MongoQueries:
             at_ms(row["first_seen"]),
             at_ms(row["last_seen"]),
         )
-        rollups = self._newest({"_id": joined.key} if joined.is_alone else {"group": {"$eq": joined.key}} | _COUNTED)
+        own: Document = {"_id": joined.key} if joined.is_alone else {"group": {"$eq": joined.key}} | _COUNTED
+        rollups = self._newest(own, LISTED_MEMBERS_MAX)
         return joined_row(rollups, self._sparks(rollups, now_ms), joined)
 
-    def _newest(self, condition: Document) -> list[Rollup]:
+    def _newest(self, condition: Document, number: int) -> list[Rollup]:
         found = self._db[self._names.groups].find(
-            condition, {"body": 1}, sort=[("last_seen", DESCENDING)], limit=MEMBERS_MAX
+            condition, {"body": 1}, sort=[("last_seen", DESCENDING)], limit=number
         )
         return [_rollup(document["body"]) for document in found.max_time_ms(QUESTION_MS_MAX)]
 
@@ -291,7 +293,7 @@ class MongoQueries:
         if not group:
             return alone(rollup)
         of_group = {"group": {"$eq": group}} | _COUNTED
-        rollups = self._newest(of_group)
+        rollups = self._newest(of_group, MEMBERS_MAX)
         steps: list[Document] = [
             {"$match": of_group},
             {"$group": {"_id": None, "failures": {"$sum": "$count"}, "groups": {"$sum": 1}}},
