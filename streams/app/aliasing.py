@@ -19,12 +19,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from streams.app.ending import end
 from streams.broker.clients import Cluster, Stopping, close
+from streams.broker.outgoing import outgoing
 from streams.contract import topics
 from streams.contract.alias import Alias
 from streams.contract.classified import Unseen
 from streams.contract.errors import MalformedRecord
 from streams.contract.telemetry import LogEvent
-from streams.contract.wire import R, from_bytes, to_bytes
+from streams.contract.wire import R, from_bytes
 from streams.core.aliaser import Aliaser
 
 POLL_MS: Final = 500
@@ -39,14 +40,18 @@ async def aliasing(
     producer: AIOKafkaProducer,
     stop: asyncio.Event,
     *,
+    source: str,
     retire: Callable[[BaseException], NoReturn] = end,
 ) -> None:
-    """Make edges until `stop` is set. `retire` is told of whatever breaks: nobody else looks at this task."""
+    """Make edges until `stop` is set.
+
+    `source`: the role that sends them. `retire` is told of whatever breaks: nobody else looks at this task.
+    """
     try:
         with contextlib.suppress(Stopping):
             consumer = await cluster.start(lambda: cluster.consumer(poll_records_max=POLL_RECORDS), stop=stop)
             try:
-                await _Aliasing(cluster, consumer, producer, stop).run()
+                await _Aliasing(cluster, consumer, producer, stop, source).run()
             finally:
                 await close(consumer)
     except Exception as error:  # noqa: BLE001  # see above
@@ -57,11 +62,17 @@ class _Aliasing:
     """One process's rules. The consumer's assignment never changes."""
 
     def __init__(
-        self, cluster: Cluster, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, stop: asyncio.Event
+        self,
+        cluster: Cluster,
+        consumer: AIOKafkaConsumer,
+        producer: AIOKafkaProducer,
+        stop: asyncio.Event,
+        source: str,
     ) -> None:
         self._consumer = consumer
         self._producer = producer
         self._stop = stop
+        self._source = source
         self._out = cluster.topic(topics.ALIASES)
         self._edges, self._marks = (
             [TopicPartition(cluster.topic(topic), number) for number in range(cluster.partitions)]
@@ -100,7 +111,10 @@ class _Aliasing:
                 self._aliaser.on_new(_readable(Unseen, records))
 
     async def _send(self, edges: Iterable[Alias]) -> None:
-        sent = [await self._producer.send(self._out, to_bytes(edge), key=edge.key.encode()) for edge in edges]
+        sent = []
+        for edge in edges:
+            out = outgoing(edge, source=self._source, at_ms=edge.decided_at_ms)
+            sent.append(await self._producer.send(self._out, out.value, key=out.key, headers=out.headers))
         await asyncio.gather(*sent)
 
 

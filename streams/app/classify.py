@@ -26,12 +26,14 @@ from streams.app.ending import end
 from streams.app.ledger import Entry, Ledger
 from streams.app.worker import WAITING_FOR, DoorApp, consumer_of, create_app, raw_topic, run_worker
 from streams.broker.clients import Cluster, close
+from streams.broker.outgoing import outgoing
+from streams.broker.reject import rejected
 from streams.contract import topics
 from streams.contract.classified import Unseen
 from streams.contract.errors import MalformedRecord
 from streams.contract.telemetry import QUESTIONS_OPEN, REJECTED, LogEvent, Observer
-from streams.contract.verdict import Unanswered, Verdict, record_key
-from streams.contract.wire import from_bytes, rejected_headers, to_bytes
+from streams.contract.verdict import Unanswered, Verdict
+from streams.contract.wire import from_bytes
 from streams.core.batch import Batcher
 
 ROLE: Final = "classify"
@@ -191,30 +193,27 @@ class Classifying:
         self._ledger.finish(asked.entry for asked in batch)
 
     async def _send(self, answer: Answer) -> asyncio.Future[Any]:
-        if isinstance(answer, Verdict):
-            topic, key = topics.VERDICTS, record_key(answer)
-        else:
-            topic, key = topics.UNANSWERED, answer.fingerprint
-        sent: asyncio.Future[Any] = await self._producer.send(
-            self._cluster.topic(topic), to_bytes(answer), key=key.encode()
-        )
+        out = outgoing(answer, source=ROLE, at_ms=self._now_ms())
+        topic = self._cluster.topic(out.topic)
+        sent: asyncio.Future[Any] = await self._producer.send(topic, out.value, key=out.key, headers=out.headers)
         return sent
 
     async def _reject(self, message: Any, error: MalformedRecord) -> None:
-        headers = rejected_headers(
+        out = rejected(
+            message.value or b"",
             error,
+            key=message.key,
+            headers=message.headers,
             topic=topics.UNSEEN.name,
             partition=message.partition,
             offset=message.offset,
             stage=ROLE,
-            failed_at_ms=self._now_ms(),
+            at_ms=self._now_ms(),
             app_version=self._options.app_version,
         )
+        topic = self._cluster.topic(out.topic)
         await self._producer.send_and_wait(
-            self._cluster.topic(topics.REJECTED),
-            message.value,
-            key=message.key,
-            headers=[(name, text.encode()) for name, text in headers.items()],
+            topic, out.value, key=out.key, partition=message.partition, headers=out.headers
         )
         self._observer.add(REJECTED, 1, topics.UNSEEN.name)
 
@@ -271,7 +270,7 @@ async def run_classify(
     app = create_classify_app(cluster, classifying.take)
     app.before_revoked = classifying.commit
     watching = asyncio.create_task(classifying.watch())
-    comparing = asyncio.create_task(aliasing(cluster, producer, stop))
+    comparing = asyncio.create_task(aliasing(cluster, producer, stop, source=ROLE))
     try:
         await run_worker(app, observer, stop, before_stop=classifying.drain)
     finally:

@@ -24,7 +24,7 @@ from faust.types import TP
 
 from streams.app.ending import end
 from streams.app.partition import Partition
-from streams.app.sending import send_records
+from streams.app.sending import Item, send_records
 from streams.app.served import ServedRows
 from streams.broker.clients import Cluster
 from streams.contract.errors import FaultlineError
@@ -42,8 +42,8 @@ STOP_S_MAX: Final = 3.0
 
 log_event = structlog.get_logger("faultline.role")
 
-Output = tuple[str, bytes, bytes]
-"""Topic as the brokers know it, key, record."""
+Output = tuple[str, Item]
+"""Topic as the brokers know it, and what goes there."""
 
 
 class InputGone(FaultlineError):
@@ -286,11 +286,11 @@ class Store(ServedRows):
         self._writing += 1
         self._at_rest.clear()
         try:
-            by_topic: dict[str, list[tuple[bytes, bytes | None]]] = {
-                self._changelog: [(key.encode(), row) for key, row in changes.items()]
+            by_topic: dict[str, list[Item]] = {
+                self._changelog: [(key.encode(), row, []) for key, row in changes.items()]
             }
-            for topic, key, record in outputs:
-                by_topic.setdefault(topic, []).append((key, record))
+            for topic, item in outputs:
+                by_topic.setdefault(topic, []).append(item)
             async with producer.transaction():
                 ends = await asyncio.gather(
                     *(send_records(producer, t, number, items) for t, items in by_topic.items())

@@ -22,6 +22,7 @@ from streams.app.store import Output, Store, StoreOptions
 from streams.app.table import DoorTable
 from streams.app.worker import WAITING_FOR, DoorApp, create_app, raw_topic, run_worker
 from streams.broker.clients import Cluster, close
+from streams.broker.headers import id_header, shared_headers
 from streams.contract import topics
 from streams.contract.fold import FoldBatch
 from streams.contract.telemetry import FOLDS_APPLIED, LAG, TABLE_ROWS, Observer
@@ -110,7 +111,14 @@ class Worker:
         if not partition.pending:
             return None  # all of it was applied before
         self._observer.add(FOLDS_APPLIED, sum(len(batch.folds) + len(batch.sealed) for _, batch in batches))
-        return [(self._names[e.topic], e.key.encode(), e.value) for e in emissions]
+        stretch = f"{topics.FOLDED.name}/{number}/{batches[0][0]}-{batches[-1][0]}"
+        shared = {
+            topic: shared_headers(kind=topic.name, source=ROLE, at_ms=batches[-1][1].at_ms) for topic in self._names
+        }
+        return [
+            (self._names[e.topic], (e.key.encode(), e.value, [id_header(f"{stretch}/{index}"), *shared[e.topic]]))
+            for index, e in enumerate(emissions)
+        ]
 
 
 def partition_of_key(key: str) -> int:

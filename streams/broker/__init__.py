@@ -4,7 +4,9 @@
 |---|---|
 | `clients` | where the brokers are, what is called how there, clients of every kind, a start that waits: `Cluster` |
 | `admin` | the topics: what they should be, what they are, and making them so |
-| `headers`, `reject` | headers of our records; what cannot be read, as a record of the rejected topic |
+| `security` | how the brokers are spoken to, and why they do not answer |
+| `headers`, `outgoing` | headers of our records; what somebody decided, as a record |
+| `reject` | what cannot be read, as a record of the rejected topic |
 | `stretch` | records in hand, cut into pieces |
 | `fold` | the fold role: raw records -> `FoldBatch`es, one transaction a stretch of an input partition |
 | `counts` | what the fold role did with a partition, kept beside its offset |

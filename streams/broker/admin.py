@@ -133,7 +133,7 @@ async def check(
     *,
     stop: asyncio.Event | None = None,
     deadline_s: float | None = None,
-    on_waiting: Callable[[str], None] = lambda _: None,
+    on_waiting: Callable[[str], None] | None = None,
 ) -> None:
     """See that these topics are there with the right number of partitions, before a role starts.
 
@@ -162,7 +162,7 @@ async def administering(
     *,
     stop: asyncio.Event | None = None,
     deadline_s: float | None = None,
-    on_waiting: Callable[[str], None] = lambda _: None,
+    on_waiting: Callable[[str], None] | None = None,
 ) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client that has started; errors of the brokers come out as ours.
 

@@ -1,7 +1,6 @@
 """Where the brokers are, what our topics and groups are called there, and clients with the settings that were tested.
 
-Clients of aiokafka cannot start while the brokers are away; `Cluster.start` waits for them, and tells apart what
-waiting heals from what it does not: a wrong password, a certificate nobody here trusts, TLS on one side only.
+Clients of aiokafka cannot start while the brokers are away; `Cluster.start` waits for them.
 """
 
 from __future__ import annotations
@@ -9,28 +8,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import (
-    AuthenticationFailedError,
-    AuthenticationMethodNotSupported,
-    IllegalSaslStateError,
     KafkaError,
-    SaslAuthenticationFailed,
-    TransactionalIdAuthorizationFailed,
-    UnsupportedSaslMechanismError,
 )
 
-from streams.contract.errors import ConfigurationError, SinkUnavailable
+from streams.broker.security import Security, why
+from streams.contract.errors import SinkUnavailable
 from streams.contract.telemetry import LogEvent
 from streams.contract.topics import PARTITIONS_DEFAULT, Topic
 from streams.settings import Settings
@@ -38,9 +28,10 @@ from streams.settings import Settings
 START_PAUSE_S: Final = (1.0, 2.0)
 """Between two attempts to start: somewhere in this range, so that roles do not come all at once."""
 START_ATTEMPT_S: Final = 30.0
-PROBE_S: Final = 5.0
 CLOSE_S: Final = 4.0
 """For a client to stop; the members of a group wait for one that leaves no longer than its session."""
+SILENT_S_MAX: Final = 2.0
+"""How long an attempt may take before whoever waits is told what for."""
 TOLD_EVERY_S: Final = 30.0
 """How often a start that goes on waiting says so."""
 
@@ -62,9 +53,6 @@ REQUEST_TIMEOUT_MS: Final = 60_000
 TRANSACTION_TIMEOUT_MS: Final = 10_000
 """How long what a killed process left open hides what is behind it, at most."""
 
-CREDENTIAL_ERRORS: Final = (SaslAuthenticationFailed, AuthenticationFailedError)
-MECHANISM_ERRORS: Final = (UnsupportedSaslMechanismError, AuthenticationMethodNotSupported, IllegalSaslStateError)
-
 log_event = structlog.get_logger("faultline.kafka")
 
 
@@ -80,44 +68,6 @@ class Client(Protocol):
 
 
 C = TypeVar("C", bound=Client)
-
-
-@dataclass(frozen=True)
-class Security:
-    """How the brokers are spoken to. A user and a password go over TLS alone."""
-
-    protocol: Literal["plaintext", "ssl", "sasl_ssl"] = "plaintext"
-    ca: Path | None = None
-    """Certificates to trust instead of the system's: a PEM file."""
-    user: str = ""
-    password: str = field(default="", repr=False)
-
-    @cached_property
-    def context(self) -> ssl.SSLContext | None:
-        """TLS 1.2 or newer, certificate and host name checked; None in plaintext.
-
-        Raises: ConfigurationError when the file holds no certificate.
-        """
-        if self.protocol == "plaintext":
-            return None
-        try:
-            context = ssl.create_default_context(cafile=None if self.ca is None else str(self.ca))
-        except (ssl.SSLError, OSError) as error:
-            raise ConfigurationError(f"FAULTLINE_KAFKA_CA={self.ca}: no certificates in PEM form ({error})") from error
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        return context
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """What every client of aiokafka is given."""
-        out: dict[str, Any] = {"security_protocol": self.protocol.upper(), "ssl_context": self.context}
-        if self.protocol == "sasl_ssl":
-            out |= {
-                "sasl_mechanism": "SCRAM-SHA-512",
-                "sasl_plain_username": self.user,
-                "sasl_plain_password": self.password,
-            }
-        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +97,12 @@ class Cluster:
     replication: int = 1
     security: Security = field(default_factory=Security)
     timing: GroupTiming = field(default_factory=GroupTiming)
+    on_waiting: Callable[[str], None] = field(default=lambda _: None, repr=False, compare=False)
+    """Told of every start that has to wait, unless the start has somebody else to tell."""
     _told: _Told = field(default_factory=_Told, repr=False, compare=False)
 
     @classmethod
-    def of(cls, settings: Settings) -> Cluster:
+    def of(cls, settings: Settings, *, on_waiting: Callable[[str], None] = lambda _: None) -> Cluster:
         """As the settings say."""
         password = settings.kafka_password
         return cls(
@@ -164,6 +116,7 @@ class Cluster:
                 user=settings.kafka_user,
                 password="" if password is None else password.get_secret_value(),
             ),
+            on_waiting=on_waiting,
         )
 
     def topic(self, topic: Topic) -> str:
@@ -252,11 +205,12 @@ class Cluster:
         *,
         stop: asyncio.Event | None = None,
         deadline_s: float | None = None,
-        on_waiting: Callable[[str], None] = lambda _: None,
+        on_waiting: Callable[[str], None] | None = None,
     ) -> C:
         """Make a client and start it; while no broker answers, again and again with a pause of START_PAUSE_S.
 
-        `on_waiting` is told what it waits for, and the empty text once the client has started.
+        `on_waiting`, or else the cluster's own, is told within SILENT_S_MAX what it waits for, and the empty text once
+        the client has started.
 
         Raises:
             ConfigurationError: what waiting will not heal.
@@ -265,19 +219,24 @@ class Cluster:
         """
         loop = asyncio.get_running_loop()
         began_s = loop.time()
+        tell = on_waiting or self.on_waiting
         while True:
             client = make()
+            silence = loop.call_later(SILENT_S_MAX, tell, f"Kafka at {self.bootstrap} (it has not answered yet)")
             try:
                 async with asyncio.timeout(START_ATTEMPT_S):
                     await unless(stop, client.start())
             except (OSError, KafkaError, TimeoutError) as error:
+                silence.cancel()
                 await close(client)
-                reason = await self._why(error)
+                reason = await why(error, self.bootstrap, self.security, ids=self.group(""))
             except BaseException:
+                silence.cancel()
                 await close(client)
                 raise
             else:
-                on_waiting("")
+                silence.cancel()
+                tell("")
                 if self._told.at_s is not None:
                     self._told.at_s = None
                     log_event.info(LogEvent.KAFKA_BACK, brokers=self.bootstrap, after_s=round(loop.time() - began_s, 1))
@@ -286,7 +245,7 @@ class Cluster:
             pause_s = random.uniform(*START_PAUSE_S)
             if deadline_s is not None and now_s + pause_s - began_s > deadline_s:
                 raise SinkUnavailable(f"Kafka does not answer at {self.bootstrap} ({reason})", retry_after_s=pause_s)
-            on_waiting(f"Kafka at {self.bootstrap} ({reason})")
+            tell(f"Kafka at {self.bootstrap} ({reason})")
             is_due = self._told.at_s is None or now_s - self._told.at_s >= TOLD_EVERY_S
             if deadline_s is None and is_due:  # with a deadline, whoever called is told at its end
                 self._told.at_s = now_s
@@ -296,64 +255,6 @@ class Cluster:
     @property
     def _everywhere(self) -> dict[str, Any]:
         return {"bootstrap_servers": self.bootstrap, "client_id": "faultline", **self.security.arguments}
-
-    async def _why(self, error: BaseException) -> str:
-        """Why no broker answers, in words: the library says only that none did.
-
-        Raises: ConfigurationError for what waiting will not heal.
-        """
-        self._refuse(error)
-        reasons = []
-        for host, port, _ in collect_hosts(self.bootstrap):
-            try:
-                async with asyncio.timeout(PROBE_S):
-                    conn = await create_conn(
-                        host, port, request_timeout_ms=int(PROBE_S * 1000), **self.security.arguments
-                    )
-                conn.close()
-            except (OSError, KafkaError, TimeoutError) as found:
-                self._refuse(found)
-                if self.security.protocol != "plaintext" and await _speaks_plaintext(host, port):
-                    raise ConfigurationError(self._no_tls) from found
-                if self.security.protocol == "plaintext" and await _speaks_tls(host, port):
-                    raise ConfigurationError(
-                        f"Kafka at {host}:{port} wants TLS; set FAULTLINE_KAFKA_SECURITY=ssl, "
-                        "or sasl_ssl with FAULTLINE_KAFKA_USER and FAULTLINE_KAFKA_PASSWORD"
-                    ) from found
-                reasons.append(f"{host}:{port}: {str(found) or type(found).__name__}")
-        return "; ".join(reasons) or str(error) or type(error).__name__
-
-    def _refuse(self, error: BaseException) -> None:
-        """Raise ConfigurationError when only a person can change what `error` says."""
-        if isinstance(error, CREDENTIAL_ERRORS):
-            raise ConfigurationError(
-                f"Kafka at {self.bootstrap} refuses the user {self.security.user!r}; "
-                "check FAULTLINE_KAFKA_USER and FAULTLINE_KAFKA_PASSWORD (SCRAM-SHA-512)"
-            ) from error
-        if isinstance(error, MECHANISM_ERRORS):
-            raise ConfigurationError(
-                f"Kafka at {self.bootstrap} does not offer SCRAM-SHA-512 ({error}); "
-                "enable it on that listener, or name another one in FAULTLINE_KAFKA"
-            ) from error
-        if isinstance(error, TransactionalIdAuthorizationFailed):
-            raise ConfigurationError(
-                f"Kafka at {self.bootstrap} lets {self.security.user or 'us'} not use transactional ids that begin "
-                f"with {self.group('')}; allow Write and Describe on them"
-            ) from error
-        if isinstance(error, ssl.SSLCertVerificationError):
-            raise ConfigurationError(
-                f"the certificate of Kafka at {self.bootstrap} is not trusted ({error.verify_message}); "
-                "name its authority in FAULTLINE_KAFKA_CA, and the brokers by the names in their certificates"
-            ) from error
-        if isinstance(error, ssl.SSLError) and error.reason in ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL"):
-            raise ConfigurationError(self._no_tls) from error
-
-    @property
-    def _no_tls(self) -> str:
-        return (
-            f"Kafka at {self.bootstrap} does not speak TLS on that port; name its TLS listener in FAULTLINE_KAFKA, "
-            "or set FAULTLINE_KAFKA_SECURITY=plaintext"
-        )
 
 
 async def unless(stop: asyncio.Event | None, wanted: Any) -> Any:
@@ -395,30 +296,3 @@ async def close(*clients: Any) -> None:
         if stopping.done() and not stopping.cancelled():
             with contextlib.suppress(KafkaError, OSError, TimeoutError):
                 stopping.result()
-
-
-async def _speaks_tls(host: str, port: int) -> bool:
-    """Whether a TLS handshake succeeds there. Nothing is sent over it, so the certificate is not looked at."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    try:
-        async with asyncio.timeout(PROBE_S):
-            _, writer = await asyncio.open_connection(host, port, ssl=context)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-    return True
-
-
-async def _speaks_plaintext(host: str, port: int) -> bool:
-    """Whether a broker answers there without TLS. It is asked for its versions; no user is named."""
-    try:
-        async with asyncio.timeout(PROBE_S):
-            conn = await create_conn(host, port, request_timeout_ms=int(PROBE_S * 1000), security_protocol="PLAINTEXT")
-    except (OSError, KafkaError, TimeoutError):
-        return False
-    conn.close()
-    return True

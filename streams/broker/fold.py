@@ -33,7 +33,8 @@ from streams.broker.headers import (
     headers_of,
 )
 from streams.broker.lag import behind
-from streams.broker.reject import Outgoing, rejected
+from streams.broker.outgoing import Outgoing
+from streams.broker.reject import rejected
 from streams.broker.stretch import RECORDS_FIRST, records_for, stretches
 from streams.contract import telemetry, topics
 from streams.contract.errors import TooManyRejected

@@ -21,10 +21,19 @@ REPLAY_BACKFILL: Final = "replay.backfill"
 
 def event_headers(*, kind: str, id_: str, source: str, at_ms: int, content_type: str = JSON) -> Headers:
     """The six headers of a record. `source` and `id_` together are unique; `kind` names the record and its version."""
+    return [id_header(id_), *shared_headers(kind=kind, source=source, at_ms=at_ms, content_type=content_type)]
+
+
+def id_header(id_: str) -> tuple[str, bytes]:
+    """The one header that no two records of a source share."""
+    return ("ce_id", id_.encode())
+
+
+def shared_headers(*, kind: str, source: str, at_ms: int, content_type: str = JSON) -> Headers:
+    """The other five: for many records of one kind and moment they are made once."""
     time = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
     return [
         ("ce_specversion", SPEC_VERSION),
-        ("ce_id", id_.encode()),
         ("ce_type", f"faultline.{kind}".encode()),
         ("ce_source", source.encode()),
         ("ce_time", time.replace("+00:00", "Z").encode()),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -19,7 +18,8 @@ from aiokafka.errors import (
 
 from streams.broker.admin import check
 from streams.broker.clients import Cluster, close
-from streams.broker.headers import Headers, event_headers
+from streams.broker.headers import event_headers
+from streams.broker.outgoing import Outgoing, outgoing
 from streams.broker.reject import rejected
 from streams.contract import telemetry, topics
 from streams.contract.alias import Alias
@@ -27,8 +27,7 @@ from streams.contract.errors import FaultlineError, LogFull, MalformedRecord, Si
 from streams.contract.failure import Failure
 from streams.contract.telemetry import LogEvent, Observer
 from streams.contract.topics import Topic
-from streams.contract.verdict import Verdict, record_key
-from streams.contract.wire import to_bytes
+from streams.contract.verdict import Verdict
 from streams.core.envelopes import envelopes
 
 TOPICS: Final = (topics.CI, topics.BENCHMARK, topics.VERDICTS, topics.ALIASES, topics.REJECTED)
@@ -44,14 +43,6 @@ SPENT: Final = (OutOfOrderSequenceNumber, UnknownProducerId, ProducerFenced, Inv
 because its partition has had no leader for long, and brokers refuse whatever stands behind the gap."""
 
 log_event = structlog.get_logger("faultline.kafka")
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    topic: Topic
-    key: bytes | None
-    value: bytes
-    headers: Headers
 
 
 class KafkaPublisher:
@@ -85,7 +76,7 @@ class KafkaPublisher:
         *,
         stop: asyncio.Event | None = None,
         deadline_s: float | None = None,
-        on_waiting: Callable[[str], None] = lambda _: None,
+        on_waiting: Callable[[str], None] | None = None,
     ) -> None:
         """Connect, and see that the topics are there.
 
@@ -111,7 +102,7 @@ class KafkaPublisher:
         records = []
         for one in envelopes(failures):
             headers = event_headers(kind=one.topic.name, id_=one.first_id, source=self._source, at_ms=at_ms)
-            records.append(_Record(one.topic, one.key.encode(), one.value, headers))
+            records.append(Outgoing(one.topic, one.key.encode(), one.value, headers))
             accepted[one.topic] = accepted.get(one.topic, 0) + one.failures
         await self._sent(records)
         if self._observer is not None:
@@ -132,29 +123,17 @@ class KafkaPublisher:
             at_ms=self._now_ms(),
             app_version=self._app_version,
         )
-        await self._sent([_Record(topics.REJECTED, None, out.value, out.headers)])
+        await self._sent([out])
 
     async def decide(self, verdict: Verdict) -> None:
         """A verdict that is not computed here."""
-        headers = event_headers(
-            kind=topics.VERDICTS.name,
-            id_=f"{record_key(verdict)}/{verdict.decided_at_ms}",
-            source=self._source,
-            at_ms=self._now_ms(),
-        )
-        await self._sent([_Record(topics.VERDICTS, record_key(verdict).encode(), to_bytes(verdict), headers)])
+        await self._sent([outgoing(verdict, source=self._source, at_ms=self._now_ms())])
 
     async def alias(self, alias: Alias) -> None:
         """What a person said of two fingerprints."""
-        headers = event_headers(
-            kind=topics.ALIASES.name,
-            id_=f"{alias.key}/{alias.source}/{alias.decided_at_ms}",
-            source=self._source,
-            at_ms=self._now_ms(),
-        )
-        await self._sent([_Record(topics.ALIASES, alias.key.encode(), to_bytes(alias), headers)])
+        await self._sent([outgoing(alias, source=self._source, at_ms=self._now_ms())])
 
-    async def _sent(self, records: Sequence[_Record]) -> None:
+    async def _sent(self, records: Sequence[Outgoing]) -> None:
         """Hand them over and wait until all are acknowledged."""
         if self._producer is None:
             raise SinkUnavailable(
@@ -196,7 +175,7 @@ class KafkaPublisher:
             return
         await close(spent)
 
-    async def _acknowledged(self, records: Sequence[_Record]) -> None:
+    async def _acknowledged(self, records: Sequence[Outgoing]) -> None:
         producer = self._producer
         sent = []
         for one in records:

@@ -65,9 +65,9 @@ class Reader:
 
 
 @asynccontextmanager
-async def reading(cluster: Cluster, *wanted: Topic) -> AsyncIterator[Reader]:
+async def reading(cluster: Cluster, *wanted: Topic, deadline_s: float = DEADLINE_S) -> AsyncIterator[Reader]:
     """A reader of all partitions of these topics. Raises: as `Cluster.start`."""
-    consumer = await cluster.start(cluster.consumer, deadline_s=DEADLINE_S)
+    consumer = await cluster.start(cluster.consumer, deadline_s=deadline_s)
     try:
         yield Reader(
             consumer,

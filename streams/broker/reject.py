@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from streams.broker.headers import Headers
+from streams.broker.outgoing import Outgoing
+from streams.contract import topics
 from streams.contract.errors import FaultlineError
 from streams.contract.wire import RECORD_BYTES_MAX, rejected_headers
 
@@ -17,15 +17,6 @@ KEPT_HEADER_BYTES_MAX: Final = 1024
 KEY_BYTES_MAX: Final = 4096
 CUT_HEADER: Final = "dlq.original_bytes"
 """Only on a value that was longer than REJECTED_BYTES_MAX: how long it was."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A record of the rejected topic, ready to be sent to the partition it was read from."""
-
-    key: bytes | None
-    value: bytes
-    headers: Headers
 
 
 def rejected(
@@ -41,7 +32,7 @@ def rejected(
     at_ms: int,
     app_version: str,
 ) -> Outgoing:
-    """The record for bytes that a stage refused.
+    """The record for bytes that a stage refused, to be sent to the partition they were read from, if any.
 
     Key and headers are kept as they were read, within bounds. Bytes that were rejected before and sent again keep
     the time of the first refusal, and count the attempts.
@@ -66,7 +57,9 @@ def rejected(
         if name not in own and len(name) + len(value) <= KEPT_HEADER_BYTES_MAX
     ][:KEPT_HEADERS_MAX]
     ours = [(name, value.encode("utf-8", "replace")) for name, value in own.items()]
-    return Outgoing(key if key is None else key[:KEY_BYTES_MAX], data[:REJECTED_BYTES_MAX], ours + kept)
+    return Outgoing(
+        topics.REJECTED, key if key is None else key[:KEY_BYTES_MAX], data[:REJECTED_BYTES_MAX], ours + kept
+    )
 
 
 def _number(value: bytes | None, default: int) -> int:

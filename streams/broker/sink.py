@@ -237,22 +237,16 @@ class _Loop:
         Told to stop, it gives up: what was not taken is not committed, and comes again.
         """
         pause_s, longest_s = AWAY_S
-        waits = False
         while True:
             try:
                 result = await call()
             except SinkUnavailable as error:
                 if self._stop.is_set():
                     raise Stopping from error
-                if not waits:
-                    log_event.warning(LogEvent.STORE_AWAY, role=self._role, reason=str(error))
-                waits = True
                 self._observer.waiting_for(str(error))
                 await self._pause(min(longest_s, max(pause_s, error.retry_after_s)))
                 pause_s = min(longest_s, pause_s * 2)
             else:
-                if waits:
-                    log_event.info(LogEvent.STORE_BACK, role=self._role)
                 self._observer.waiting_for("")
                 return result
 
@@ -274,7 +268,7 @@ class _Loop:
         except (CommitFailedError, IllegalStateError):
             ours = {}
         if len(ours) < len(done):
-            log_event.info(LogEvent.COMMIT_LATE, role=self._role, partitions=len(done) - len(ours))
+            log_event.info(LogEvent.COMMIT_LATE, partitions=len(done) - len(ours))
 
     async def _tell_lag(self, consumer: AIOKafkaConsumer, place: TopicPartition) -> None:
         """Say how far the partitions of a topic that are ours are behind, together."""

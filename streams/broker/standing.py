@@ -14,17 +14,18 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from streams.broker.admin import administering, check
-from streams.broker.clients import Cluster, close
+from streams.broker.clients import Cluster
 from streams.broker.counts import Counts
+from streams.broker.reader import Reader, reading
 from streams.contract import topics
 from streams.contract.classified import Classified
 from streams.contract.errors import MalformedRecord, SinkUnavailable
@@ -51,7 +52,6 @@ REJECTED_RECORDS_MAX: Final = 20_000
 TAIL_RECORDS: Final = 500
 """How far the end of a changelog is read first; every transaction ends it with the position row."""
 VERDICT_RECORDS: Final = 50
-POLL_MS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +92,22 @@ async def standing(cluster: Cluster, *, deadline_s: float) -> Standing:
         ConfigurationError: topics are missing or have other partitions; told before anything waits for them.
         SinkUnavailable: a broker did not answer, within `deadline_s` at the start or in the middle.
     """
-    read = (*(topic for inputs in INPUTS.values() for topic in inputs), topics.STATE)
-    await check(cluster, dict.fromkeys(read), deadline_s=deadline_s)
-    async with administering(cluster, deadline_s=deadline_s) as client:
-        reader = await cluster.start(cluster.consumer, deadline_s=deadline_s)
+    wanted = dict.fromkeys((*(topic for inputs in INPUTS.values() for topic in inputs), topics.STATE))
+    await check(cluster, wanted, deadline_s=deadline_s)
+    async with (
+        administering(cluster, deadline_s=deadline_s) as client,
+        reading(cluster, *wanted, deadline_s=deadline_s) as reader,
+    ):
         try:
             return await _Reading(cluster, client, reader).read()
         except (KafkaError, OSError, TimeoutError) as error:
             raise SinkUnavailable(f"Kafka at {cluster.bootstrap}: {error!r}", retry_after_s=2.0) from error
-        finally:
-            await close(reader)
 
 
 class _Reading:
     """One look."""
 
-    def __init__(self, cluster: Cluster, client: AIOKafkaAdminClient, reader: AIOKafkaConsumer) -> None:
+    def __init__(self, cluster: Cluster, client: AIOKafkaAdminClient, reader: Reader) -> None:
         self._cluster = cluster
         self._client = client
         self._reader = reader
@@ -117,8 +117,8 @@ class _Reading:
     async def read(self) -> Standing:
         wanted = {topic for inputs in INPUTS.values() for topic in inputs} | {topics.STATE}
         places = [self._at(topic, number) for topic in wanted for number in range(self._cluster.partitions)]
-        self._begins = await self._reader.beginning_offsets(places)
-        self._ends = await self._reader.end_offsets(places)
+        self._begins = await self._reader.begin(*places)
+        self._ends = await self._reader.end(*places)
         at: dict[tuple[str, TopicPartition], int] = {}
         counts = {origin: Counts() for origin in Origin}
         for role, inputs in INPUTS.items():
@@ -243,18 +243,17 @@ class _Reading:
         take: Callable[[TopicPartition, Any], None],
     ) -> set[TopicPartition]:
         """Give every record from `starts` up to `ends` to `take`. Returns the places not read to their end in time."""
-        reader, loop = self._reader, asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         left = set(starts)
         until_s = loop.time() + READ_S_MAX
-        reader.assign(list(left))
         for place, start in starts.items():
-            reader.seek(place, start)
-        while left and loop.time() < until_s:
-            for place, records in (await reader.getmany(*left, timeout_ms=POLL_MS)).items():
-                for record in records:
-                    if record.offset < ends[place]:
+            async with aclosing(self._reader.records(place, start, ends[place])) as pieces:
+                async for records, _ in pieces:
+                    for record in records:
                         take(place, record)
-            left -= {place for place in left if await reader.position(place) >= ends[place]}
+                    if loop.time() > until_s:
+                        return left
+            left.discard(place)
         return left
 
     def _at(self, topic: Topic, number: int) -> TopicPartition:

@@ -11,7 +11,7 @@ import typer
 
 from streams.cli import options
 from streams.cli.bare import help_if_bare
-from streams.cli.loop import run
+from streams.cli.loop import cluster_of, run
 from streams.cli.moments import moment
 from streams.cli.screen import line, say, shown, table, tell, when
 
@@ -176,10 +176,9 @@ def purge(
 
 
 def _cluster(file: Any) -> Cluster:
-    from streams.broker.clients import Cluster
     from streams.settings import Settings
 
-    return Cluster.of(Settings.read(os.environ, config=file))
+    return cluster_of(Settings.read(os.environ, config=file))
 
 
 def _filter(reason: str, topic: str, since: str, until: str, place: str = "") -> Filter:

@@ -78,7 +78,7 @@ def add_to(app: typer.Typer) -> None:
 
         They come from a topic or an archive, and keep their ids. What would count twice is refused.
         """
-        from streams.broker.clients import Cluster
+        from streams.cli.loop import cluster_of
         from streams.settings import Settings
 
         if rebuild:
@@ -87,7 +87,7 @@ def add_to(app: typer.Typer) -> None:
                     "--rebuild takes everything that the topics have; beside it there are --dry-run and --json"
                 )
             settings = Settings.read(os.environ, config=file)
-            _rebuild(settings, Cluster.of(settings), is_dry=dry_run, as_json=as_json)
+            _rebuild(settings, cluster_of(settings), is_dry=dry_run, as_json=as_json)
             return
         if archive is None and topic is None:
             raise typer.BadParameter("name what is to come again: --topic failures.ci.v1, or --archive FILE")
@@ -97,7 +97,7 @@ def add_to(app: typer.Typer) -> None:
             )
         settings = Settings.read(os.environ, config=file)
         wanted = _wanted(topic, since, until, archive, per_second, job, backfill=backfill, recount=recount)
-        _replay(settings, Cluster.of(settings), wanted, is_dry=dry_run, as_json=as_json)
+        _replay(settings, cluster_of(settings), wanted, is_dry=dry_run, as_json=as_json)
 
     @app.command(
         "recount",
@@ -130,15 +130,14 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _recount(settings: Settings, since_ms: int, *, is_dry: bool, as_json: bool) -> None:
-    from streams.broker.clients import Cluster
-    from streams.cli.loop import run
+    from streams.cli.loop import cluster_of, run
     from streams.cli.progress import progress
     from streams.cli.wiring import mongo_names, origins
     from streams.replay.recount import by_fingerprint, recount_all
     from streams.sinks.mongo.client import open_for_reading
     from streams.sinks.mongo.past import MongoPast
 
-    cluster = Cluster.of(settings)
+    cluster = cluster_of(settings)
     with (
         open_for_reading(settings.mongodb_uri.get_secret_value(), appname="faultline-recount") as client,
         progress("partitions", cluster.partitions) as advance,

@@ -85,12 +85,12 @@ async def _asked(settings: Settings) -> tuple[Standing | None, list[Held], list[
     """What each server says, and why one says nothing. All are asked at once."""
     import asyncio
 
-    from streams.broker.clients import Cluster
     from streams.broker.standing import standing
+    from streams.cli.loop import cluster_of
     from streams.contract.errors import FaultlineError
 
     answers = await asyncio.gather(
-        standing(Cluster.of(settings), deadline_s=DEADLINE_S),
+        standing(cluster_of(settings), deadline_s=DEADLINE_S),
         _mongodb(settings),
         _opensearch(settings),
         return_exceptions=True,

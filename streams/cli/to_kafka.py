@@ -12,8 +12,8 @@ from importlib.metadata import version
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from streams.broker.clients import Cluster
 from streams.broker.publish import KafkaPublisher
+from streams.cli.loop import cluster_of
 from streams.contract.errors import LogFull, SinkUnavailable
 from streams.contract.failure import Failure
 from streams.serving.logs import configure_log
@@ -30,7 +30,7 @@ class ToKafka:
         """Raises: `ConfigurationError` with every wrong setting."""
         settings = Settings.read(os.environ)
         configure_log(settings.log_format, libraries=False)
-        self._cluster = Cluster.of(settings)
+        self._cluster = cluster_of(settings)
         self._deadline_s = deadline_s
         self._ends_s: float | None = None
         self._publisher: KafkaPublisher | None = None

@@ -10,7 +10,7 @@ import typer
 
 from streams.cli import options
 from streams.cli.bare import help_if_bare
-from streams.cli.loop import run
+from streams.cli.loop import cluster_of, run
 from streams.cli.screen import say, table
 
 if TYPE_CHECKING:
@@ -70,10 +70,9 @@ def list_topics(*, as_json: options.Json = False) -> None:
 def apply(*, file: options.Config = None) -> None:
     """Make the topics that are missing; configure those that differ."""
     from streams.broker import admin
-    from streams.broker.clients import Cluster
     from streams.settings import Settings
 
-    cluster = Cluster.of(Settings.read(os.environ, config=file))
+    cluster = cluster_of(Settings.read(os.environ, config=file))
 
     async def applied() -> list[str]:
         async with admin.administering(cluster, deadline_s=DEADLINE_S) as client:
@@ -88,10 +87,9 @@ def apply(*, file: options.Config = None) -> None:
 def diff(*, file: options.Config = None, as_json: options.Json = False) -> None:
     """Print what differs on the brokers; exit status 1 then."""
     from streams.broker import admin
-    from streams.broker.clients import Cluster
     from streams.settings import Settings
 
-    cluster = Cluster.of(Settings.read(os.environ, config=file))
+    cluster = cluster_of(Settings.read(os.environ, config=file))
 
     async def differing() -> list[Difference]:
         async with admin.administering(cluster, deadline_s=DEADLINE_S) as client:

@@ -134,7 +134,7 @@ def sink_mongo(settings: Settings, port: int | None) -> int:
         finally:
             await store.close()
 
-    return run_role("sink mongo", settings, port, body, probe=lambda: away(cluster))
+    return run_role("sink-mongo", settings, port, body, probe=lambda: away(cluster))
 
 
 def sink_opensearch(settings: Settings, port: int | None) -> int:
@@ -163,7 +163,7 @@ def sink_opensearch(settings: Settings, port: int | None) -> int:
             await asyncio.wait({forgetting})
             await store.close()
 
-    return run_role("sink opensearch", settings, port, body, probe=lambda: away(cluster))
+    return run_role("sink-opensearch", settings, port, body, probe=lambda: away(cluster))
 
 
 async def _forget(settings: Settings, stop: asyncio.Event) -> None:

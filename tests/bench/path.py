@@ -68,7 +68,7 @@ def alone(failures: list[Failure]) -> float:
 
 def classified(installation: Installation) -> int:
     """Failures in the topic of what is classified."""
-    found = map(classified_from_bytes, installation.records("failures.classified.v1"))
+    found = (classified_from_bytes(record.value) for record in installation.records("failures.classified.v1"))
     return sum(one.fold.count for one in found if hasattr(one, "fold"))
 
 

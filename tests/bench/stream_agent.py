@@ -36,7 +36,7 @@ from testservers.kinds import Kafka
 from testservers.shared import PLACE
 
 from streams.app.partition import Partition
-from streams.app.sending import send_records
+from streams.app.sending import Item, send_records
 from streams.app.store import Store
 from streams.app.table import DoorTable
 from streams.app.work import READ_RECORDS_MAX, create_work_app
@@ -112,11 +112,11 @@ async def loop(cluster: Cluster, last: dict[int, int]) -> dict[str, float]:
     async def write(number: int, messages: list[Any]) -> None:
         emissions = pipelines[number].on_batches([(m.offset, from_bytes(FoldBatch, m.value)) for m in messages])
         changes = partitions[number].take_pending()
-        by_topic: dict[str, list[tuple[bytes, bytes | None]]] = {
-            cluster.topic(topics.STATE): [(key.encode(), row) for key, row in changes.items()]
+        by_topic: dict[str, list[Item]] = {
+            cluster.topic(topics.STATE): [(key.encode(), row, []) for key, row in changes.items()]
         }
         for emission in emissions:
-            by_topic.setdefault(names[emission.topic], []).append((emission.key.encode(), emission.value))
+            by_topic.setdefault(names[emission.topic], []).append((emission.key.encode(), emission.value, []))
         async with producers[number].transaction():
             await asyncio.gather(*(send_records(producers[number], t, number, items) for t, items in by_topic.items()))
         partitions[number].apply(changes)
@@ -206,7 +206,7 @@ async def produce(cluster: Cluster, records: Records) -> dict[int, int]:
         async with producer.transaction():
             for number, some in enumerate(records):
                 if piece := some[begin : begin + 4]:
-                    behind = await send_records(producer, name, number, [(b"k", data) for _, data in piece])
+                    behind = await send_records(producer, name, number, [(b"k", data, []) for _, data in piece])
                     last[number] = behind - 1
     await producer.stop()
     return last
@@ -226,10 +226,10 @@ async def fill(cluster: Cluster, keys: int) -> int:
     for number in range(PARTITIONS):
         for copy in range(copies):
             async with producer.transaction():
-                items: list[tuple[bytes, bytes | None]] = []
+                items: list[Item] = []
                 for key, row in rows.items():
                     prefix, _, rest = key.split("|", 2)
-                    items.append((f"{prefix}|{number}|{rest[:-2]}{copy:02}".encode(), row))
+                    items.append((f"{prefix}|{number}|{rest[:-2]}{copy:02}".encode(), row, []))
                 await send_records(producer, cluster.topic(topics.STATE), number, items)
                 number_of_rows += len(items)
     await producer.stop()

@@ -14,7 +14,8 @@ from suites.folding import folding, made, producing, publish, some_failures, unt
 from suites.servers import private
 from testservers.kinds import KAFKA_CLUSTER_ID, Kafka
 
-from streams.broker.clients import Cluster, Security
+from streams.broker.clients import Cluster
+from streams.broker.security import Security
 from streams.contract.errors import ConfigurationError
 
 pytestmark = [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,34 +45,10 @@ def llm(tmp_path: Path) -> Iterator[FakeLlmProcess]:
 
 
 @pytest.fixture
-def installation(
-    tmp_path: Path,
-    llm: FakeLlmProcess,
-    kafka: str,
-    mongodb: str,
-    opensearch: str,
-    topic_prefix: str,
-    mongo_database: str,
-    index_prefix: str,
-) -> Iterator[Installation]:
-    made = Installation(
-        tmp_path,
-        kafka=kafka,
-        mongodb=mongodb,
-        opensearch=opensearch,
-        prefix=topic_prefix,
-        database=mongo_database,
-        index=f"{index_prefix}error_classifications",
-        partitions=PARTITIONS,
-        ANTHROPIC_API_KEY=llm.key,
-        API_BASE_URL=llm.url,
-        FAULTLINE_BATCH_AGE_S="10",
-    )
+def installation(install: Callable[..., Installation], llm: FakeLlmProcess) -> Installation:
+    made = install(partitions=PARTITIONS, ANTHROPIC_API_KEY=llm.key, API_BASE_URL=llm.url, FAULTLINE_BATCH_AGE_S="10")
     made.create_topics()
-    try:
-        yield made
-    finally:
-        made.end()
+    return made
 
 
 PARTITIONS_MANY = 12
@@ -140,6 +116,17 @@ def matches(installation: Installation, llm: FakeLlmProcess, ledger: Ledger) -> 
     assert rollups_found(installation.mongo_rollups()) == rollup_truth(ledger, fingerprints)
 
 
+def have_headers(installation: Installation) -> None:
+    """Every record that leaves a role is an event with an id of its own, whoever reads it."""
+    for topic in ("failures.folded.v1", "failures.classified.v1", "rollups.v1", "fingerprints.unseen.v1"):
+        told = [dict(record.headers) for record in installation.records(topic)]
+        assert told, topic
+        assert {headers["ce_type"] for headers in told} == {f"faultline.{topic}".encode()}
+        assert len({(headers["ce_source"], headers["ce_id"]) for headers in told}) == len(told), topic
+    verdicts = [dict(record.headers) for record in installation.records("fingerprints.classified.v1")]
+    assert {(one["ce_source"], one["content-type"]) for one in verdicts} == {(b"classify", b"application/json")}
+
+
 def test_every_failure_ends_as_one_document_in_each_store_and_the_llm_is_asked_once_for_50_fingerprints(
     installation: Installation, llm: FakeLlmProcess
 ) -> None:
@@ -159,6 +146,7 @@ def test_every_failure_ends_as_one_document_in_each_store_and_the_llm_is_asked_o
     calls = math.ceil(FINGERPRINTS / BATCH_ITEMS)
     assert len(llm.calls()) == calls
     assert llm.faults() == []
+    have_headers(installation)
 
     more = ledger_of(count=2_000, fingerprints=FINGERPRINTS, seed=2)
     installation.publish(sent(more))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
@@ -47,31 +47,10 @@ pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("cluster")]
 
 
 @pytest.fixture
-def installation(
-    tmp_path: Path,
-    kafka: str,
-    mongodb: str,
-    opensearch: str,
-    topic_prefix: str,
-    mongo_database: str,
-    index_prefix: str,
-) -> Iterator[Installation]:
-    made = Installation(
-        tmp_path,
-        kafka=kafka,
-        mongodb=mongodb,
-        opensearch=opensearch,
-        prefix=topic_prefix,
-        database=mongo_database,
-        index=f"{index_prefix}error_classifications",
-        partitions=PARTITIONS,
-        FAULTLINE_RECENT_IDS="2000",
-    )
+def installation(install: Callable[..., Installation]) -> Installation:
+    made = install(partitions=PARTITIONS, FAULTLINE_RECENT_IDS="2000")
     made.create_topics()
-    try:
-        yield made
-    finally:
-        made.end()
+    return made
 
 
 def begin(installation: Installation, *names: str) -> None:

@@ -18,7 +18,8 @@ from suites.cluster import ROOT
 from suites.folding import cluster_at, made
 
 from streams.broker import admin
-from streams.broker.clients import Cluster, Security
+from streams.broker.clients import Cluster
+from streams.broker.security import Security
 from streams.broker.standing import standing
 from streams.contract import topics
 from streams.contract.errors import ConfigurationError, SinkUnavailable

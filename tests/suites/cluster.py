@@ -26,6 +26,7 @@ import opensearchpy
 import pymongo
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
+from aiokafka.structs import ConsumerRecord
 from suites.load import Told
 
 from streams.contract import topics
@@ -234,13 +235,13 @@ class Installation:
 
     def last_at_s(self, topic: str) -> float:
         """When the broker took the last committed record of a topic, seconds since the epoch."""
-        return asyncio.run(self._read(self.prefix + topic))[1]
+        return max((record.timestamp for record in self.records(topic)), default=0) / 1000
 
-    def records(self, topic: str) -> list[bytes]:
-        """Values of all committed records of a topic, named without the prefix."""
-        return asyncio.run(self._read(self.prefix + topic))[0]
+    def records(self, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
+        """All committed records of a topic, named without the prefix."""
+        return asyncio.run(self._read(self.prefix + topic))
 
-    async def _read(self, topic: str) -> tuple[list[bytes], float]:
+    async def _read(self, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.kafka, isolation_level="read_committed", enable_auto_commit=False
         )
@@ -250,13 +251,11 @@ class Installation:
             consumer.assign(places)
             await consumer.seek_to_beginning(*places)
             ends = await consumer.end_offsets(places)
-            found: list[bytes] = []
-            last_ms = 0
+            found: list[ConsumerRecord[bytes, bytes]] = []
             while [place for place in places if await consumer.position(place) < ends[place]]:
                 for some in (await consumer.getmany(timeout_ms=200)).values():
-                    found += [record.value for record in some]
-                    last_ms = max(last_ms, *(record.timestamp for record in some))
-            return found, last_ms / 1000
+                    found += some
+            return found
         finally:
             await consumer.stop()
 

@@ -44,7 +44,8 @@ from mode.utils.collections import ManagedUserDict
 
 from streams.app import store, transport
 from streams.app.worker import create_app
-from streams.broker.clients import Cluster, Security
+from streams.broker.clients import Cluster
+from streams.broker.security import Security
 
 
 def source(what: object) -> str:

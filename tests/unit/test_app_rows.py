@@ -141,6 +141,7 @@ class Message:
     value: bytes | None
     generation_id: int
     key: bytes | None = None
+    headers: list[Any] = field(default_factory=list)
 
 
 @dataclass
@@ -154,14 +155,20 @@ class Sent:
 
     records: list[tuple[str, bytes, bytes]] = field(default_factory=list)
     headers: list[Any] = field(default_factory=list)
+    partitions: list[int] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def send(self, topic: str, value: bytes, key: bytes) -> asyncio.Future[Any]:
+    async def send(self, topic: str, value: bytes, key: bytes, headers: list[Any]) -> asyncio.Future[Any]:
         self.records.append((topic, key, value))
+        self.headers.append(headers)
         return asyncio.ensure_future(self.gate.wait())
 
-    async def send_and_wait(self, topic: str, value: bytes, key: bytes | None, headers: Any) -> None:
+    async def send_and_wait(
+        self, topic: str, value: bytes, key: bytes | None, headers: list[Any], partition: int
+    ) -> None:
         self.records.append((topic, key or b"", value))
+        self.headers.append(headers)
+        self.partitions.append(partition)
         self.headers.append(headers)
 
 
@@ -354,6 +361,7 @@ def test_a_record_that_cannot_be_read_is_rejected_and_blocks_nobody() -> None:
         assert (f"p.{topics.REJECTED.name}", b"", b"{no json") in scene.producer.records
         headers = {name: text.decode() for name, text in scene.producer.headers[0]}
         assert headers["dlq.stage"] == "classify"
+        assert scene.producer.partitions == [0], "the one that it was read from"
         assert headers["__streams.errors.topic"] == topics.UNSEEN.name
         assert scene.observer.added["faultline_failures_rejected_total", topics.UNSEEN.name] == 1
 

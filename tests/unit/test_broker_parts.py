@@ -17,10 +17,11 @@ from suites.records import benchmark_failure, ci_failure
 
 from streams.broker import fold
 from streams.broker.admin import ALL, Difference, advice, configs_of
-from streams.broker.clients import Cluster, Security, Stopping, unless
+from streams.broker.clients import Cluster, Stopping, unless
 from streams.broker.headers import REPLAY_JOB, event_headers, headers_of
 from streams.broker.lag import behind
 from streams.broker.reject import CUT_HEADER, KEPT_HEADERS_MAX, REJECTED_BYTES_MAX, rejected
+from streams.broker.security import Security
 from streams.broker.sink import that_matter
 from streams.broker.stretch import records_for, stretches
 from streams.contract import topics

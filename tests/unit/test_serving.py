@@ -45,11 +45,11 @@ def test_a_text_from_outside_cannot_leave_its_line(text, log_format, capsys):
 
 
 def test_a_json_line_says_when_how_bad_what_and_which_role(capsys):
-    configure_log("json", role="sink mongo")
+    configure_log("json", role="sink-mongo")
     structlog.get_logger("x").warning(LogEvent.ROLE_WAITING, what="Kafka")
     told = json.loads(capsys.readouterr().err)
     assert told.pop("timestamp").endswith("Z")
-    assert told == {"role": "sink mongo", "what": "Kafka", "event": "role.waiting", "level": "warning"}
+    assert told == {"role": "sink-mongo", "what": "Kafka", "event": "role.waiting", "level": "warning"}
 
 
 def test_an_error_with_its_traceback_is_one_line(capsys):
