@@ -142,7 +142,8 @@ def _said_by(verdict: dict[str, Any]) -> str:
     if verdict["kind"] == "unknown" and verdict["source"] == "status" and not verdict["confidence"]:
         return "nobody yet"
     by = [verdict["source"], verdict.get("rule_id") or verdict.get("model") or ""]
-    return f"{' '.join(filter(None, by))}, confidence {verdict['confidence']:.2f}"
+    from_whom = f", inherited from {verdict['inherited_from'][:12]}" if verdict.get("inherited_from") else ""
+    return f"{' '.join(filter(None, by))}, confidence {verdict['confidence']:.2f}{from_whom}"
 
 
 def _verdict(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from streams.cli.screen import line
+from streams.contract.errors import ConfigurationError
 from streams.contract.failure import Failure
 from streams.contract.fingerprint import Fingerprint
 from streams.contract.taxonomy import default_taxonomy
@@ -17,7 +19,7 @@ from streams.contract.verdict import Verdict
 from streams.core.intake import FoldStage
 from streams.core.known_failures.book import default_rules
 from streams.core.own_rules.fingerprinter import fingerprinter_under
-from streams.core.own_rules.read import rules_in_use
+from streams.core.own_rules.read import TEXT_CHARS_MAX, own_rules, rules_in_use
 from streams.core.own_rules.rules import OwnRules
 from streams.core.redact import redacted
 
@@ -88,3 +90,13 @@ def own_rules_set() -> OwnRules | None:
 
     settings = Settings.read(os.environ)
     return rules_in_use(settings.rules_text(), source=str(settings.rules))
+
+
+def read_rules(file: Path) -> OwnRules:
+    """The rules of a file. Raises: ConfigurationError when it cannot be read, or with every fault."""
+    try:
+        with file.open(encoding="utf-8") as stream:
+            text = stream.read(TEXT_CHARS_MAX + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: cannot be read ({error})") from error
+    return own_rules(text, source=str(file))

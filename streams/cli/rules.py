@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from streams.cli import options
 from streams.cli.bare import help_if_bare
+from streams.cli.rules_change import add_to
 from streams.cli.screen import line, say, shown, table
-
-if TYPE_CHECKING:
-    from streams.core.own_rules.rules import OwnRules
 
 app = typer.Typer(
     invoke_without_command=True,
     rich_markup_mode=None,
-    help="Check and try masks and grouping rules of your own (FAULTLINE_RULES).",
+    help="Check, try and bring in masks and grouping rules of your own (FAULTLINE_RULES).",
     epilog="\b\nExamples:\n  faultline rules check rules.toml\n  faultline rules try rules.toml 'order ABC-x7 lost'",
 )
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A file of rules, in TOML.")]
@@ -32,7 +30,9 @@ def _rules(context: typer.Context) -> None:
 @app.command(epilog="\b\nExample:\n  faultline rules check rules.toml")
 def check(file: File, *, as_json: options.Json = False) -> None:
     """Say whether a file of rules can be used and its examples hold. Every fault is told, each with its line."""
-    rules = read(file)
+    from streams.cli.reading import read_rules
+
+    rules = read_rules(file)
     rows = [{"id": rule.id, "sort": rule.sort, "name": rule.name, "examples": len(rule.examples)} for rule in rules.all]
     if as_json:
         say(json.dumps({"rules": rows}))
@@ -70,7 +70,9 @@ def try_(
     origin = origin or ("benchmark" if status is not None else "ci")
     if origin not in set(Origin):
         raise typer.BadParameter("--origin is ci or benchmark")
-    rules = read(file)
+    from streams.cli.reading import read_rules
+
+    rules = read_rules(file)
     where: dict[str, Any] = {"ci": Ci()} if origin == "ci" else {"benchmark": Benchmark()}
     failure = Failure(
         origin=Origin(origin),
@@ -117,14 +119,4 @@ def try_(
         say(f"site         {before.site_value} -> {after.site_value}")
 
 
-def read(file: Path) -> OwnRules:
-    """The rules of a file. Raises: ConfigurationError when it cannot be read, or with every fault."""
-    from streams.contract.errors import ConfigurationError
-    from streams.core.own_rules.read import TEXT_CHARS_MAX, own_rules
-
-    try:
-        with file.open(encoding="utf-8") as stream:
-            text = stream.read(TEXT_CHARS_MAX + 1)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file}: cannot be read ({error})") from error
-    return own_rules(text, source=str(file))
+add_to(app)

@@ -8,7 +8,7 @@ Times are ISO 8601 in UTC with milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -260,6 +260,22 @@ def _ci(classified: Classified, member: Member, number: int, full_text_chars_max
     if member.original_at_ms is not None:
         document["ts_original"] = iso(member.original_at_ms)
     return document | _common(failure)
+
+
+def readings(origin: Origin, document: Mapping[str, Any], messages: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """What a document keeps of its failure, as `fingerprint` takes it, in the ways that it may have been, likely first.
+
+    A CI document has message and stack trace in one text; `messages` are beginnings that may be the message.
+    """
+    if origin is Origin.BENCHMARK:
+        names = ("message", "traceback", "exception_type", "http_status", "provider_error_code")
+        return [{"origin": origin, **{name: document[name] for name in names if document.get(name) is not None}}]
+    text = str(document.get("s_error_full_text", ""))
+    rest = {"origin": origin, "exception_type": str(document.get("s_exception_type", ""))}
+    if (exit_code := document.get("l_exit_code")) is not None:
+        rest["exit_code"] = exit_code
+    cut = [message for message in messages if text.startswith(f"{message}\n")]
+    return [rest | {"message": text}, *(rest | {"message": m, "traceback": text[len(m) + 1 :]} for m in cut)]
 
 
 def rollup_document(rollup: Rollup) -> Document:

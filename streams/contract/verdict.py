@@ -72,6 +72,8 @@ class Verdict(Struct, frozen=True, kw_only=True, omit_defaults=True):
     supersedes: str = ""
     """Source and rule or model of the verdict this one replaced, as `rule:oom-killed`."""
     recheck_after_ms: TimeMs | None = None
+    inherited_from: Annotated[str, Meta(max_length=128)] = ""
+    """The fingerprint that it was given to, where another has it from there: a change of rules made this one of it."""
     version: Annotated[int, Meta(ge=1)] = 1
 
 

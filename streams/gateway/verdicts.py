@@ -11,6 +11,7 @@ from streams.contract.failure import Origin
 from streams.contract.taxonomy import Taxonomy
 from streams.contract.verdict import REASON_CHARS_MAX, Verdict, VerdictSource
 from streams.contract.wire import malformed
+from streams.core.succession import inherited
 from streams.gateway.admission import NOTE_SURROGATES, NOTE_UTF8, repaired
 from streams.gateway.answers import with_allowed
 
@@ -24,14 +25,16 @@ class _Said(msgspec.Struct, forbid_unknown_fields=True):
     origin: Origin | None = None
     reason: str = ""
     by: str = ""
+    inherits: Verdict | None = None
 
 
 _said = msgspec.json.Decoder(_Said)
 
 
 def verdict_of(body: bytes, *, taxonomy: Taxonomy, now_ms: int) -> Verdict:
-    """The verdict in a body `{"fingerprint", "kind", "origin"?, "reason"?, "by"?}`.
+    """The verdict in a body `{"fingerprint", "kind", "origin"?, "reason"?, "by"?, "inherits"?}`.
 
+    `inherits`: a verdict of another fingerprint, whole, that this one takes over with its source and its time.
     `origin` may be left out where only one origin has the kind. Who said it stands at the end of the reason.
 
     Raises: MalformedRecord with the place; for a kind that does not exist it lists those that do.
@@ -50,6 +53,8 @@ def verdict_of(body: bytes, *, taxonomy: Taxonomy, now_ms: int) -> Verdict:
     origin = said.origin or _origin(said.kind, taxonomy)
     if not taxonomy.has(origin, said.kind):
         raise MalformedRecord(f"no kind of that name; {_allowed(origin, taxonomy)}", place="$.kind")
+    if said.inherits is not None:
+        return _inherited(said.inherits, said, origin)
     return Verdict(
         fingerprint=said.fingerprint,
         origin=origin,
@@ -62,6 +67,17 @@ def verdict_of(body: bytes, *, taxonomy: Taxonomy, now_ms: int) -> Verdict:
         transient=taxonomy.transient(origin, said.kind),
         taxonomy_version=taxonomy.version,
     )
+
+
+def _inherited(verdict: Verdict, said: _Said, origin: Origin) -> Verdict:
+    place = "$.inherits"
+    if verdict.source.is_own_text:
+        raise MalformedRecord("what a text says by itself is not inherited", place=f"{place}.source")
+    if (verdict.kind, verdict.origin) != (said.kind, origin):
+        raise MalformedRecord(f"another kind or origin than the one given ({said.kind} of {origin})", place=place)
+    if not FINGERPRINT.fullmatch(verdict.fingerprint) or verdict.fingerprint == said.fingerprint:
+        raise MalformedRecord("whose it was: another fingerprint", place=f"{place}.fingerprint")
+    return inherited(verdict, said.fingerprint)
 
 
 def not_utf8(body: bytes) -> MalformedRecord | None:
