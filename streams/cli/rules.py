@@ -16,7 +16,7 @@ from streams.cli.screen import line, say, shown, table
 app = typer.Typer(
     invoke_without_command=True,
     rich_markup_mode=None,
-    help="Check, try and bring in masks and grouping rules of your own (FAULTLINE_RULES).",
+    help="Check, try and bring in masks and groups of your own.",
     epilog="\b\nExamples:\n  faultline rules check rules.toml\n  faultline rules try rules.toml 'order ABC-x7 lost'",
 )
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A file of rules, in TOML.")]
