@@ -26,7 +26,7 @@ def state(form: str, text: str) -> tuple[str, list[str]]:
         return crash_state(text)
     trace = parse(text)
     assert trace is not None
-    return trace.exception_type, [frame.function for frame in trace.frames if frame.in_app][:FRAMES]
+    return trace.exception_type, [frame.function for frame in trace.frames if frame.in_app and frame.function][:FRAMES]
 
 
 @pytest.mark.parametrize(("form", "name", "raised", "frames", "text"), CASES, ids=[case[1] for case in CASES])

@@ -56,6 +56,7 @@ def find(lines: Sequence[str]) -> Found | None:
                 opened.frames = [] if report is None or report.frames or report.raised else report.frames
                 report = opened
             else:
+                report.raised = report.raised if opened.raised in _CLAIMS else opened.raised
                 report.message = report.message or opened.message
             continue
         if report is None:
@@ -76,6 +77,10 @@ def find(lines: Sequence[str]) -> Found | None:
     types = (report.raised,) if report.raised else ()
     frames = collapse(report.frames)
     return Found(report.at, Trace(LANGUAGE, report.raised, report.message[:MESSAGE_CHARS_MAX], frames, types))
+
+
+_CLAIMS = ("Fatal error", "Precondition failed", "Assertion failed")
+"""What a program says as it ends itself by a signal, whose name tells more."""
 
 
 class _Report:

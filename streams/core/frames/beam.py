@@ -51,6 +51,8 @@ def find(lines: Sequence[str]) -> Found | None:
     frames: list[Frame] = []
     latest: Reading | None = None
     for number, line in enumerate(lines):
+        if ("exception " in line or "{{" in line) and not frames and (found := _REASON.match(line)):
+            at, raised, message = number, found[1], line.strip()
         made = _frames(line)
         if made:
             at = number if at < 0 else at
@@ -60,8 +62,6 @@ def find(lines: Sequence[str]) -> Found | None:
             if found[1] == "EXIT" or found[2] == "an exception was raised:":
                 continue
             at, raised, message, frames = number, found[1], found[2], []
-        elif ("exception " in line or "{{" in line) and (found := _REASON.match(line)) and not frames:
-            at, raised, message = number, found[1], line.strip()
     return built(LANGUAGE, latest)
 
 

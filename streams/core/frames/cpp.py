@@ -10,7 +10,7 @@ from streams.core.frames.symbols import stable_native
 
 LANGUAGE = "cpp"
 MARKS = (
-    "#0 ", "#1 ", "frame #", "Sanitizer", "runtime error: ", ": Failure", "Assertion", "assertion", "heck failed",
+    "#0 ", "#1 ", "frame #", "Sanitizer", ": FAILED:", "runtime error: ", ": Failure", "Assertion", "assertion", "heck failed",
     "what():", "terminate called", "==", "received signal",
 )  # fmt: skip
 
@@ -39,13 +39,14 @@ _PLACED = re.compile(r":(\d{1,9}): ")
 _MAC_ASSERT = re.compile(r"Assertion failed: \((.{1,600})\), function (.{1,300}?), file (.{1,300}?), line (\d{1,9})")
 _CHECK = re.compile(r"([^\]]{1,300})[:(](\d{1,9})\)?\] ?(?:D?CHECK|Check) failed: (.*)$")
 _GTEST = re.compile(r"(\S{1,300}?)[:(](\d{1,9})\)?: (?:Failure|error: ?(.*))$")
+_CATCH = re.compile(r"(\S{1,300}?)[:(](\d{1,9})\)?: FAILED:$")
 _GTEST_RUN = re.compile(r"\[ RUN      \] (\S{1,300})")
 _THROWN = re.compile(r"terminate called after throwing an instance of '([^']{1,300})'")
 _UNCAUGHT = re.compile(
     r".{0,100}?terminating (?:due to|with) uncaught exception(?: of type ([^:]{1,200}))?(?:: (.*))?$"
 )
 _WHAT = re.compile(r"\s*what\(\):\s*(.*)$")
-_SIGNAL = re.compile(r".{0,60}?(?:received signal|stop reason = signal|terminated by signal) (SIG[A-Z]{2,6})")
+_SIGNAL = re.compile(r".{0,60}?(?:received signal|stop reason = signal|terminated (?:by|with) signal) (SIG[A-Z]{2,6})")
 
 _NUMBERED_BY_OTHERS = ("(package:", "(dart:", ".php(", "[internal function]", " pc 0")
 """Marks of numbered calls in other languages."""
@@ -83,6 +84,9 @@ def find(lines: Sequence[str]) -> Found | None:
         call = _call(line)
         if call is not None:
             index, symbol, place = call
+            if symbol.startswith("<signal handler called>"):
+                stack.clear()  # What is above was called by the handler, not by what failed.
+                continue
             if index == 0 and reading:
                 closed = True
             if not closed and len(stack) < FRAMES_MAX:
@@ -141,6 +145,8 @@ class _Head:
                 return self._begin(number, "assertion", found[1], found[3], int(found[4]), stable_native(found[2]))
         if ("heck failed" in line or "CHECK failed" in line) and (found := _CHECK.match(line)):
             return self._begin(number, "CHECK", found[3], found[1].rsplit(" ", 1)[-1].rsplit(":", 1)[-1], int(found[2]))
+        if line.endswith(": FAILED:") and (found := _CATCH.match(line)):
+            return self._begin(number, "assertion", "", found[1], int(found[2]))
         if ": Failure" in line or ": error:" in line:
             found = _GTEST.match(line)
             if found and (found[3] is None or self._test):
@@ -149,7 +155,7 @@ class _Head:
 
     def _read_end(self, number: int, line: str) -> bool:
         """Take a message that follows its crash, and how the process ended."""
-        if self.raised == "gtest" and not self.message and number == self.at + 1:
+        if self.raised in ("gtest", "assertion") and not self.message and number == self.at + 1:
             self.message = line.strip()
             return False
         if "terminat" in line:

@@ -11,18 +11,25 @@ from streams.core.frames.crash_types import FAINT, STRONG, Said
 from streams.core.frames.parse import parse_lines
 from streams.core.frames.stack import bounded_lines
 
+LOG_CHARS_MAX = 1024 * 1024
+"""Characters of a log in which a crash is looked for: a device's log tells much before it tells of the crash."""
+
+LOG_LINES_MAX = 8000
+"""Lines of such a log."""
+
 
 def crash_state(text: str) -> tuple[str, list[str]]:
     """Return the crash type (a second line tells the memory access) and the top parts; ("", []) without a crash.
 
     A traceback that no crash report surrounds gives its exception's type and its own frames; a bare native stack
-    gives frames alone. Never raises; reads what ``trace.bounded_lines`` keeps. A line costs one look for each mark
-    that the text holds.
+    gives frames alone. Never raises; reads at most ``LOG_CHARS_MAX`` characters and ``LOG_LINES_MAX`` lines.
+    A line costs one look for each mark that the text holds.
     """
-    lines = bounded_lines(text)
+    lines = bounded_lines(text, chars_max=LOG_CHARS_MAX, lines_max=LOG_LINES_MAX)
     report = _read(text, lines)
     if report.rank >= FAINT:
         return report.result()
+    lines = bounded_lines(text)
     return _native(lines) or _uncaught(text, lines)
 
 

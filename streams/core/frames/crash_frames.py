@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from streams.core.frames.ignored import is_ignored, is_ignored_binary
+from streams.core.frames.kernel import is_machinery
 
 NAME_CHARS_MAX = 80
 """Characters of one part of a crash's name; the length at which crash-triage tools cut it."""
@@ -22,7 +23,7 @@ _DEBUGGER = re.compile(
 _LLDB = re.compile(r"\s*(?:\* )?frame #\d{1,4}: 0x[0-9a-f]{1,16} [^`]{1,200}`(.+)$")
 _KERNEL = re.compile(
     r".{0,60}?(?:\[<[0-9a-f]{8,16}>\]|\[ *\d{1,6}\.\d{1,6}\]|^)"
-    r"\s{0,8}([A-Za-z_][\w.]{1,200})\+0x[0-9a-f]{1,8}/0x[0-9a-f]{1,8}"
+    r"\s{0,8}\(?([A-Za-z_][\w.]{1,200})\+0x[0-9a-f]{1,8}/0x[0-9a-f]{1,8}"
 )
 _TRUSTY = re.compile(r".{0,40}?[ku]SP\+0x[0-9a-f]{1,8}: 0x[0-9a-f]{1,16} in (\S.*)$")
 _JVM = re.compile(r"\s*at (?:[\w.@-]{1,100}/)?([\w$.<>]{1,400})\(([^()]{0,200})\)")
@@ -119,7 +120,7 @@ def frame_of(line: str) -> tuple[str, str, str] | None:
     if "+0x" in line:
         if "/0x" in line and "? " not in line and (found := _KERNEL.match(line)):
             # A piece that a compiler cut off (`f.part.2`) is there in one build and not in the next.
-            return None if "." in found[1] else ("kernel", found[1], "")
+            return None if "." in found[1] or is_machinery(found[1]) else ("kernel", found[1], "")
         if "SP+" in line and (found := _TRUSTY.match(line)):
             return ("trusty", *native_name(found[1]))
     if "_ZN" in line and (found := _MANGLED.match(line)):

@@ -9,6 +9,7 @@ from streams.core.frames.crash_frames import python_frame
 from streams.core.frames.crash_report import Here, Report
 from streams.core.frames.crash_types import (
     FAINT,
+    FAULTS,
     PLAIN,
     STRONG,
     WEAK,
@@ -28,6 +29,9 @@ _ADDRESS = re.compile(r".{0,200}?address (0x[0-9a-f]{1,16})")
 _ACCESS = re.compile(r".{0,80}?\b(READ|WRITE|Read|Write|read|write) of size (\d{1,18})")
 _SIGNAL = re.compile(r".{0,80}?Received signal (\d{1,2}) (?:\S{1,30} )?([0-9a-f]{8,16})?")
 _GDB = re.compile(r".{0,40}?received signal (SIG[A-Z]{2,8})")
+_TARGET = re.compile(r"\((?:[^()]{0,300}/)?([\w-]{1,100})\+0x[0-9a-f]{1,16}\)")
+_PROCESS = re.compile(r">>> (?:\S{0,200}/)?([\w.:-]{1,100}) <<<")
+_FAULT = re.compile(r"Internal error: Oops: ([0-9a-f]{1,8}) \[#\d{1,6}\].*ARM\b")
 _ANDROID = re.compile(r".{0,80}?signal (\d{1,2}) \((SIG[A-Z]{2,8})\).*?(?:fault addr (?:0x)?([0-9a-f]{1,16}))?$")
 _LIBCXX = re.compile(r":\d{1,9}: ?assertion (.{1,400}?) failed: (.{1,400}?)(?:AddressSanitizer.*)?$")
 _PANICKED = re.compile(r"panicked at '(.{1,1500}?)(?:', [^' ]{1,300}:\d{1,9}(?::\d{1,9})?)?$")
@@ -127,6 +131,10 @@ def _fuzzer(here: Here) -> Said | None:
     if text.startswith("deadly signal"):
         return Said("Fatal-signal", WEAK)
     if text.startswith("timeout"):
+        for below in here.below(3):
+            if target := _TARGET.search(below[-400:]):
+                here.report.target = target[1]
+                break
         return Said("Timeout", STRONG)
     if text.startswith(("out-of-memory", "malloc limit")):
         return Said("Out-of-memory", STRONG)
@@ -145,6 +153,8 @@ def _asserted(here: Here) -> Said | None:
         return Said("ASSERT", STRONG, here.line.partition("Assertion failed: (")[2].partition("), function ")[0])
     if here.line.lstrip().startswith("Assertion failed: ") and ": file " not in here.line:
         return Said("ASSERT", STRONG, here.line.partition("Assertion failed: ")[2].split(", file", 1)[0].strip())
+    if here.line.startswith("ERROR:") and "assertion failed: (" in here.line:
+        return Said("ASSERT", STRONG, here.line.partition("assertion failed: (")[2].rstrip().removesuffix(")"))
     if "assertion failed at " in here.line:
         return checked(here.line)
     found = _LIBCXX.search(here.line[-1200:])
@@ -255,6 +265,24 @@ def _python(here: Here) -> Said | None:
     return Said(named, STRONG)
 
 
+def _process(here: Here) -> Said | None:
+    found = _PROCESS.search(here.line)
+    here.report.process = found[1] if found else ""
+    return None
+
+
+def _arm(here: Here) -> Said | None:
+    """Read the fault status of 32-bit ARM: what the memory unit refused, and bit 11 for a write."""
+    found = _FAULT.search(here.line)
+    if not found or not here.report.crash_type.startswith("Kernel failure"):
+        return None
+    status = int(found[1], 16)
+    number = status & 15
+    named = f"{FAULTS[number]} ({number})" if number in FAULTS else ""
+    here.report.access = f"{'WRITE' if status & 0x800 else 'READ'} {named}".strip()
+    return None
+
+
 def _signal(here: Here) -> Said | None:
     if (found := _GDB.match(here.line)) and "Received" not in here.line:
         return Said({"SIGSEGV": "UNKNOWN", "SIGABRT": "Abrt"}.get(found[1], found[1]), PLAIN)
@@ -322,6 +350,8 @@ def _missing(here: Here) -> Said | None:
 
 def _found_bug(here: Here) -> Said | None:
     text = here.line.partition("===BUG DETECTED: ")[2].strip("= ")
+    if text.startswith("PySecSan"):
+        return None  # Its own lines follow, with the stack.
     named = {"Shell corruption": "Command injection", "Shell injection": "Command injection",
              "Arbitrary domain name resolution": "Arbitrary DNS resolution"}  # fmt: skip
     text = text.split(":", 1)[0]
@@ -342,6 +372,7 @@ READERS: tuple[tuple[str, Reader], ...] = (
     ("Uncaught Exception: ", _jvm), ("Uncaught Python exception", _python), ("[PYSECSAN] Stacktrace", _python),
     ("EXCEPTION_ACCESS_VIOLATION", _named("UNKNOWN", WEAK)),
     ("EXCEPTION_STACK_OVERFLOW", _named("Stack-overflow", WEAK)),
+    (">>> ", _process), ("Internal error: Oops", _arm),
     ("received signal SIG", _signal), ("Received signal ", _signal), ("(SIG", _android),
     (" - code ", _debugger), ("ttempt to read from", _attempt),
     ("ttempt to write to", _attempt), ("BUG: KASAN", _kernel), ("general protection fault", _kernel),

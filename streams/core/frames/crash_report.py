@@ -38,6 +38,9 @@ def repeated(parts: list[str]) -> list[str]:
     return parts
 
 
+_LOGGERS = frozenset(("g_log", "g_logv", "g_log_structured", "g_log_structured_array", "<signal handler called>"))
+
+
 class Report:
     """What was understood so far; frames count from the line that names the crash."""
 
@@ -53,12 +56,15 @@ class Report:
         "leaks",
         "logged",
         "parts",
+        "process",
         "python",
         "rank",
+        "target",
     )
 
     def __init__(self) -> None:
         self.crash_type = self.headline = self.access = self.fatal_file = self._form = ""
+        self.process = self.target = ""
         self.rank = -1
         self.address: int | None = None
         self.parts: list[str] = []
@@ -92,6 +98,8 @@ class Report:
         mixed = self._form and form != self._form
         if mixed and (form in ("managed", "kernel", "go") or self._form in ("managed", "go")):
             return
+        if name in _LOGGERS:
+            self.parts.clear()  # What is above was called by the logger to end the program.
         part = shown(name, file)
         if form == "glog":
             if part and len(self.logged) < PARTS_MAX:
@@ -108,6 +116,10 @@ class Report:
         if self.rank < 0:
             return "", []
         parts = self.python[::-1] or self.parts or self.logged
+        if self.crash_type == "Timeout" and self.target:
+            parts = [self.target]  # An alarm goes off anywhere: where it did tells two runs apart, not two problems.
+        if not parts and not self.headline and self.process:
+            parts = [self.process.capitalize()]
         if self.crash_type == "Stack-overflow":
             parts = repeated(parts)
         if self.headline:

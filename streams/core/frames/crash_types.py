@@ -22,6 +22,13 @@ FAINT, WEAK, PLAIN, STRONG = 0, 1, 2, 3
 """Faint: a runtime's last words. Weak: how the process died. Plain: what a sanitizer or the system saw.
 Strong: what the program itself asserted."""
 
+FAULTS = {
+    1: "Alignment Fault", 3: "Access Flag Fault, Section", 5: "Translation Fault, Section",
+    6: "Access Flag Fault, Page", 7: "Translation Fault, Page", 8: "Synchronous External Abort",
+    9: "Domain Fault, Section", 11: "Domain Fault, Page", 13: "Permission Fault, Section", 15: "Permission Fault, Page",
+}  # fmt: skip
+"""Fault status of 32-bit ARM with short descriptors, as the architecture's manual names it."""
+
 _SANITIZER = re.compile(r".{0,200}?(?:ERROR|WARNING): (\w{0,40}Sanitizer): (.*)$")
 _WORDS = {
     "segv": "UNKNOWN", "access-violation": "UNKNOWN", "unknown-crash": "UNKNOWN", "bus": "Bus", "ill": "Ill",
@@ -87,7 +94,7 @@ def basename(path: str) -> str:
 
 def condition(text: str, file: str) -> str:
     """Return a check's condition without the values of this run, with the file that holds it."""
-    text = _LONG_NUMBER.sub("NUMBER", _COMPARED.sub("", text.strip().split("; ", 1)[0])).rstrip(". ")
+    text = _LONG_NUMBER.sub("NUMBER", _COMPARED.sub("", text.strip().split("; ", 1)[0])).rstrip(".: ")
     return f"{text} in {basename(file)}" if file else text
 
 

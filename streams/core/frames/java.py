@@ -40,7 +40,8 @@ _FRAMEWORKS = (
     "org.junit.", "junit.", "org.testng.", "org.hamcrest.", "org.assertj.", "org.mockito.", "org.opentest4j.",
     "org.gradle.", "org.apache.maven.", "worker.org.gradle.", "org.springframework.", "org.apache.catalina.",
     "org.apache.tomcat.", "org.hibernate.", "io.netty.", "net.bytebuddy.", "org.eclipse.jetty.", "reactor.",
-    "com.intellij.rt.", "org.scalatest.", "sbt.", "com.code_intelligence.jazzer.",
+    "com.intellij.rt.", "org.kohsuke.", "hudson.", "jenkins.", "org.jenkinsci.", "org.scalatest.", "sbt.",
+    "com.code_intelligence.jazzer.",
 )  # fmt: skip
 
 

@@ -30,19 +30,28 @@ _FIREFOX = re.compile(
     r"\s*([^\s@()]{0,200})@((?:https?|file|resource|webpack|moz-extension|capacitor)\S{1,500}):(\d{1,9}):(\d{1,9})$"
 )
 _RAISED = re.compile(
-    r"\s*(?:\[cause\]: )?(?:Uncaught )?(?:\(in promise\) )?(?:Unhandled \w{1,30}: )?\[?"
-    r"([A-Z][\w.]{0,100}(?:Error|Exception|Warning|Failure|Rejection)|Error)"
+    r"\s*(?:\[cause\]: )?(?:error: )?(?:Uncaught )?(?:\(in promise\) )?(?:Unhandled \w{1,30}: )?\[?"
+    r"([A-Z][\w.]{0,100}(?:Error|Exception|Warning|Failure|Rejection)|Error"
+    r"|(?<=Uncaught )[A-Z]\w{1,80}|(?<=\(in promise\) )[A-Z]\w{1,80})"
     r"(?: \[([A-Z_0-9]{2,80})\])?(?:: (.*)|\]?:?)$"
 )
+_RAISING = ("Error", "xception", "Warning", "Uncaught ")
 _CAUSE = re.compile(r"\s*(?:\[cause\]:|Caused by:) ")
 _HEADER_DISTANCE_MAX = 40
 """Lines between an error's first line and its first frame: an assertion shows a diff in between."""
 
+_UNNAMED = frozenset(("", "?", "anonymous", "<unknown>", "(anonymous function)", "(anonymous)", "eval code"))
 _OWNER = re.compile(
     r"^(?:Object|Function|Module|global|globalThis|window|Array|Promise|process|Proxy|Context|Runnable)\."
 )
 _OTHER_LANGUAGES = (".rs", ".go", ".py", ".c", ".cc", ".cpp", ".h", ".java", ".swift", ".rb", ".php")
 _HASHED = re.compile(r"[.\-_](?=[0-9a-f]*\d)[0-9a-f]{8,40}(?=[.\-/]|$)")
+_NODE_FILES = frozenset((
+    "net.js", "events.js", "module.js", "fs.js", "vm.js", "timers.js", "util.js", "dns.js", "tls.js", "_tls_wrap.js",
+    "_http_client.js", "_http_server.js", "_http_outgoing.js", "_stream_readable.js", "_stream_writable.js",
+    "assert.js", "child_process.js", "zlib.js", "buffer.js", "domain.js", "node.js", "bootstrap_node.js", "https.js", "http.js",
+))  # fmt: skip
+"""Node's own files, as it named them before version 16."""
 _LIBRARY = ("node_modules/", "/.yarn/", "/.pnpm/", "bower_components/")
 _RUNTIME = ("node:", "internal/", "native", "<anonymous>", "index ", "webpack/bootstrap", "bun:", "ext:", "deno:")
 
@@ -76,7 +85,7 @@ def find(lines: Sequence[str]) -> Found | None:
             if chain and len(chain[-1].calls) < FRAMES_MAX:
                 chain[-1].calls.append(call)
             continue
-        raised = _RAISED.match(line) if "Error" in line or "xception" in line or "Warning" in line else None
+        raised = _RAISED.match(line) if any(word in line for word in _RAISING) else None
         if raised:
             cause = bool(_CAUSE.match(line))
             kind = f"{raised[1]} [{raised[2]}]" if raised[2] else raised[1]
@@ -126,6 +135,11 @@ def _call(line: str) -> tuple[str, str] | None:
 def _made(function: str, place: str) -> Frame:
     parts = place.removeprefix("address at ").rsplit(":", 2)
     file, line = (parts[0], int(parts[1])) if len(parts) == 3 and parts[1].isdigit() else (place, None)
+    return named_frame(function, file, line)
+
+
+def named_frame(function: str, file: str, line: int | None) -> Frame:
+    """Return the frame of a function in a file, with what varies from build to build taken off both."""
     in_app, reason = _in_app(file)
     return Frame(stable_function(function), stable_path(file), file, line, in_app, reason)
 
@@ -134,7 +148,7 @@ def stable_function(name: str) -> str:
     """Return a function's name without its receiver's class, where that is only a carrier, and its aliases."""
     name = name.strip().removeprefix("async ").removeprefix("new ").removesuffix("/<").rstrip("*/<")
     name = _OWNER.sub("", name)
-    return name or "<anonymous>"
+    return "<anonymous>" if name in _UNNAMED else name
 
 
 def stable_path(file: str) -> str:
@@ -156,7 +170,7 @@ def stable_path(file: str) -> str:
 
 def _in_app(file: str) -> tuple[bool, str]:
     path = file.replace("\\", "/")
-    if path.startswith(_RUNTIME):
+    if path.startswith(_RUNTIME) or path in _NODE_FILES:
         return False, "runtime"
     if any(mark in path for mark in _LIBRARY):
         return False, "installed package"

@@ -57,11 +57,11 @@ _HEADS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], str]], ...] 
 """Words in the line, its form, and the type; a line is tried in this order."""
 
 _MACHINERY = re.compile(
-    r"(?:__)?(?:dump_stack|show_stack|kasan|kmsan|kcsan|kfence|asan|ubsan|warn|die|panic|report_bug|handle_bug"
+    r"_{0,2}(?:dump_stack|show_stack|kasan|kmsan|kcsan|kfence|asan|ubsan|warn|die|panic|report_bug|handle_bug"
     r"|check_memory_region|object_err|print_|exc_|asm_exc_|asm_sysvec|sysvec_|handle_invalid_op|do_error_trap|do_trap"
     r"|page_fault|do_page_fault|bad_area|no_context|oops_end|do_invalid_op|invalid_op|error_entry|do_kern_addr_fault"
     r"|do_user_addr_fault|do_translation_fault|do_mem_abort|el1_|el1h_|el0_|el0t_|do_el0|nmi_|trigger_|arch_trigger"
-    r"|rcu_dump|rcu_check|rcu_sched_clock|watchdog|schedule|io_schedule|lock_acquire|check_prev|validate_chain"
+    r"|rcu_dump|rcu_check|rcu_sched_clock|watchdog|schedule|io_schedule|lock_acquire|mutex_lock|raw_spin_|raw_read_|raw_write_|down_read|down_write|rwsem_|check_prev|validate_chain"
     r"|check_noncircular|check_deadlock|lockdep_|debug_check_no_locks|mem(?:cpy|set|move|cmp)|str(?:len|cpy|cmp)"
     r"|entry_SYSCALL|do_syscall|x64_sys_call|syscall_exit|ret_from_fork|kthread$|invoke_syscall|ret_fast_syscall"
     r"|start_kernel|secondary_startup|cpu_startup|do_idle|cpuidle|unwind_backtrace|dump_backtrace|bust_spinlocks"
@@ -108,6 +108,11 @@ def find(lines: Sequence[str]) -> Found | None:
     return Found(at, Trace(LANGUAGE, raised, message[:MESSAGE_CHARS_MAX], collapse(frames), (raised,)))
 
 
+def is_machinery(name: str) -> bool:
+    """Say whether a function reports failures, enters the kernel or waits, whatever failed."""
+    return bool(_MACHINERY.match(name)) or name in _HANDLERS
+
+
 def _head(line: str) -> str:
     for mark, form, kind in _HEADS:
         if mark in line and (found := form.search(line)):
@@ -125,6 +130,6 @@ def _call(line: str) -> Frame | None:
 
 def _frame(name: str, _clone: str, place: str) -> Frame:
     file, _, digits = place.partition(":")
-    machinery = bool(_MACHINERY.match(name)) or name in _HANDLERS or "mm/kasan/" in file or "lib/dump_stack" in file
+    machinery = is_machinery(name) or "mm/kasan/" in file or "lib/dump_stack" in file
     reason = "machinery" if machinery else "kernel function"
     return Frame(name, "", file, int(digits) if digits.isdigit() else None, not machinery, reason)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from streams.core.frames import javascript
 from streams.core.frames.stack import CHAIN_MAX, FRAMES_MAX, MESSAGE_CHARS_MAX, Found, Frame, Trace, collapse
 
 LANGUAGE = "python"
@@ -28,6 +29,7 @@ _HANDLING = "During handling of the above exception, another exception occurred"
 _MESSAGE_LINES_MAX = 10
 _NAMED = ("Error", "Exception", "Warning", "Interrupt", "Exit", "Failure", "Failed", "Timeout", "Group")
 
+_SCRIPTS = (".js", ".jsx", ".ts", ".tsx", ".mjs", ".vue", ".svelte")
 _LIBRARY = re.compile(r"(?:^|/)(?:site-packages|dist-packages)/")
 _STANDARD = re.compile(r"(?:^|/)(?:lib(?:64)?/(?:python|pypy)\d(?:\.\d{1,2})?t?|Python\d{2,3}/Lib)/")
 
@@ -159,6 +161,8 @@ def _last_chain(blocks: Sequence[_Block]) -> Found | None:
 
 
 def _frame(file: str, line: str, function: str | None) -> Frame:
+    if file.split("?", 1)[0].endswith(_SCRIPTS):  # Some trackers print the frames of all languages in this form.
+        return javascript.named_frame(function or "", file, int(line))
     in_app, reason = _in_app(file)
     return Frame(_stable(function or "<module>"), _module(file), file, int(line), in_app, reason)
 

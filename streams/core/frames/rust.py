@@ -44,10 +44,14 @@ def find(lines: Sequence[str]) -> Found | None:
 
 def _reported(lines: Sequence[str]) -> Found | None:
     """Read an error that ``main`` returned: ``Error:``, its causes, and the backtrace taken where it was made."""
-    at, message, causes = -1, "", False
+    at, raised, message, causes = -1, "", "", False
     for number, line in enumerate(lines):
         if line.startswith("Error: ") or line == "Error:":
-            at, message, causes = number, line[7:], False
+            at, raised, message, causes = number, "Error", line[7:], False
+        elif line.startswith("The application panicked"):
+            at, raised, message, causes = number, "panic", "", False
+        elif raised == "panic" and line.startswith(("Message:", "Location:")):
+            message = message or line[8:].strip()
         elif at < 0:
             continue
         elif line.strip() == "Caused by:":
@@ -55,7 +59,7 @@ def _reported(lines: Sequence[str]) -> Found | None:
         elif line.startswith(("Stack backtrace:", "  ", "━")) and ("acktrace:" in line or "BACKTRACE " in line):
             frames = [frame for frame in _backtrace(lines, number + 1) if not frame.function.startswith(_REPORTERS)]
             if frames:
-                return Found(at, Trace(LANGUAGE, "Error", message[:MESSAGE_CHARS_MAX], collapse(frames), ("Error",)))
+                return Found(at, Trace(LANGUAGE, raised, message[:MESSAGE_CHARS_MAX], collapse(frames), (raised,)))
         elif line.strip() and (causes or not message):
             message = _CAUSE.sub("", line)
     return None

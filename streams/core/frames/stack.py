@@ -58,17 +58,17 @@ class Found:
     trace: Trace
 
 
-def bounded_lines(text: str) -> list[str]:
-    """Return the non-blank lines of a text, right-stripped, within the limits above.
+def bounded_lines(text: str, *, chars_max: int = TEXT_CHARS_MAX, lines_max: int = LINES_MAX) -> list[str]:
+    """Return the non-blank lines of a text, right-stripped, within the limits above or those given.
 
     Of a longer text the head and the tail are kept: the first names the failure, the second its root cause.
     """
-    if len(text) > TEXT_CHARS_MAX:
-        half = TEXT_CHARS_MAX // 2
+    if len(text) > chars_max:
+        half = chars_max // 2
         text = text[:half] + "\n" + text[-half:]
     lines = [line for line in text.split("\n") if line and not line.isspace()]
-    if len(lines) > LINES_MAX:
-        half = LINES_MAX // 2
+    if len(lines) > lines_max:
+        half = lines_max // 2
         lines = lines[:half] + lines[-half:]
     return [line[:LINE_CHARS_MAX].rstrip() for line in lines]
 
@@ -82,6 +82,8 @@ def collapse(frames: Iterable[Frame]) -> tuple[Frame, ...]:
     for frame in frames:
         name = (frame.module, frame.function)
         if frame.function and kept and (kept[-1].module, kept[-1].function) == name:
+            if frame.in_app and not kept[-1].in_app:
+                kept[-1] = frame
             continue
         if len(kept) >= 3 and _same(kept[-2], frame) and _same(kept[-3], kept[-1]):
             kept.pop()
