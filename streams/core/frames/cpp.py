@@ -10,7 +10,8 @@ from streams.core.frames.symbols import stable_native
 
 LANGUAGE = "cpp"
 MARKS = (
-    "#0 ", "#1 ", "frame #", "Sanitizer", ": FAILED:", "runtime error: ", ": Failure", "Assertion", "assertion", "heck failed",
+    "#0 ", "#1 ", "frame #",
+    "Sanitizer", ": FAILED:", "runtime error: ", ": Failure", "Assertion", "assertion", "heck failed",
     "what():", "terminate called", "==", "received signal",
 )  # fmt: skip
 

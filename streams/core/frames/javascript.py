@@ -47,9 +47,10 @@ _OWNER = re.compile(
 _OTHER_LANGUAGES = (".rs", ".go", ".py", ".c", ".cc", ".cpp", ".h", ".java", ".swift", ".rb", ".php")
 _HASHED = re.compile(r"[.\-_](?=[0-9a-f]*\d)[0-9a-f]{8,40}(?=[.\-/]|$)")
 _NODE_FILES = frozenset((
-    "net.js", "events.js", "module.js", "fs.js", "vm.js", "timers.js", "util.js", "dns.js", "tls.js", "_tls_wrap.js",
-    "_http_client.js", "_http_server.js", "_http_outgoing.js", "_stream_readable.js", "_stream_writable.js",
-    "assert.js", "child_process.js", "zlib.js", "buffer.js", "domain.js", "node.js", "bootstrap_node.js", "https.js", "http.js",
+    "net.js", "events.js", "module.js", "fs.js", "vm.js", "timers.js", "util.js", "dns.js", "tls.js",
+    "_tls_wrap.js", "_http_client.js", "_http_server.js", "_http_outgoing.js", "_stream_readable.js",
+    "_stream_writable.js", "assert.js", "child_process.js", "zlib.js", "buffer.js", "domain.js", "node.js",
+    "bootstrap_node.js", "https.js", "http.js",
 ))  # fmt: skip
 """Node's own files, as it named them before version 16."""
 _LIBRARY = ("node_modules/", "/.yarn/", "/.pnpm/", "bower_components/")
