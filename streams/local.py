@@ -202,6 +202,16 @@ class Log:
             "DELETE FROM ids WHERE id IN (SELECT id FROM ids WHERE at_ms < ? LIMIT ?)", (before_ms, rows_max)
         ).rowcount
 
+    def compact(self, topic: Topic, *, rows_max: int) -> int:
+        """Delete records that a later one of the same key replaced, and tombstones; at most `rows_max`."""
+        return self.db.execute(
+            "DELETE FROM log WHERE rowid IN (SELECT log.rowid FROM log JOIN"
+            " (SELECT part, key, max(offset) AS newest FROM log WHERE topic = :topic GROUP BY part, key)"
+            " USING (part, key) WHERE log.topic = :topic AND (log.offset < newest OR log.value IS NULL)"
+            " ORDER BY log.offset LIMIT :rows_max)",
+            {"topic": topic.name, "rows_max": rows_max},
+        ).rowcount
+
     def trim(self, topic: Topic, *, before_ms: int, readers: Iterable[str], rows_max: int) -> int:
         """Delete records of a topic older than `before_ms` that all its readers have read; at most `rows_max`."""
         gone = 0

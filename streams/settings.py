@@ -162,6 +162,14 @@ class Settings(BaseSettings):
         ge=0,
         le=10_000_000,
     )
+    baseline_bytes_max: int = _setting(
+        128 * 1024 * 1024,
+        "FAULTLINE_BASELINE_BYTES_MAX",
+        "bytes of hashes of passing runs that a gateway holds, at most 1.6 MB a job; all gateways have the same",
+        "a whole number from 4194304 (4 MiB) to 17179869184",
+        ge=4 * 1024 * 1024,
+        le=16 * 1024**3,
+    )
     rejected_in_a_row: int = _setting(
         500,
         "FAULTLINE_REJECTED_IN_A_ROW",

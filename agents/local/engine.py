@@ -19,12 +19,14 @@ import structlog
 from agents.local.stages import FOLD, INPUTS, STEP_BYTES_MAX, TICK_MS, EngineSettings, Stages
 from streams.contract import topics
 from streams.contract.alias import Alias
+from streams.contract.baseline import Job, PassedRun
 from streams.contract.errors import ConfigurationError, LogFull, MalformedRecord
 from streams.contract.failure import Failure
 from streams.contract.taxonomy import Taxonomy
 from streams.contract.telemetry import LogEvent
 from streams.contract.verdict import Verdict, record_key
 from streams.contract.wire import rejected_headers, to_bytes
+from streams.core.baselines import Baselines
 from streams.core.batch import Batcher
 from streams.core.envelopes import envelopes
 from streams.core.own_rules.rules import OwnRules
@@ -93,6 +95,8 @@ class Engine:
         self._stopping = threading.Event()
         self._opened: Future[Path] = Future()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._baselines = Baselines(bytes_max=settings.baseline_bytes_max)
+        self._keeping = asyncio.Lock()
         self.failed: BaseException | None = None
         self.on_failed: Callable[[], None] = lambda: None
 
@@ -150,6 +154,21 @@ class Engine:
         partition = partition_of(alias.key, self._settings.partitions)
         await self._append([Entry(topics.ALIASES, partition, alias.key, to_bytes(alias))], {})
 
+    # The port `BaselineKeeper` of the gateway.
+
+    def of(self, job: Job) -> tuple[PassedRun, ...]:
+        """What passing runs of a job printed."""
+        return self._baselines.of(job)
+
+    async def keep(self, run: PassedRun) -> None:
+        """One run after the other, so that what is written is what is remembered. Raises as `publish`."""
+        async with self._keeping:
+            written = self._baselines.plan(run)
+            # all in the first partition, as the file has one thread anyway
+            await self._append([Entry(topics.BASELINES, 0, one.key, one.value) for one in written], {})
+            for one in written:
+                self._baselines.on_record(one.key, one.value)
+
     async def _append(self, entries: Sequence[Entry], counted: dict[str, int]) -> None:
         if not entries:
             return
@@ -174,6 +193,7 @@ class Engine:
             log = Log(self._settings.directory)
             stages = self._stages(log)
             self._backlog.add(log.waiting_bytes(FOLD, INPUTS))
+            self._remember_baselines(log)
             self._opened.set_result(log.path)
             while not self._loop(log, stages):
                 stages = self._stages(log)
@@ -183,6 +203,18 @@ class Engine:
             self._refuse_waiting()
             if log is not None:
                 log.close()
+
+    def _remember_baselines(self, log: Log) -> None:
+        """What the log holds of passing runs. What is damaged is left out: those jobs are read without."""
+        start, end = 0, log.end(topics.BASELINES, 0)
+        while start < end:
+            records = log.read(topics.BASELINES, 0, start, records_max=APPENDS_MAX, bytes_max=APPEND_BYTES_MAX)
+            for record in records:
+                try:
+                    self._baselines.on_record(record.key, record.value)
+                except MalformedRecord as error:
+                    log_event.warning(LogEvent.BASELINE_DAMAGED, key=record.key[:200], reason=str(error))
+            start = records[-1].offset + 1 if records else end
 
     def _stages(self, log: Log) -> Stages:
         return Stages(log, self._settings, self._rules, self._taxonomy, self._now_ms, self._own_rules)

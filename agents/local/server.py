@@ -71,6 +71,7 @@ def run(settings: Settings, *, demo: Path | None) -> int:
                 primary_is_kind=settings.primary_category == "kind",
                 error_length_max=settings.error_length_max,
                 app_version=version("faultline"),
+                baseline_bytes_max=settings.baseline_bytes_max,
             ),
             rules=default_rules(),
             own_rules=rules_in_use(settings.rules_text(), source=str(settings.rules)),
@@ -140,6 +141,7 @@ def _routes(
             taxonomy=taxonomy,
             allowed_hosts=settings.allowed_hosts,
             ready=lambda: "" if engine.is_running else "the stages",
+            baselines=engine,
         ),
         *dashboard_routes(
             queries,

@@ -21,6 +21,7 @@ from streams.contract.taxonomy import Taxonomy
 from streams.contract.topics import Topic
 from streams.contract.wire import classified_from_bytes, from_bytes, rejected_headers, to_bytes
 from streams.core.aliaser import Aliaser
+from streams.core.baselines import BYTES_MAX
 from streams.core.intake import FoldStage, Intake, RawRecord, Stretch
 from streams.core.own_rules.fingerprinter import fingerprinter_under
 from streams.core.own_rules.rules import OwnRules
@@ -75,6 +76,8 @@ class EngineSettings:
     error_length_max: int = FULL_TEXT_CHARS_MAX
     """Characters of an error text that a CI document keeps."""
     app_version: str = ""
+    baseline_bytes_max: int = BYTES_MAX
+    """What passing runs printed, held in memory and in the file."""
 
 
 class Stages:
@@ -114,6 +117,8 @@ class Stages:
         self._remember_all()
         self._ticked_ms = self._trimmed_ms = now_ms()
         self._is_behind = False
+        self._compacted = 0
+        """Where the baselines ended when their log was made short."""
 
     def fold(self) -> int:
         """Fold what came in. Returns the bytes read."""
@@ -288,6 +293,9 @@ class Stages:
                 for topic, readers in READERS.items()
             ]
             gone.append(forget(log.db, before_ms=before_ms, windows_before_ms=windows, rows_max=TRIM_ROWS_MAX))
+            if log.end(topics.BASELINES, 0) != self._compacted:
+                gone.append(log.compact(topics.BASELINES, rows_max=TRIM_ROWS_MAX))
+                self._compacted = log.end(topics.BASELINES, 0)
             gone.append(log.forget_ids(before_ms=before_ms, rows_max=TRIM_ROWS_MAX))
             fingerprints = forget_groups(log.db, before_ms=before_ms, rows_max=TRIM_GROUPS_MAX)
             for partition, pipeline in enumerate(self._pipelines):

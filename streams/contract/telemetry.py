@@ -106,6 +106,8 @@ class LogEvent(enum.StrEnum):
     """path, error, retry_after_s: a stage could not commit; it begins again from its last commit"""
     LOG_WRITE_FAILED = "log.write_failed"
     """path, error: appends were refused, their senders were told"""
+    BASELINE_DAMAGED = "baselines.damaged"
+    """key, reason: a record of baselines.v1 is passed over; logs of its job are read with what else there is"""
     KEY_UNUSED = "llm.key_unused"
     """reason: ANTHROPIC_API_KEY is set, and nothing here reads it"""
     LLM_READY = "llm.ready"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streams.contract.alias import Alias
+from streams.contract.baseline import PassedRun
 from streams.contract.classified import Classified, GroupChanged, Unseen, VerdictChanged
 from streams.contract.failure import Envelope, Failure, Origin
 from streams.contract.fold import FoldBatch
@@ -113,6 +114,16 @@ ALIASES = Topic(
     writers=("alias rules", "gateway"),
     readers=("fold stage", "alias rules"),
 )
+BASELINES = Topic(
+    name="baselines.v1",
+    holds="what passing runs of a job printed, as hashes of masked lines",
+    key="job, run and chunk",
+    records=(PassedRun,),
+    cleanup="compact",
+    retention_ms=None,
+    writers=("gateway",),
+    readers=("gateway",),
+)
 CLASSIFIED = Topic(
     name="failures.classified.v1",
     holds="folds with their verdicts, and changes of verdicts and groups",
@@ -157,6 +168,7 @@ TOPICS: tuple[Topic, ...] = (
     UNANSWERED,
     VERDICTS,
     ALIASES,
+    BASELINES,
     CLASSIFIED,
     ROLLUPS,
 )

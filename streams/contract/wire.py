@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from streams.contract.alias import Alias
+from streams.contract.baseline import JobBaseline, PassedRun
 from streams.contract.classified import Classified, GroupChanged, SealedClassified, Unseen, VerdictChanged
 from streams.contract.errors import FaultlineError, MalformedRecord, RecordTooLarge, UnknownVersion
 from streams.contract.failure import Envelope, Failure
@@ -28,7 +29,19 @@ ENVELOPE_ITEMS_MAX = 10_000
 
 ClassifiedRecord = Classified | VerdictChanged | GroupChanged
 """What `failures.classified.v1` holds."""
-Record = Failure | Envelope | FoldBatch | Verdict | Unanswered | Alias | ClassifiedRecord | Unseen | Rollup
+Record = (
+    Failure
+    | Envelope
+    | FoldBatch
+    | Verdict
+    | Unanswered
+    | Alias
+    | ClassifiedRecord
+    | Unseen
+    | Rollup
+    | PassedRun
+    | JobBaseline
+)
 R = TypeVar("R", bound=Record)
 
 _to_json = msgspec.json.Encoder(order="deterministic")
@@ -48,6 +61,8 @@ _DECODERS: dict[type, Callable[[bytes], Any]] = {
             GroupChanged,
             Unseen,
             Rollup,
+            PassedRun,
+            JobBaseline,
         )
     },
 }

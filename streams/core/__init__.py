@@ -10,6 +10,7 @@
 | `fingerprint` | a failure's fields -> fingerprint, with the parts that explain it |
 | `alias` | templates that differ in one slot |
 | `extract/` | a log -> the blocks that say why |
+| `baselines` | what passing runs of many jobs printed, within bounds |
 | `legacy` | the hashes of the earlier systems |
 | `said` | a report's text -> the lines in which the error speaks |
 | `phrases` | which of many phrases stand in a text |

@@ -10,6 +10,7 @@
 | `admission` | pieces -> failures with their identity, or refusals by name |
 | `notes` | what is said of a failure that does not count quite as it was sent |
 | `reports` | a JUnit report or a job log, with its context -> failures |
+| `baselines` | logs of passing runs, or their hashes -> what is kept of a job |
 | `verdicts` | what a person says of a fingerprint -> a verdict |
 | `answers` | what the caller is told |
 | `limits` | every limit, with its unit |

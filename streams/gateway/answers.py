@@ -10,7 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from streams.contract.errors import MalformedRecord
-from streams.contract.failure import Origin, Source
+from streams.contract.failure import Ci, Failure, Origin, Source
 
 REASON_CHARS_MAX = 300
 """How much is told of a reason that repeats what was given."""
@@ -77,3 +77,17 @@ def status_of(*, accepted: int, refused: int) -> int:
     if not refused:
         return 200
     return 207 if accepted else 400
+
+
+def place_of(index: int, failure: Failure) -> Json:
+    """One failure of a report: which test, or which lines of the log."""
+    told: Json = {"index": index, "id": failure.id}
+    ci = failure.ci or Ci()
+    if ci.test_name:
+        told["test"] = f"{ci.test_class}::{ci.test_name}" if ci.test_class else ci.test_name
+    if ci.log_lines is not None:
+        told["lines"] = list(ci.log_lines)
+        told["message"] = failure.message.partition("\n")[0][:200]
+    if failure.truncated:
+        told["truncated"] = [mark.field for mark in failure.truncated]
+    return told

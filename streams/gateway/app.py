@@ -1,10 +1,10 @@
 """The routes of the gateway. Each answers only after the publisher returned, so what was answered is kept.
 
-Answers of the four ways in: `{"accepted": n, "refused": m, "items": [...]}` with status 200 when all was accepted,
-207 when some, 400 when none. An item is `{"index", "id"}`, or `{"index", "error", "place"}` with the line or byte of
-the fault. A request refused as a whole is answered `{"error"}`: 403 host or origin, 408 too slow, 413 over a limit
-(named), 415 type or encoding, 429 the log is full, 503 the log is away or too many requests; the last two say when to
-try again. An address that leads nowhere is 404 and names those that do, another method 405.
+Answers of the ways in that take failures: `{"accepted": n, "refused": m, "items": [...]}` with status 200 when all
+was accepted, 207 when some, 400 when none. An item is `{"index", "id"}`, or `{"index", "error", "place"}` with the
+line or byte of the fault. A request refused as a whole is answered `{"error"}`: 403 host or origin, 408 too slow, 413
+over a limit (named), 415 type or encoding, 429 the log is full, 503 the log is away or too many requests; the last
+two say when to try again. An address that leads nowhere is 404 and names those that do, another method 405.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from streams.contract.failure import Ci, Failure
 from streams.contract.taxonomy import Taxonomy
 from streams.gateway.admission import Item, admitted
 from streams.gateway.aliases import alias_from
-from streams.gateway.answers import Json, Refusal, answer, later, over_limit, status_of
+from streams.gateway.answers import Json, Refusal, answer, later, over_limit, place_of, status_of
+from streams.gateway.baselines import BaselineKeeper, Known, keep_log, keep_sent, told_of
 from streams.gateway.body import drain, read_bytes, spooled
 from streams.gateway.guard import Guard
 from streams.gateway.limits import Limits
@@ -50,6 +51,8 @@ _PACKED_TYPES = frozenset({"application/gzip", "application/x-gzip", "applicatio
 _XML_TYPES = frozenset({"application/xml", "text/xml"}) | _PACKED_TYPES | _RAW_TYPES
 _LOG_TYPES = frozenset({"text/plain"}) | _PACKED_TYPES | _RAW_TYPES
 
+BASELINES = "/v1/baselines"
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -67,16 +70,25 @@ def gateway_routes(
     limits: Limits | None = None,
     allowed_hosts: Collection[str] = (),
     ready: Callable[[], str] = always_ready,
+    baselines: BaselineKeeper | None = None,
 ) -> list[BaseRoute]:
     """Routes to mount in an application.
 
     `now_ms`: the time, in milliseconds since 1970. `new_run_id`: a key that was never given before.
     `allowed_hosts`: host names besides the loopback ones under which callers may reach this (`*`: all).
     `ready`: what the application still waits for; empty text when it can take failures.
+    `baselines`: keeps what passing runs printed; None where somebody else does.
     """
     limits = limits or Limits()
     gateway = _Gateway(
-        publisher, now_ms, new_run_id, taxonomy, limits, ready, anyio.CapacityLimiter(limits.logs_at_once_max)
+        publisher,
+        now_ms,
+        new_run_id,
+        taxonomy,
+        limits,
+        ready,
+        baselines,
+        anyio.CapacityLimiter(limits.logs_at_once_max),
     )
     guard = [Middleware(Guard, allowed_hosts=tuple(allowed_hosts))]
     posts = {
@@ -86,8 +98,10 @@ def gateway_routes(
         "logs": gateway.logs,
         "verdicts": gateway.verdicts,
         "aliases": gateway.aliases,
+        "baselines": gateway.passed,
     }
     return [
+        Route(BASELINES, gateway.guarded(gateway.baseline), methods=["GET"], name="baselines", middleware=guard),
         *(
             Route(f"/v1/{name}", gateway.guarded(way), methods=["POST"], name=name, middleware=guard)
             for name, way in posts.items()
@@ -107,7 +121,9 @@ class _Elsewhere:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         if path in self.known:
-            refusal = Refusal(405, f"{path} takes POST only", headers={"Allow": "POST"})
+            allowed = "GET, POST" if path == BASELINES else "POST"
+            told = f"{path} takes {allowed.replace(', ', ' and ')} only"
+            refusal = Refusal(405, told, headers={"Allow": allowed})
         else:
             refusal = Refusal(404, f"{path[:PATH_CHARS_MAX]} leads nowhere; there are {', '.join(self.known)}")
         await drain(Request(scope, receive))
@@ -122,6 +138,7 @@ class _Gateway:
     taxonomy: Taxonomy
     limits: Limits
     ready: Callable[[], str]
+    baselines: BaselineKeeper | None
     reading: anyio.CapacityLimiter
     at_work: int = 0
 
@@ -224,24 +241,39 @@ class _Gateway:
     async def logs(self, request: Request) -> Response:
         _content_type(request, _LOG_TYPES, "--data-binary @job.log -H 'Content-Type: text/plain'")
         query = dict(request.query_params)
-        if (passed := query.pop("passed", "false").lower()) != "false":
-            told = "logs of passing jobs are not kept yet; send logs of failing ones, without `passed`"
-            raise Refusal(400, told, place=f"parameter passed={passed[:20]}")
+        passed = query.pop("passed", "false").lower()
+        if passed not in {"true", "false"}:
+            raise Refusal(400, f"`passed` is true or false, not {passed[:20]!r}", place="parameter passed")
         context, is_given = self._context(request, query)
         async with spooled(request, limit="log_bytes_max", limits=self.limits) as file, self.reading:
             now_ms = self.now_ms()
+            limits = PackedLimits(unpacked_bytes_max=self.limits.log_bytes_max)
             report = _Report(self, context, is_run_given=is_given, now_ms=now_ms)
             try:
+                if passed == "true":
+                    return await keep_log(self.baselines, file, context, now_ms=now_ms, limits=limits)
+                told = Known(self.baselines)
                 found = Contents(
                     file,
                     context,
-                    lambda part, own: log_records(part, own, occurred_at_ms=now_ms),
-                    limits=PackedLimits(unpacked_bytes_max=self.limits.log_bytes_max),
+                    lambda part, own: log_records(part, own, occurred_at_ms=now_ms, baseline=told.of(own)),
+                    limits=limits,
                 )
                 await report.publish(found)
             except UnreadableInput as error:
                 return await self._unreadable(file, error)
-        return report.answer({"notes": [*found.notes, *found.damage]})
+        notes = [*told.notes, *found.notes, *found.damage]
+        return report.answer({"baseline_runs": told.runs, "notes": notes})
+
+    async def passed(self, request: Request) -> Response:
+        """What a passing run printed, as hashes."""
+        _content_type(request, frozenset({"", "application/json"}), "-H 'Content-Type: application/json'")
+        body = await read_bytes(request, limit="baseline_bytes_max", limits=self.limits)
+        return await keep_sent(self.baselines, body, now_ms=self.now_ms())
+
+    async def baseline(self, request: Request) -> Response:
+        """What is known of one job, for whoever extracts its logs."""
+        return await told_of(self.baselines, request.query_params)
 
     async def verdicts(self, request: Request) -> Response:
         _content_type(request, frozenset({"", "application/json"}), "-H 'Content-Type: application/json'")
@@ -323,7 +355,7 @@ class _Report:
                 raise later(told, status=status, after_s=error.retry_after_s, more=more) from error
             self.count += len(batch)
             for failure in batch[: max(0, self._gateway.limits.answer_items_max - len(self._items))]:
-                self._items.append(_place_of(len(self._items), failure))
+                self._items.append(place_of(len(self._items), failure))
 
     def answer(self, more: Json) -> Response:
         told: Json = {"accepted": self.count, "refused": 0, "items": self._items}
@@ -355,18 +387,4 @@ def _told(index: int, item: Item) -> Json:
     for name, value in (("line", item.piece.line), ("byte", item.byte), ("notes", list(item.notes) or None)):
         if value is not None:
             told[name] = value
-    return told
-
-
-def _place_of(index: int, failure: Failure) -> Json:
-    """One failure of a report: which test, or which lines of the log."""
-    told: Json = {"index": index, "id": failure.id}
-    ci = failure.ci or Ci()
-    if ci.test_name:
-        told["test"] = f"{ci.test_class}::{ci.test_name}" if ci.test_class else ci.test_name
-    if ci.log_lines is not None:
-        told["lines"] = list(ci.log_lines)
-        told["message"] = failure.message.partition("\n")[0][:200]
-    if failure.truncated:
-        told["truncated"] = [mark.field for mark in failure.truncated]
     return told

@@ -19,6 +19,8 @@ class Limits:
     """On disk while it is read."""
     log_bytes_max: int = 64 * MIB
     verdict_bytes_max: int = 64 * 1024
+    baseline_bytes_max: int = 4 * MIB
+    """Hashes of one passing run, as base64."""
     spool_bytes_max: int = 1 * MIB
     """Of a report or log in memory; what is longer goes to a temporary file."""
     inflated_ratio_max: int = 200

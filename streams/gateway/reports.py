@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from streams.contract.errors import UnreadableInput
 from streams.contract.failure import FIELD_CHARS_MAX, Ci, Failure
+from streams.core.extract.baseline import Baseline
 from streams.gateway.answers import Refusal
 from streams.producers.formats import Records
 from streams.producers.joblog import read_log
@@ -64,10 +65,10 @@ def context_of(query: Mapping[str, str], headers: Mapping[str, str], *, request_
     return context if context.run_id else replace(context, run_id=request_key[:FIELD_CHARS_MAX])
 
 
-def log_records(part: Part, context: Ci, *, occurred_at_ms: int) -> Records:
+def log_records(part: Part, context: Ci, *, occurred_at_ms: int, baseline: Baseline | None = None) -> Records:
     """The records of a job's log. Raises while it is iterated over: UnreadableInput when it is empty or no text."""
     found = lines_of(part.stream)
-    return Records.of_log(read_log(found, context, occurred_at_ms=occurred_at_ms, steps=part.steps))
+    return Records.of_log(read_log(found, context, occurred_at_ms=occurred_at_ms, baseline=baseline, steps=part.steps))
 
 
 def lines_of(file: BinaryIO) -> Iterator[str]:

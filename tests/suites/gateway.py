@@ -12,10 +12,12 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from streams.contract.alias import Alias
+from streams.contract.baseline import Job, PassedRun
 from streams.contract.errors import FaultlineError, MalformedRecord
 from streams.contract.failure import Failure
 from streams.contract.taxonomy import default_taxonomy
 from streams.contract.verdict import Verdict
+from streams.core.baselines import Baselines
 from streams.gateway.app import always_ready, gateway_routes
 from streams.gateway.limits import Limits
 
@@ -58,11 +60,31 @@ class MemoryPublisher:
 
 
 @dataclass
+class MemoryBaselines:
+    """Keeps what passing runs printed; raises `refusing`, if that is set."""
+
+    known: Baselines = field(default_factory=Baselines)
+    refusing: FaultlineError | None = None
+
+    def of(self, job: Job) -> tuple[PassedRun, ...]:
+        if self.refusing is not None:
+            raise self.refusing
+        return self.known.of(job)
+
+    async def keep(self, run: PassedRun) -> None:
+        if self.refusing is not None:
+            raise self.refusing
+        for one in self.known.plan(run):
+            self.known.on_record(one.key, one.value)
+
+
+@dataclass
 class Caller:
     """A caller of a gateway on this machine."""
 
     publisher: MemoryPublisher
     client: TestClient
+    baselines: MemoryBaselines
 
     def post(
         self, path: str, body: object, kind: str | None = "application/json", **headers: str
@@ -85,10 +107,15 @@ class Caller:
 
 
 def caller(
-    *, limits: Limits | None = None, allowed_hosts: Sequence[str] = (), waiting: str = "", host: str = "localhost:8765"
+    *,
+    limits: Limits | None = None,
+    allowed_hosts: Sequence[str] = (),
+    waiting: str = "",
+    host: str = "localhost:8765",
+    keeps_baselines: bool = True,
 ) -> Caller:
     """A caller of a fresh gateway. Run ids are `made-0`, `made-1`, ... ."""
-    publisher = MemoryPublisher()
+    publisher, baselines = MemoryPublisher(), MemoryBaselines()
     number = count()
     routes = gateway_routes(
         publisher,
@@ -98,5 +125,6 @@ def caller(
         limits=limits,
         allowed_hosts=allowed_hosts,
         ready=(lambda: waiting) if waiting else always_ready,
+        baselines=baselines if keeps_baselines else None,
     )
-    return Caller(publisher, TestClient(Starlette(routes=routes), base_url=f"http://{host}"))
+    return Caller(publisher, TestClient(Starlette(routes=routes), base_url=f"http://{host}"), baselines)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.extract.baseline import LINES_MAX, Baseline
+from streams.contract.baseline import LINES_MAX
+from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
 from streams.core.extract.clean import LINE_CHARS_MAX, clean
 from streams.core.extract.extract import BLOCKS_MAX, extract

@@ -146,13 +146,6 @@ def test_a_parameter_that_would_lose_the_context_is_refused(path: str, query: st
     assert reason in told["error"]
 
 
-def test_logs_of_passing_jobs_are_refused_for_now() -> None:
-    status, told = caller().post("/v1/logs?passed=true", LOG, None)
-    assert status == 400
-    assert "passing" in told["error"]
-    assert caller().post("/v1/logs?passed=false", LOG, None)[0] == 200
-
-
 @pytest.mark.parametrize("path", ["/v1/junit", "/v1/logs"])
 def test_a_form_with_files_is_answered_415_with_the_way_out(path: str) -> None:
     status, told = caller().post(path, REPORT, "multipart/form-data; boundary=x")

@@ -170,3 +170,20 @@ def test_rows_are_what_was_last_written_whatever_is_remembered(
     assert dict(table) == truth
     assert dict(RowTable(log.db)) == truth
     assert len(table) == len(truth)
+
+
+def test_compaction_keeps_the_newest_record_of_each_key_and_no_tombstone_whatever_its_bound(log: Log) -> None:
+    written = [("a", b"1"), ("b", b"1"), ("a", b"2"), ("b", None), ("c", b"1"), ("a", b"3"), ("c", None)]
+    with log.transaction():
+        log.append((Entry(topics.BASELINES, 0, key, value) for key, value in written), at_ms=1)
+        log.append([Entry(topics.CI, 0, "a", b"x"), Entry(topics.CI, 0, "a", b"y")], at_ms=1)
+    gone: list[int] = []
+    kept: dict[str, bytes | None] = {}
+    while not gone or gone[-1]:
+        gone.append(log.compact(topics.BASELINES, rows_max=2))
+        kept = {one.key: one.value for one in log.read(topics.BASELINES, 0, 0, records_max=9, bytes_max=99)}
+        assert {key: value for key, value in kept.items() if value} == {"a": b"3"}
+    assert gone == [2, 2, 2, 0]
+    assert kept == {"a": b"3"}
+    assert read(log) == [b"x", b"y"]
+    assert log.end(topics.BASELINES, 0) == len(written)

@@ -7,16 +7,19 @@ durations, ids and addresses make no line new. 8 bytes a line; hashes are privat
 from __future__ import annotations
 
 import re
+import sys
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
 import xxhash
 
+from streams.contract.baseline import LINES_MAX
 from streams.core.extract.clean import clean
 
-LINES_MAX: Final = 200_000
-"""Distinct lines of one job that are remembered; what comes after is not, and so stays new."""
+MASKING: Final = 1
+"""Grows with every change of `hashed` or `clean` that gives usual lines other hashes: the older ones match nothing."""
 
 _VARIABLE = re.compile(r"\b[0-9a-fA-F]{7,64}\b|\d[0-9a-fA-F]*")
 
@@ -33,11 +36,11 @@ class Baseline:
     hashes: frozenset[int]
 
     @classmethod
-    def of(cls, lines: Iterable[str]) -> Self:
-        """Of the log of one passing run, of any length; at most LINES_MAX distinct lines are kept, the first ones."""
+    def of(cls, lines: Iterable[str], *, lines_max: int = LINES_MAX) -> Self:
+        """Of the log of one passing run, of any length; at most `lines_max` distinct lines are kept, the first ones."""
         found: set[int] = set()
         for line in lines:
-            if len(found) >= LINES_MAX:
+            if len(found) >= lines_max:
                 break
             found.add(hashed(clean(line)))
         return cls(frozenset(found))
@@ -55,6 +58,26 @@ class Baseline:
                 kept.add(value)
         return Baseline(frozenset(kept))
 
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """What `to_bytes` wrote: 8 bytes a line, big-endian."""
+        return cls(frozenset(_swapped(array("Q", data))))
+
+    def to_bytes(self) -> bytes:
+        """The hashes, sorted: the same lines give the same bytes."""
+        return _swapped(array("Q", sorted(self.hashes))).tobytes()
+
+    def share_new(self, lines: Iterable[str]) -> float:
+        """The part of the lines, 0 to 1, that no passing run printed; blank ones do not count."""
+        told = [hashed(text) in self.hashes for line in lines if (text := clean(line))]
+        return 1 - sum(told) / len(told) if told else 0.0
+
     def is_new(self, line: str) -> bool:
         """Whether no passing run printed this line, but for its variable parts."""
         return hashed(clean(line)) not in self.hashes
+
+
+def _swapped(numbers: array[int]) -> array[int]:
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return numbers

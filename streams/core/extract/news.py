@@ -27,6 +27,8 @@ class News:
         self._seen = 0
         """The last line that was looked at."""
         self._was_known = True
+        self.is_any = False
+        """Whether a line that was looked at is new."""
         self.run: list[int] | None = None
         """First and last of the new lines that the line looked at last belongs to. Blank lines end no run."""
 
@@ -40,6 +42,7 @@ class News:
                 self._seen, self._was_known = at, True
             return True
         known = self._was_known = hashed(text) in self._hashes
+        self.is_any = self.is_any or not known
         if known:
             self.run = None
         elif at == self._seen + 1 and self.run is not None:
@@ -48,6 +51,11 @@ class News:
             self._begin(at)
         self._seen = at
         return known
+
+    def is_new(self, at: int) -> bool:
+        """Whether no passing run printed line `at`; for lines in any order, and of no consequence for `run`."""
+        text = self._window.text(at)
+        return bool(text) and hashed(text) not in self._hashes
 
     def _begin(self, at: int) -> None:
         """The run that line `at` belongs to, as far up as anybody looks; it may be the one that was left before."""

@@ -307,7 +307,12 @@ class Reader:
 
     @property
     def failed(self) -> bool | None:
-        """Whether the log says that it failed; None when it does not say how it ended."""
+        """Whether the log says that it failed; None when it does not say how it ended.
+
+        Where passing runs printed every line that a rule looked at, and the last lines, this run passed, too.
+        """
+        if self.news is not None and not self.news.is_any and not self._ends_anew(self.news):
+            return False
         if self.fatal_at > self.passed_at:
             return True
         tool_passed = 0 < self.at - self.tool_passed_at <= END_LINES and self.tool_passed_at > self.fatal_at
@@ -316,3 +321,7 @@ class Reader:
         if self.passed_at or self.complete_at or (self.tool_passed_at and tool_passed):
             return False
         return True if 0 <= self.at - self.certain_at < END_LINES and self.certain_at else None
+
+    def _ends_anew(self, news: News) -> bool:
+        """Whether one of the last lines is new: it may be one that no rule knows."""
+        return any(news.is_new(number) for number in range(max(1, self.at - END_LINES + 1), self.at + 1))
