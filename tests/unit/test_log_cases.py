@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from suites.log_cases import SURROUNDINGS, Case, cases, dressed
+from suites.log_cases import SURROUNDINGS, Case, cases, dressed, passing
 
 from streams.core.extract.extract import findings
 
@@ -18,3 +18,42 @@ def test_what_says_why_is_found_and_stands_first(case: Case) -> None:
         assert blocks, surroundings
         assert blocks[0].evidence in wanted, (surroundings, log[blocks[0].evidence - 1])
         assert all(any(b.first <= at <= b.last for b in blocks) for at in wanted), surroundings
+
+
+WELL = {
+    "not said": [],
+    "github": ["Cleaning up orphan processes"],
+    "gitlab": ["Job succeeded"],
+    "jenkins": ["Finished: SUCCESS"],
+    "travis": ['The command "x" exited with 0.', "", "Done. Your build exited with 0."],
+    "azure": ["##[section]Finishing: Finalize Job"],
+}
+
+
+@pytest.mark.parametrize("name", passing())
+def test_a_passing_log_raises_nothing_however_scary_its_words(name: str) -> None:
+    for end in WELL.values():
+        assert findings([*passing()[name], *end]).blocks == ()
+
+
+def test_a_tools_word_that_all_went_well_does_not_speak_for_what_failed() -> None:
+    """A later tool's success, or an earlier one's."""
+    for log in (
+        ["FAILED (failures=1)", "a.c:3:5: error: no", "test result: ok. 3 passed; 0 failed"],
+        ["test result: ok. 3 passed; 0 failed", "a.c:3:5: error: no"],
+        ["---- t::adds stdout ----", "thread 't::adds' panicked at a.rs:1:1:", "no", "", "test result: ok. 3 passed"],
+        ["Errors: 0, Failures: 2", "x.c:1:2: error: no"],
+    ):
+        assert findings(log).blocks, log
+
+
+def test_what_was_tried_again_is_weaker_than_the_last_try() -> None:
+    log = [
+        "curl: (28) Operation timed out",
+        "retrying in 5 s",
+        "",
+        "",
+        "x",
+        "curl: (22) The requested URL returned error: 503",
+    ]
+    assert [b.evidence for b in findings([*log, "Exited with code exit status 22"]).blocks][:1] == [6]

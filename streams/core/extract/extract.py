@@ -16,7 +16,7 @@ from streams.core.extract.block import Block
 from streams.core.extract.chunks import Chunk, Log, chunks
 from streams.core.extract.gate import Gate, Word
 from streams.core.extract.rank import exit_code, ranked
-from streams.core.extract.reader import ENDS, Candidate, Reader
+from streams.core.extract.reader import Candidate, Reader
 from streams.core.extract.sections import WORDS, Section, Sections
 from streams.core.extract.tools import RULES
 
@@ -145,7 +145,7 @@ def concluded(
     return Findings(tuple(ordered), len(found) - len(tests) + sections.beyond, left_out)
 
 
-_GATE: Final = Gate(RULES, (*ENDS, *WORDS))
+_GATE: Final = Gate(RULES, WORDS)
 """Shared by all passes: what it remembers of a token is true for every log."""
 
 

@@ -21,7 +21,7 @@ RULES: Final = (
     rule(
         "jest.case",
         "\u25cf",
-        r"^\s*\u25cf .*\S",
+        r"^\s*\u25cf (?!Console$).*\S",
         0.92,
         until=r"^\s*\u25cf |^Test Suites:|^(?:PASS|FAIL)\s",
         lines_max=50,

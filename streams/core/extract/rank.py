@@ -40,6 +40,8 @@ FOLLOWED: Final = 0.08
 NEAR_LINES: Final = 60
 AFTERWARDS: Final = 0.25
 """What a candidate weighs less when the job had failed by then: cleaning up."""
+TRIED_AGAIN: Final = 0.45
+"""What a candidate weighs less of which the log says that it was not the end."""
 KNOWN: Final = 0.5
 """What a candidate weighs less whose lines passing runs print, too."""
 
@@ -51,7 +53,7 @@ def ranked(reader: Reader, limit: int, *, failed: bool | None, best: float = 0.0
     """
     reader.close()
     if failed is None:
-        failed = reader.failed
+        failed = False if reader.seems_passed and not best else reader.failed
     if failed is False:
         return (), 0
     reach: dict[str, int] = {}
@@ -103,6 +105,8 @@ def _weigh(reader: Reader, candidate: Candidate, reach: int) -> float:
         return score
     if not candidate.new:
         score -= KNOWN
+    if candidate.tried_again:
+        score -= TRIED_AGAIN
     if candidate.rule.fatal:
         score += FATAL
     end = reader.ended_at if reader.ended_at >= reach else reader.at

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from streams.core.extract.baseline import Baseline, hashed
+from streams.core.extract.ending import END_LINES, RAN_LINES, Ending, is_tried_again, says_nothing_failed
 from streams.core.extract.gate import Word, first_rule
 from streams.core.extract.news import AROUND, News
 from streams.core.extract.rule import BEFORE_LINES_MAX, Rule
@@ -34,20 +35,15 @@ CLEARLY_BETTER: Final = 0.2
 """By so much a rule must beat the open block's to open its own inside it."""
 CONCLUDES_LINES: Final = 2
 """A line that says that something failed belongs to a block that ended so many lines before, or fewer."""
-END_LINES: Final = 60
-"""A tool's word that all went well speaks for the job when no more than so many lines follow."""
+RETRY_LINES: Final = 3
+"""So many lines below a trouble may say that it is tried again."""
 JOINED: Final = 2
 JOIN_LINES: Final = 2
 """Two blocks are one when no more than so many lines stand between each and the line that joins them."""
+WORTH: Final = 0.45
+"""What a candidate below says is too little to doubt that all went well."""
 CONSEQUENCES_MAX: Final = 200
 
-ENDS: Final = ("uccess", "SUCC", "ucceeded", "leaning up", "exited with")
-"""One of them stands in each line that says that all went well."""
-_PASSED = re.compile(
-    r"^Finished: SUCCESS|^Job succeeded|^Done\. Your build exited with 0|^(?:The command .* )?exited with code 0$"
-)
-_TOOL_PASSED = re.compile(r"^\[?INFO\]? BUILD SUCCESS|^BUILD SUCCESS")
-_COMPLETE = re.compile(r"^Cleaning up orphan processes|^##\[section\]Finishing: Finalize Job|^Complete job$")
 _ECHO = re.compile(r"^\s*(?:\+{1,4} |\$ |> |echo |set [-+]|if |fi$)")
 _CODE = re.compile(r"(?i)(?:exit(?:ed)?(?: with)?(?: code| status)?|error|code|status)[:= ']+(\d{1,3})\b")
 
@@ -70,6 +66,8 @@ class Candidate:
     dropped: bool = False
     run: list[int] = field(default_factory=lambda: [0, 0])
     """First and last line of the run of new lines around it; 0 without a baseline."""
+    tried_again: bool = False
+    """Whether the log says that it was not the end: a retry followed."""
     told: bool = False
     """Whether the line that says why, below the one that opened the block, was found."""
     grown: int = 0
@@ -107,10 +105,7 @@ class Reader:
     certain_at: int = 0
     ended_at: int = 0
     """The last line that says that a step failed."""
-    passed_at: int = 0
-    tool_passed_at: int = 0
-    """A tool's own word; it speaks for the job only at the log's end."""
-    complete_at: int = 0
+    ending: Ending = field(default_factory=Ending)
     news: News | None = field(init=False)
     _watched: int = 0
     """Up to here, new lines may belong to a block that is closed."""
@@ -131,7 +126,8 @@ class Reader:
     @property
     def wants_next(self) -> bool:
         """Whether the next line must be fed, whatever it says; others only if a word of a rule is in them."""
-        return self.open is not None or self.steps.watches or self.run is not None
+        awaits = self.open is not None or self.steps.watches or self.run is not None
+        return awaits or self.at < self.ending.ran_at + RAN_LINES
 
     def feed(self, at: int, words: Sequence[Word]) -> None:
         """Looks at line `at` of the window; `words` are those that it holds. Lines between are without a word."""
@@ -142,12 +138,10 @@ class Reader:
         if self.open is not None or self.run is not None:
             known = self._is_known(at)
             grew = self.open is not None and self._grow(self.open, self.window.text(at), known=known)
-        if not words:
-            return
         if any(word.rules for word in words):
             self._look(words, grew=grew)
-        elif any(mark in self.window.raw(at) for mark in ENDS):
-            self._end_marks(self.window.text(at))
+        elif at <= self.ending.ran_at + RAN_LINES:
+            self.ending.look(at, self.window.text(at))
 
     def _is_known(self, at: int) -> bool:
         return self.news is not None and self.news.is_known(at)
@@ -156,11 +150,11 @@ class Reader:
         text = self.window.text(self.at)
         if any(word.rules and word.rules[0][1] is STEP_MARK for word in words):
             self.steps.look(self.window.raw(self.at), text)
-        self._end_marks(text)
+        self.ending.look(self.at, text)
         if self.steps.in_command:
             return
         rule = first_rule(words, text)
-        if rule is None or (not rule.fatal and _ECHO.match(text)):
+        if rule is None or (not rule.fatal and (_ECHO.match(text) or says_nothing_failed(text))):
             return
         if rule.fatal:
             self.fatal_at = self.at
@@ -187,19 +181,12 @@ class Reader:
             block.last, block.quiet, block.foreign = self.at, 0, 0
             self._watched = self.at + AROUND
 
-    def _end_marks(self, text: str) -> None:
-        if _PASSED.match(text):
-            self.passed_at = self.at
-        elif _TOOL_PASSED.match(text):
-            self.tool_passed_at = self.at
-        elif _COMPLETE.match(text):
-            self.complete_at = self.at
-
     def _open(self, rule: Rule, text: str, *, new: bool) -> None:
         self.close()
         self.open = Candidate(rule, self.at, self.at, self.at, self.steps.at, new, hashed(text))
         if self.news is not None and self.news.run is not None:
             self.open.run = self.news.run
+        self.open.tried_again = is_tried_again(text)
         self._look_back(self.open)
         if rule.told_above and self.open.first < self.at:
             self.open.evidence = self.at - 1
@@ -257,6 +244,8 @@ class Reader:
         """Takes the line into the open block, or closes it; says whether the line belongs to it."""
         rule = block.rule
         block.grown += 1
+        if block.grown <= RETRY_LINES and not rule.fatal and is_tried_again(text):
+            block.tried_again = True
         ended = rule.until is not None and rule.until.search(text) is not None
         belongs = (
             rule.until is not None
@@ -313,15 +302,24 @@ class Reader:
         """
         if self.news is not None and not self.news.is_any and not self._ends_anew(self.news):
             return False
-        if self.fatal_at > self.passed_at:
+        ending = self.ending
+        if self.fatal_at > ending.passed_at:
             return True
-        tool_passed = 0 < self.at - self.tool_passed_at <= END_LINES and self.tool_passed_at > self.fatal_at
-        if self.complete_at and not self.passed_at and self.baseline is not None:
+        tool_passed_at = ending.tool_passed_at if ending.tool_passed_at > self.fatal_at else 0
+        if ending.complete_at and not ending.passed_at and self.baseline is not None:
             return None  # not every runner marks its errors; what is new may still say why
-        if self.passed_at or self.complete_at or (self.tool_passed_at and tool_passed):
+        if ending.passed_at or ending.complete_at or (tool_passed_at and self.at - tool_passed_at <= END_LINES):
             return False
         return True if 0 <= self.at - self.certain_at < END_LINES and self.certain_at else None
 
     def _ends_anew(self, news: News) -> bool:
         """Whether one of the last lines is new: it may be one that no rule knows."""
         return any(news.is_new(number) for number in range(max(1, self.at - END_LINES + 1), self.at + 1))
+
+    @property
+    def seems_passed(self) -> bool:
+        """Whether the last word of a log that does not say how it ended is a tool's that all went well."""
+        at = self.ending.seems_at
+        if not at or self.at - at > END_LINES or self.consequences or self.failed is not None:
+            return False
+        return all(c.evidence < at or c.rule.score < WORTH for c in self.candidates)

@@ -7,6 +7,7 @@ from typing import Final
 from streams.core.extract import (
     buildkit,
     compilers,
+    ending,
     generic,
     javascript,
     jvm,
@@ -23,8 +24,12 @@ from streams.core.extract.step import WORDS
 STEP_MARK: Final = rule("step.mark", WORDS, "(?!)", 0.0)
 """Finds nothing: its words bring the line to who keeps the steps."""
 
+END_MARK: Final = rule("end.mark", ending.WORDS, "(?!)", 0.0)
+"""The same for who keeps how the job ended."""
+
 RULES: Final[tuple[Rule, ...]] = (
     STEP_MARK,
+    END_MARK,
     *buildkit.RULES,
     *[r for r in runners.RULES if r.id != "jenkins.error"],
     *make.RULES,

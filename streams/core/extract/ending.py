@@ -1,0 +1,82 @@
+"""How a log says that its job ended well, and which words of trouble are none."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+END_LINES: Final = 60
+"""A tool's word that all went well speaks for the job when no more than so many lines follow."""
+
+WORDS: Final = (
+    "success|succeeded|cleaning up|exited with|complete job|finalize job| passed in | passed, |passed (|passed!"
+    "|tests passed|  passed  ]|checks passed|test result: ok|, 0 failures|failed=0|tests in |test in |no issues"
+    "|apply complete|build completed|ok  \t"
+)
+"""As a rule's words: one of them stands in every line that says that something ended well."""
+RAN_LINES: Final = 2
+
+_PASSED = re.compile(
+    r"^Finished: SUCCESS|^Job succeeded|^Done\. Your build exited with 0|^(?:The command .* )?exited with code 0$"
+)
+_TOOL_PASSED = re.compile(r"^\[?INFO\]? BUILD SUCCESS|^BUILD SUCCESS")
+_COMPLETE = re.compile(r"^Cleaning up orphan processes|^##\[section\]Finishing: Finalize Job|^Complete job$")
+_SEEMS = re.compile(
+    r"^=*\s*(?!.*\b(?:failed|errors?)\b)(?:\d+ \w+, )*\d+ passed\b.* in [\d.]+|^OK(?: \(.*\))?$"
+    r"|^test result: ok\.|^\s*Tests:?\s+(?!.*failed)\d+ passed\b|^\[  PASSED  \] \d+ test|^100% tests passed"
+    r"|^Passed! +- Failed: +0,|^Build succeeded|^Success|^All checks passed|^Apply complete!|^ok  \t"
+    r"|^INFO: Build completed succ|^\S+\s+: ok=\d+ .*unreachable=0 +failed=0"
+    r"|^\d+ (?:\w+, \d+ )*(?:examples?|runs|tests|assertions).*, 0 failures(?!, [1-9]\d* errors)"
+)
+_RAN = re.compile(r"^Ran \d+ tests? in [\d.]+s$")
+_NOTHING = re.compile(
+    r"(?i)\b(?:0 (?:\w+ )?(?:errors?|fail(?:ed|ures?)?)|no (?:errors|failures))\b|\b0 error\(s\)"
+    r"|\b(?:errors?|fail(?:ed|ures?)?)(?: count)? ?[:=] *0(?![.\w])|\((?:ignored|expected)\)\s*$"
+)
+_SOMETHING = re.compile(
+    r"(?i)\b[1-9]\d* (?:\w+ )?(?:errors?|fail(?:ed|ures?)?)\b|\b(?:errors?|fail(?:ed|ures?)?) ?[:=] *[1-9]"
+)
+_RETRIED = re.compile(
+    r"(?i)\b(?:retry(?:ing)? (?:in|after|\d|\(|later)|retrying\b|try(?:ing)? again in|will (?:be )?retr(?:y|ied))"
+    r"|^\.\.\.ignoring|\(ignored\)$"
+)
+
+
+@dataclass(slots=True)
+class Ending:
+    """The last lines, counted from 1, that say that something ended well; 0 for none."""
+
+    passed_at: int = 0
+    """The CI system's word of the job."""
+    tool_passed_at: int = 0
+    """A build tool's own word; it speaks for the job only at the log's end."""
+    seems_at: int = 0
+    """A test runner's or another tool's: it speaks for the job only at the end of a log that does not say otherwise."""
+    ran_at: int = -3
+    """unittest's word that tests ran; within RAN_LINES it says how."""
+    complete_at: int = 0
+    """The job went to its end, well or not."""
+
+    def look(self, at: int, text: str) -> None:
+        """Takes cleaned line `at`, which has one of WORDS."""
+        if _PASSED.match(text):
+            self.passed_at = at
+        elif _TOOL_PASSED.match(text):
+            self.tool_passed_at = at
+        elif _COMPLETE.match(text):
+            self.complete_at = at
+        elif _SEEMS.match(text):
+            self.seems_at = at
+        elif _RAN.match(text):
+            self.ran_at = at
+
+
+def says_nothing_failed(text: str) -> bool:
+    """Whether the words of trouble in a line say that there was none: `0 errors`, `(ignored)`."""
+    return _NOTHING.search(text) is not None and not _SOMETHING.search(text)
+
+
+def is_tried_again(text: str) -> bool:
+    """Whether a line says of the trouble before it, or in it, that it was not the end."""
+    return _RETRIED.search(text) is not None
