@@ -5,6 +5,7 @@ The slot rule: templates of equal length that differ in one word alias to a wild
 were seen there.  Sets of words commute, so the answer does not depend on order, and shards may be joined.
 The frame rule: failures of one type in the same frames of the user's own code are one, whatever the message says;
 in other frames they are two.
+The rule for long texts: what differs only in masked words, paths and the lengths of lists is one (`long_texts`).
 Words that name a state are never wild: `started` and `failed` are two problems however many there are;
 nor are numbers that a template kept, such as exit codes.
 """
@@ -16,6 +17,7 @@ from itertools import combinations
 
 from streams.contract.fingerprint import Fingerprint
 from streams.core.fingerprint import keyed
+from streams.core.long_texts import skeleton
 from streams.core.template.masks import PLACEHOLDERS
 
 WILD = "<*>"
@@ -110,6 +112,12 @@ def grouped(fingerprints: Sequence[Fingerprint]) -> list[str]:
     return groups
 
 
+def form_of(template: str) -> str:
+    """What of a template is compared with others: its skeleton where it is long, else the template `untyped`."""
+    form = untyped(template)
+    return skeleton(form) or form
+
+
 def untyped(template: str) -> str:
     """The template with every placeholder made a wildcard: which form a value had may vary from line to line.
 
@@ -157,7 +165,7 @@ def aliases(templates: Iterable[str]) -> dict[str, str]:
     The same for any order of `templates` and however often each comes.
     Time: the words of the templates, times their length (at most `WORDS_MAX` words), times `ROUNDS_MAX`.
     """
-    form = {template: untyped(template) for template in set(templates)}
+    form = {template: form_of(template) for template in set(templates)}
     wide = widest(form.values())
     return {template: wide[was] for template, was in form.items()}
 

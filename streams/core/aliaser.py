@@ -19,6 +19,7 @@ from streams.contract.fingerprint import Fingerprint
 from streams.core.alias import FRAMES_MIN, untyped, widest
 from streams.core.fingerprint import keyed
 from streams.core.groups import EDGES_MAX, Groups
+from streams.core.long_texts import skeleton
 
 KNOWN_MAX = 20_000
 """Fingerprints that are compared with new ones: about 0.7 KB each for templates of 150 characters."""
@@ -30,6 +31,13 @@ LENGTHS_MAX = 4
 TEMPLATE_CHARS_MAX = 2_000
 """Longer templates are one only where nothing but the type of a placeholder differs."""
 FORM_CHARS_SHOWN = 200
+
+SLOT_RULE, FRAME_RULE, LONG_RULE = "slot rule", "frame rule", "rule for long texts"
+_SAID = {
+    SLOT_RULE: "of one form",
+    FRAME_RULE: "of one exception type in the same own frames",
+    LONG_RULE: "that differ only in masked words, paths and the lengths of lists",
+}
 
 Alike = tuple[Origin, str]
 """What is compared: templates of one origin and one number of words (a slot never changes it), or of one digest."""
@@ -43,7 +51,8 @@ class _Known:
     given: bytes
     """Digest of all that must be equal: exception type, tool, code, frames, or the whole where they suffice."""
     form: str
-    """The template without the types of its placeholders; empty where the frames say it all."""
+    """What of the template is compared (`alias.form_of`); empty where only what is equal is one."""
+    rule: str
     first_at_ms: int
 
 
@@ -126,11 +135,10 @@ class Aliaser:
         made: list[Alias] = []
         for (_, form), values in sorted(same.items()):
             first, *others = sorted(values)
-            reason = (
-                f"slot rule, {len(values)} fingerprints of one form: {form[:FORM_CHARS_SHOWN]}"
-                if form
-                else f"frame rule, {len(values)} fingerprints of one exception type in the same own frames"
-            )
+            rule = known[first].rule
+            reason = f"{rule}, {len(values)} fingerprints {_SAID[rule]}"
+            if rule == SLOT_RULE and form:
+                reason = f"{reason}: {form[:FORM_CHARS_SHOWN]}"
             for other in others:
                 if self._groups.name(first) and self._groups.name(first) == self._groups.name(other):
                     continue
@@ -153,8 +161,11 @@ def _known(fingerprint: Fingerprint, origin: Origin, first_at_ms: int) -> _Known
     framed = "exception_type" in names and names.count("frame") >= FRAMES_MIN
     given = [f"{part.name}={part.value}" for part in parts if part.name not in {"template", "foreign_frame"}]
     form = "" if framed else untyped(fingerprint.template)
+    long = skeleton(form)
+    rule = FRAME_RULE if framed else LONG_RULE if long else SLOT_RULE
+    form = long or form
     if len(form) > TEMPLATE_CHARS_MAX:
         given.append(form)
         form = ""
     digest = hashlib.sha256("\n".join(given).encode("utf-8", "replace")).digest()[:16]
-    return _Known((origin, str(form.count(" ") + 1) if form else digest.hex()), digest, form, first_at_ms)
+    return _Known((origin, str(form.count(" ") + 1) if form else digest.hex()), digest, form, rule, first_at_ms)

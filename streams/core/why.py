@@ -15,12 +15,14 @@ from msgspec.structs import replace
 
 from streams.contract.alias import Alias, AliasSource
 from streams.contract.fingerprint import Fingerprint, Part
-from streams.core.alias import FRAMES_MIN, WORDS_MAX, is_kept, is_state, untyped, values_needed
+from streams.core.alias import FRAMES_MIN, WORDS_MAX, form_of, is_kept, is_state, untyped, values_needed
 from streams.core.fingerprint import FRAME, TOLD_ONLY, keyed
 from streams.core.groups import Groups
+from streams.core.long_texts import skeleton
 from streams.core.redact import redact
 
 TEMPLATE = "template"
+SOON = "it joins them once the service saw both"
 
 
 class Answer(enum.StrEnum):
@@ -140,17 +142,20 @@ def _way(one: Fingerprint, other: Fingerprint, difference: Difference | None) ->
     frames = [[part.value for part in keyed(mark.parts) if part.name == FRAME] for mark in (one, other)]
     if "exception_type" in ours and max(map(len, frames)) >= FRAMES_MIN:
         if frames[0] == frames[1]:
-            return "the frame rule: one exception type in the same own frames; it joins them once the service saw both"
+            return f"the frame rule: one exception type in the same own frames; {SOON}"
         return f"no rule joins failures of one type in different own frames; {person}"
     if difference is None or difference.part != TEMPLATE:
         return person
-    return _way_of_words(untyped(one.template).split(" "), untyped(other.template).split(" "), person)
+    forms = untyped(one.template), untyped(other.template)
+    if form_of(one.template) == form_of(other.template) and skeleton(forms[0]):
+        return f"the rule for long texts: only masked words, paths and the lengths of lists differ; {SOON}"
+    return _way_of_words(forms[0].split(" "), forms[1].split(" "), person)
 
 
 def _way_of_words(ours: Sequence[str], theirs: Sequence[str], person: str) -> str:
     """What would join two templates, cut into words, where nothing else differs."""
     if ours == theirs:
-        return "the slot rule: only the types of placeholders differ; it joins them once the service saw both"
+        return f"the slot rule: only the types of placeholders differ; {SOON}"
     if len(ours) != len(theirs):
         return (
             f"the slot rule joins only what has as many words, and these have {len(ours)} and {len(theirs)}; {person}"
