@@ -56,7 +56,9 @@ def try_(
     *,
     as_json: options.Json = False,
 ) -> None:
-    """Show what the rules of a file would make of one failure: which have a part in it, and the ids before and after.
+    """Show which rules of a file have a part in a failure.
+
+    With its template and its ids before and after.
 
     Put -- before a text that begins with -.
     """

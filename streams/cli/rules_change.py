@@ -54,7 +54,10 @@ def diff(
     *,
     as_json: options.Json = False,
 ) -> None:
-    """Show what other rules would do to recent fingerprints: which merge, split or get another id. Changes nothing."""
+    """Show which fingerprints other rules merge, split or rename.
+
+    Reads what is kept of recent ones again. Changes nothing.
+    """
     found = _compared(file, against, source, groups, url)
     if as_json:
         say(json.dumps(_data(found)))
@@ -72,8 +75,9 @@ def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Join fingerprints with those that take their place under other rules, and hand their verdicts on.
+    """Hand verdicts on to what other rules make of fingerprints.
 
+    And join each fingerprint with the one that takes its place.
     Run it before the rules come into use: then nobody has to be asked again. A second time it changes nothing more.
     """
     import msgspec
