@@ -31,10 +31,9 @@ class Report:
 
     def __str__(self) -> str:
         found = self.found
-        lines = [
-            f"{found.total} fingerprints: {found.unchanged} unchanged, {len(found.renamed)} renamed, "
-            f"{len(found.merged)} merges, {len(found.split)} split"
-        ]
+        numbers = len(found.renamed), len(found.merged), len(found.split)
+        told = "{} fingerprints: {} unchanged, {} renamed, {} merges, {} split"
+        lines = [told.format(found.total, found.unchanged, *numbers)]
         for split in found.split:
             lines += [f"split {split.before.title}", *(f"  {value} {found.titles[value]}" for value in split.after)]
         for merged in self.problems_merged:
