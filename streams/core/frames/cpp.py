@@ -12,7 +12,7 @@ LANGUAGE = "cpp"
 MARKS = (
     "#0 ", "#1 ", "frame #",
     "Sanitizer", ": FAILED:", "runtime error: ", ": Failure", "Assertion", "assertion", "heck failed",
-    "what():", "terminate called", "==", "received signal",
+    "what():", "terminate called", "detected ***", "(): ", " or corruption", "corrupted", "==", "received signal",
 )  # fmt: skip
 
 _NUMBERED = re.compile(r"\s*#(\d{1,4})\s+(?:0x[0-9a-f]{1,16}\s+)?(?:in\s+)?(\S.*)$")
@@ -45,6 +45,11 @@ _GTEST_RUN = re.compile(r"\[ RUN      \] (\S{1,300})")
 _THROWN = re.compile(r"terminate called after throwing an instance of '([^']{1,300})'")
 _UNCAUGHT = re.compile(
     r".{0,100}?terminating (?:due to|with) uncaught exception(?: of type ([^:]{1,200}))?(?:: (.*))?$"
+)
+_HEAP = re.compile(
+    r"(?:\*{3} Error in .{1,200}?: |\*{3} )?(stack smashing detected|buffer overflow detected|double free or corruption"
+    r"|corrupted (?:size vs\. prev_size|double-linked list)"
+    r"|(?:free|malloc|realloc|munmap_chunk|malloc_consolidate)\(\): [a-z][\w ]{3,60})"
 )
 _WHAT = re.compile(r"\s*what\(\):\s*(.*)$")
 _SIGNAL = re.compile(r".{0,60}?(?:received signal|stop reason = signal|terminated (?:by|with) signal) (SIG[A-Z]{2,6})")
@@ -164,6 +169,10 @@ class _Head:
                 return self._begin(number, found[1], "")
             if found := _UNCAUGHT.match(line):
                 return self._begin(number, found[1] or "uncaught exception", found[2] or "")
+        if (" or corruption" in line or "detected ***" in line or "(): " in line or "corrupted" in line) and (
+            found := _HEAP.match(line)
+        ):
+            return self._begin(number, found[1], "")
         if "what():" in line and self.at >= 0 and (found := _WHAT.match(line)):
             self.message = self.message or found[1]
             return False

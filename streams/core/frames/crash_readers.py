@@ -25,10 +25,12 @@ from streams.core.frames.crash_types import (
 Reader = Callable[[Here], Said | None]
 
 _QUOTES = " '`"
+_SOURCES = ("vptr for ", "object is of type ", "vtable is of type ")
 _ADDRESS = re.compile(r".{0,200}?address (0x[0-9a-f]{1,16})")
 _ACCESS = re.compile(r".{0,80}?\b(READ|WRITE|Read|Write|read|write) of size (\d{1,18})")
 _SIGNAL = re.compile(r".{0,80}?Received signal (\d{1,2}) (?:\S{1,30} )?([0-9a-f]{8,16})?")
 _GDB = re.compile(r".{0,40}?received signal (SIG[A-Z]{2,8})")
+_LIBRARY = re.compile(r"(?:library \"|Library not loaded: )([^\"\s]{1,300})")
 _TARGET = re.compile(r"\((?:[^()]{0,300}/)?([\w-]{1,100})\+0x[0-9a-f]{1,16}\)")
 _PROCESS = re.compile(r">>> (?:\S{0,200}/)?([\w.:-]{1,100}) <<<")
 _FAULT = re.compile(r"Internal error: Oops: ([0-9a-f]{1,8}) \[#\d{1,6}\].*ARM\b")
@@ -88,8 +90,8 @@ def _undefined(here: Here) -> Said | None:
     said = undefined(here.line)
     if said and said.crash_type == "Bad-cast":
         for below in here.below(5):
-            if "vptr for " in below or "object is of type " in below:
-                source = below.partition("vptr for ")[2] or below.partition("object is of type ")[2]
+            if any(mark in below for mark in _SOURCES):
+                source = next(below.partition(mark)[2] for mark in _SOURCES if mark in below)
                 return Said(said.crash_type, said.rank, f"{said.headline} from {source.strip(_QUOTES)}")
             if "invalid vptr" in below or "invalid vtable" in below:
                 return Said(said.crash_type, said.rank, f"{said.headline} from invalid vptr")
@@ -98,6 +100,8 @@ def _undefined(here: Here) -> Said | None:
 
 def _checked(here: Here) -> Said | None:
     text = here.line.strip().lstrip("#").strip()
+    if "Abort message: '" in text:
+        return checked(text.removesuffix("'"))
     if here.line.lstrip().startswith("#") and here.report.fatal_file is not None:
         return _v8(here.report, text)
     return checked(here.line)
@@ -312,6 +316,7 @@ def _android(here: Here) -> Said | None:
 def _debugger(here: Here) -> Said | None:
     if "first chance)" in here.line and "c0000005" in here.line:
         return None
+    rank = WEAK if "fatal exception" in here.line else PLAIN
     lowered = here.line.lower()
     for code, named in (
         ("c0000094", "Divide-by-zero"), ("c0000095", "Integer-overflow"), ("c00000fd", "Stack-overflow"),
@@ -319,7 +324,7 @@ def _debugger(here: Here) -> Said | None:
         ("c0000005", "UNKNOWN"), ("80000003", ""), ("c000001d", "Ill"),
     ):  # fmt: skip
         if code in lowered:
-            return Said(named, PLAIN) if named else None
+            return Said(named, rank) if named else None
     return None
 
 
@@ -340,6 +345,16 @@ def _kernel(here: Here) -> Said | None:
         place = re.sub(r":\d{1,9}!", ":{*}!", here.line.partition("kernel BUG at ")[2].strip())
         return Said("Kernel failure\n" + place[:1].upper() + place[1:], PLAIN)
     return Said("Kernel failure", PLAIN)
+
+
+def _not_linked(here: Here) -> Said | None:
+    found = _LIBRARY.search(here.line)
+    return Said("Missing-library", STRONG, basename(found[1])) if found else None
+
+
+def _assert_at(here: Here) -> Said | None:
+    text = here.line.partition("ASSERT FAILED at (")[2].partition("): ")[2].strip()
+    return Said("ASSERT", STRONG, text) if text else None
 
 
 def _missing(here: Here) -> Said | None:
@@ -377,7 +392,9 @@ READERS: tuple[tuple[str, Reader], ...] = (
     (" - code ", _debugger), ("ttempt to read from", _attempt),
     ("ttempt to write to", _attempt), ("BUG: KASAN", _kernel), ("general protection fault", _kernel),
     ("kernel BUG at", _kernel),
-    ("Unable to handle kernel", _kernel), ("error while loading shared libraries: ", _missing),
+    ("nable to handle kernel", _kernel), ("CANNOT LINK EXECUTABLE", _not_linked),
+    ("Library not loaded: ", _not_linked), ("ASSERT FAILED at (", _assert_at),
+    ("Received fatal exception 0x", _debugger), ("error while loading shared libraries: ", _missing),
     ("===BUG DETECTED: ", _found_bug),
     ("exceeded", _limit), ("V8 correctness failure", _correctness),
     ("V8 sandbox violation detected", _named("V8 sandbox violation", STRONG)),

@@ -134,8 +134,8 @@ def sanitizer(line: str) -> Said | None:
     if word == "segv" and "unknown address (pc" in text:
         return Said("Segv on unknown address", PLAIN)
     named = _WORDS.get(word) or (word.capitalize() if "-" in word else "")
-    if found[1].startswith("Thread") and word in ("lock-order-inversion", "heap-use-after-free"):
-        named = word.capitalize()
+    if found[1].startswith("Thread"):
+        named = "-".join(text.partition(" (")[0].split()).capitalize()
     return Said(named, WEAK if word in _WEAK_WORDS else PLAIN) if named else None
 
 
