@@ -73,6 +73,7 @@ RULES: Final = (
         r'^File "[^"]+", lines? \d+(?:-\d+)?, characters',
         0.8,
         goes_on=r"^\s*\d+ \||^\s*\^|^Error: |^\s+\S",
+        says=r"^Error\b",
         lines_max=15,
     ),
     rule("scala.error", "[error]", r"^\[error\] ", 0.82, goes_on=r"^\[error\]", lines_max=60),

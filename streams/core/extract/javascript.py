@@ -53,6 +53,19 @@ RULES: Final = (
         goes_on=r"^\s+\S|^#\s+(?:Failed|at|got|expected)",
         lines_max=30,
     ),
+    rule(
+        "esbuild.error", "[error]", r"^\s*[\u2718\u2716\u2717x] \[ERROR\] \S", 0.88, goes_on=r"^\s+\S|^$", lines_max=12
+    ),
+    rule(
+        "vite.build",
+        "during build",
+        r"^error during build:",
+        0.86,
+        goes_on=r"^\s+\S|^\[|^\S+: ",
+        says=r"\S",
+        lines_max=12,
+    ),
+    rule("tsc.next", "type error: ", r"^Type error: ", 0.9, before=1),
     rule("ava.case", "\u2716", r"^\s*\u2716 (?!\d+ problems)\S", 0.75, after=8),
     rule("mark.cross", "\u2717", r"^\s*[\u2717\u2718] \S", 0.75, after=5),
     rule("mark.times", "\u00d7", r"^\s*\u00d7 \S", 0.7, after=5),

@@ -34,7 +34,7 @@ RULES: Final = (
         "failed: ",
         r"^FAILED: ",
         0.66,
-        says=r"^(?!\S*(?:cd|:) |: && ).*(?:error|Error|fatal)",
+        says=r"^(?!cd |: && ).*(?:error|Error|fatal)",
         after=12,
         goes_on=r"^\s+\S|: note: |: error: |^In file",
     ),

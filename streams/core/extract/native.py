@@ -96,6 +96,7 @@ RULES: Final = (
         before=3,
         after=3,
     ),
+    rule("cocoapods.error", "[!] ", r"^\[!\] \S", 0.8, goes_on=r"^\s+\S", lines_max=15),
     rule("xctest.case", "error: -[", r": error: -\[", 0.92),
     rule(
         "xcode.failed",

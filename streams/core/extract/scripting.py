@@ -35,13 +35,13 @@ RULES: Final = (
     ),
     rule(
         "bundler.error",
-        "could not find gem",
+        "could not find gem|could not find compatible|in any of the sources",
         (
             r"Could not find (?:gem|compatible versions|\S+ in any of the sources)"
             r"|Bundler could not find compatible versions"
         ),
         0.9,
-        goes_on=r"^\s+\S|^$",
+        goes_on=r"^\s+\S|^$|^Because |version solving has failed",
         lines_max=25,
     ),
     rule(
@@ -93,11 +93,19 @@ RULES: Final = (
     rule("phpcs.file", "file: ", r"^FILE: \S+", 0.6, after=12),
     rule(
         "composer.problem",
-        "problem",
+        "problem|requirements could not be",
         r"^\s*Problem \d+$|Your requirements could not be resolved",
         0.9,
+        says=r"^\s+- ",
         goes_on=r"^\s*\S|^$",
         lines_max=30,
+    ),
+    rule(
+        "phpstan.count",
+        "[error] found",
+        r"^\s*\[ERROR\] Found \d+ errors?",
+        0.8,
+        back=r"^[-\s]*$|^\s+\d+ +\S|^  Line ",
     ),
     rule("behat.failed", "failed", r"^--- Failed (?:scenarios|steps|hooks):", 0.88, goes_on=r"^\s+\S|^$", lines_max=40),
     rule("perl.test", "failed test", r"^\s*#\s+Failed test\b", 0.92, goes_on=r"^\s*#", lines_max=15),
@@ -164,7 +172,10 @@ RULES: Final = (
     ),
     rule("r.halted", "execution halted", r"^Execution halted", 0.4, before=5),
     rule("r.warning", "status: ", r"^Status: \d+ (?:ERROR|WARNING)", 0.3),
-    rule("dart.case", "[e]", r"\[E\]\s*$", 0.9, goes_on=r"^\s+\S|^$", lines_max=15),
+    rule("dart.case", "[e]", r"\[E\]\s*$", 0.9, goes_on=r"^\s+\S|^$", says=r"\S", lines_max=15),
+    rule("shellcheck.line", "[sc", r"^\S+:\d+:\d+: (?:error|warning|note): .*\[SC\d{4}\]$", 0.82),
+    rule("hadolint.place", "dl3|dl4", r"^\S+:\d+ DL\d{4} \S", 0.82),
+    rule("actionlint.place", ".yml:|.yaml:", r"^\S+\.ya?ml:\d+:\d+: \S.*\[[\w-]+\]$", 0.82),
     rule("shellcheck.place", "^--", r"\^-+\^? SC\d{4} \(", 0.82, before=2),
     rule("shell.command", "command not found", r": (?:line \d+: )?(?:\S+: )?command not found", 0.86),
     rule("shell.absent", "not found", r"^\S*sh: (?:(?:line )?\d+: )?[^\s:]+: not found$", 0.87),

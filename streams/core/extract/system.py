@@ -155,6 +155,7 @@ RULES: Final = (
     ),
     rule("ansible.task", "fatal: [", r"^fatal: \[[^\]]+\](?: -> \S+|\s\S+)?: (?:FAILED|UNREACHABLE)!", 0.88, after=2),
     rule("ansible.recap", "failed=", r"^\S+\s+: ok=\d+ .*(?:unreachable|failed)=[1-9]", 0.1, consequence=True),
+    rule("gh.http", "(http ", r"^gh: .*\(HTTP \d{3}\)", 0.87),
     rule("git.remote", "remote repository", r"^fatal: Could not read from remote repository", 0.6),
     rule("git.fatal", "fatal: ", r"^fatal: ", 0.85, before=1, after=4),
     rule(

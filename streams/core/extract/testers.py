@@ -79,10 +79,10 @@ RUNNERS: Final = (
     ),
     Runner(
         name="go",
-        words=("--- FAIL: ",),
-        mark="--- FAIL: ",
-        opens=re.compile(r"^\s*--- FAIL: (\S+)"),
-        ends=re.compile(r"^(?:=== |\s*--- (?:PASS|SKIP): |FAIL\b|ok\s|PASS$|\?\s|exit status )"),
+        words=("--- FAIL: ", "=== FAIL: "),
+        mark="FAIL: ",
+        opens=re.compile(r"^\s*--- FAIL: (\S+)|^=== FAIL: \S+ (\S+)"),  # the latter is gotestsum's
+        ends=re.compile(r"^(?:=== |DONE |\s*--- (?:PASS|SKIP): |FAIL\b|ok\s|PASS$|\?\s|exit status )"),
         says=go_says,
         may_be_empty=True,
         retells=("go.test", "go.package", "go.panic"),
