@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test servers servers-down chaos check bench schemas lock clean
+.PHONY: help run test servers servers-down chaos check bench fuzz schemas lock clean
 
 PORT = 8765
 DATA = .faultline
@@ -47,6 +47,11 @@ check: .venv/.development  ## format, lint, types, who imports whom, generated f
 
 bench: .venv/.development  ## what the README's figures are measured with
 	@for script in tests/bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+SECONDS = 600
+fuzz: .venv/.development  ## every reader of texts, SECONDS=600 each, guided by coverage (wants atheris)
+	@for target in redaction fingerprint stage frames log report; do \
+	  $(BIN)/python tests/fuzz/fuzz.py $$target --seconds $(SECONDS) || exit 1; done
 
 schemas: .venv/.development  ## write the JSON Schemas of the records anew
 	@$(BIN)/python -m streams.contract.schema
