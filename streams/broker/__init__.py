@@ -14,5 +14,6 @@
 | `lag`, `standing`, `probe` | how far a reader is behind; how far each role is; whether brokers answer |
 | `changes` | a hint whenever something was written to a topic |
 | `reader` | stretches of topics, read to their ends, for commands |
+| `baselines` | what passing runs printed: read whole, followed, written |
 | `publish` | the gateway's port to the log |
 """

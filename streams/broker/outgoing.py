@@ -18,8 +18,10 @@ class Outgoing:
 
     topic: Topic
     key: bytes | None
-    value: bytes
+    value: bytes | None
     headers: Headers
+    partition: int | None = None
+    """None: as the key says."""
 
 
 def outgoing(record: Verdict | Unanswered | Alias, *, source: str, at_ms: int) -> Outgoing:

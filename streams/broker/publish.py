@@ -28,9 +28,11 @@ from streams.contract.failure import Failure
 from streams.contract.telemetry import LogEvent, Observer
 from streams.contract.topics import Topic
 from streams.contract.verdict import Verdict
+from streams.core.baselines import Written
 from streams.core.envelopes import envelopes
+from streams.core.partition import partition_of
 
-TOPICS: Final = (topics.CI, topics.BENCHMARK, topics.VERDICTS, topics.ALIASES, topics.REJECTED)
+TOPICS: Final = (topics.CI, topics.BENCHMARK, topics.VERDICTS, topics.ALIASES, topics.BASELINES, topics.REJECTED)
 WAITING_BYTES_MAX: Final = 32 * 1024 * 1024
 """Of values that no broker has acknowledged yet, past which callers are told to come later."""
 ANSWER_S_MAX: Final = 30.0
@@ -133,13 +135,22 @@ class KafkaPublisher:
         """What a person said of two fingerprints."""
         await self._sent([outgoing(alias, source=self._source, at_ms=self._now_ms())])
 
+    async def keep(self, written: Sequence[Written]) -> None:
+        """What passing runs of a job printed: all of a job in one partition, in this order. Raises as `publish`."""
+        records = []
+        for one in written:
+            headers = event_headers(kind=topics.BASELINES.name, id_=one.key, source=self._source, at_ms=self._now_ms())
+            partition = partition_of(one.job.key, self._cluster.partitions)
+            records.append(Outgoing(topics.BASELINES, one.key.encode(), one.value, headers, partition))
+        await self._sent(records)
+
     async def _sent(self, records: Sequence[Outgoing]) -> None:
         """Hand them over and wait until all are acknowledged."""
         if self._producer is None:
             raise SinkUnavailable(
                 f"Kafka at {self._cluster.bootstrap} has not answered yet", retry_after_s=RETRY_AFTER_S
             )
-        size = sum(len(record.value) for record in records)
+        size = sum(len(record.value or b"") for record in records)
         if self._waiting_bytes and self._waiting_bytes + size > self._waiting_bytes_max:
             raise LogFull(
                 f"{self._waiting_bytes} bytes wait for Kafka already, {self._waiting_bytes_max} may",
@@ -180,7 +191,13 @@ class KafkaPublisher:
         sent = []
         for one in records:
             sent.append(
-                await producer.send(self._cluster.topic(one.topic), one.value, key=one.key, headers=one.headers)
+                await producer.send(
+                    self._cluster.topic(one.topic),
+                    one.value,
+                    key=one.key,
+                    headers=one.headers,
+                    partition=one.partition,
+                )
             )
         await asyncio.gather(*sent)
 

@@ -192,7 +192,8 @@ async def _forget(settings: Settings, stop: asyncio.Event) -> None:
 
 
 def gateway(settings: Settings, port: int | None) -> int:
-    """HTTP in, Kafka out."""
+    """HTTP in, Kafka out; and what passing runs printed, in memory."""
+    from streams.broker.baselines import KafkaBaselines
     from streams.broker.publish import KafkaPublisher
     from streams.gateway.app import gateway_routes
     from streams.serving.health import metrics_route
@@ -200,12 +201,14 @@ def gateway(settings: Settings, port: int | None) -> int:
 
     cluster, taxonomy = Cluster.of(settings), settings.load_taxonomy()
     publisher: KafkaPublisher | None = None
+    baselines: KafkaBaselines | None = None
 
     def site(observer: RoleObserver) -> Site:
-        nonlocal publisher
+        nonlocal publisher, baselines
         publisher = KafkaPublisher(
             cluster, source="gateway", now_ms=now_ms, observer=observer, app_version=version("faultline")
         )
+        baselines = KafkaBaselines(cluster, publisher, observer=observer, bytes_max=settings.baseline_bytes_max)
         routes = gateway_routes(
             publisher,
             now_ms=now_ms,
@@ -213,16 +216,18 @@ def gateway(settings: Settings, port: int | None) -> int:
             taxonomy=taxonomy,
             allowed_hosts=settings.allowed_hosts,
             ready=lambda: observer.waiting,
+            baselines=baselines,
         )
         return Site([*routes, metrics_route(lambda: exposition(observer), allowed_hosts=settings.allowed_hosts)])
 
     async def body(observer: Observer, stop: asyncio.Event) -> None:
         assert publisher is not None, "the site is made before"
+        assert baselines is not None, "with it"
         try:
             with contextlib.suppress(Stopping):
                 await publisher.start(stop=stop, on_waiting=lambda what: observer.waiting_for(what or "its topics"))
                 observer.waiting_for("")
-                await stop.wait()
+                await baselines.follow(stop)
         finally:
             await publisher.close()
 

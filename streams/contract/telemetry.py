@@ -57,6 +57,8 @@ FETCHES_DROPPED: Final = Metric(
     "counter",
     "Fetches that a new assignment of partitions made void; their records are fetched again.",
 )
+BASELINE_JOBS: Final = Metric("faultline_baseline_jobs", "gauge", "Jobs of which passing runs are known.")
+BASELINE_BYTES: Final = Metric("faultline_baseline_bytes", "gauge", "What passing runs printed, as held in memory.")
 QUESTIONS_OPEN: Final = Metric("faultline_questions_open", "gauge", "Batches of fingerprints being asked about now.")
 
 METRICS: Final = (
@@ -72,6 +74,8 @@ METRICS: Final = (
     FOLDS_APPLIED,
     TABLE_ROWS,
     FETCHES_DROPPED,
+    BASELINE_JOBS,
+    BASELINE_BYTES,
     QUESTIONS_OPEN,
     LLM_CALLS,
     LLM_TOKENS,
