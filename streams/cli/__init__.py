@@ -14,6 +14,7 @@
 | `delivery` | sending or showing them, and the ledger with a line for each that was not sent |
 | `to_kafka` | the way to Kafka; the one to a server is in `delivery` |
 | `publish` | `publish junit, log, benchmark, event` |
+| `job_log`, `baselines` | a job's log read here; what passing runs print, asked for and sent |
 | `reading` | a text read as the stages would: fingerprint, parts, verdict |
 | `explain` | `explain`, `explain --why` |
 | `groups` | `groups`, `show`, `verdict`: questions to a running server |

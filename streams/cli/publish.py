@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from streams.cli.delivery import Delivery, Loss
     from streams.cli.inputs import Input
     from streams.contract.failure import Ci, Failure
-    from streams.core.extract.baseline import Baseline
 
 RECORDS_BYTES_MAX = 256 * 1024 * 1024
 """Of one file of records, which is held in memory."""
@@ -114,15 +113,23 @@ def report(
 
 @app.command(
     epilog="\b\nExamples:\n  make test 2>&1 | tee build.log; faultline publish log build.log\n"
-    "  faultline publish log 'logs/**/*.txt' --job nightly"
+    "  faultline publish log 'logs/**/*.txt' --job nightly\n"
+    "  make test 2>&1 | tee build.log && faultline publish log build.log --passed"
 )
 def log(
     logs: Annotated[list[str], typer.Argument(metavar="FILE...|-", help="Plain logs of failed jobs; patterns too.")],
     *,
     baseline: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Log of a run of this job that passed: what it says is no reason."),
+        typer.Option(metavar="FILE", help="Log of a passing run to hold it against, in place of those known."),
     ] = None,
+    no_baseline: Annotated[
+        bool, typer.Option("--no-baseline", help="Hold it against no passing run, and ask for none.")
+    ] = False,
+    passed: Annotated[
+        bool,
+        typer.Option("--passed", help="The job passed: keep hashes of what it prints, to hold failing logs against."),
+    ] = False,
     url: options.Url = URL_DEFAULT,
     to: options.To = "http",
     dry_run: options.DryRun = False,
@@ -137,15 +144,25 @@ def log(
     branch: options.Branch = "",
     commit: options.Commit = "",
 ) -> None:
-    """Send the failures that the logs of failed jobs tell of."""
-    from streams.cli.delivery import Delivery
+    """Send the failures that the logs of failed jobs tell of.
 
+    What passing runs of the job print is no reason; the server tells it where repository and job are known.
+    """
+    from streams.cli.baselines import chosen, keep
+    from streams.cli.delivery import Delivery
+    from streams.cli.job_log import of_log
+
+    if (passed, no_baseline, baseline is not None).count(True) > 1:
+        raise typer.BadParameter("--passed, --baseline and --no-baseline exclude each other")
     delivery = Delivery(url=url, to=to, deadline_s=deadline, dry_run=dry_run, as_json=as_json, strict=strict)
     context = _context(
         repo=repo, workflow=workflow, run_id=run_id, job=job, attempt=attempt, branch=branch, commit=commit
     )
-    passing = None if baseline is None else _baseline(baseline)
-    _deliver_inputs(delivery, logs, lambda one: _of_log(one, context, passing), pattern="*.log")
+    if passed:
+        kept = keep(logs, context, to=to, url=url, deadline_s=deadline, dry_run=dry_run, as_json=as_json)
+        raise typer.Exit(1 if kept.losses and strict else 0)
+    baseline_of = chosen(baseline, asks=not (no_baseline or dry_run), to=to, url=url)
+    _deliver_inputs(delivery, logs, lambda one: of_log(one, context, baseline_of), pattern="*.log")
 
 
 @app.command(
@@ -286,49 +303,6 @@ def _of_any_report(one: Input, context: Ci) -> Iterator[Failure | Loss]:
             tell(f"{line(one.name)}: {note}")
         else:
             yield Loss("unreadable", one.name, f"in part: {note}")
-
-
-def _baseline(path: Path) -> Baseline:
-    from streams.cli.inputs import Input, lines
-    from streams.contract.errors import UnreadableInput
-    from streams.core.extract.baseline import Baseline
-    from streams.producers.packed import PackedLimits, parts
-    from streams.producers.report import Notes
-
-    try:
-        with Input(str(path), path).open(packed=True) as stream:
-            found = parts(stream, PackedLimits(), Notes())
-            return Baseline.of(line for part in found for line in lines(part.stream))
-    except UnreadableInput as error:
-        way_out = "name the log of a run that passed, or leave --baseline out"
-        raise UnreadableInput(f"{error}; {way_out}") from error
-
-
-def _of_log(one: Input, context: Ci, baseline: Baseline | None) -> Iterator[Failure | Loss]:
-    from streams.cli.delivery import Loss
-    from streams.cli.inputs import lines, not_text
-    from streams.cli.screen import line, tell
-    from streams.contract.errors import UnreadableInput
-    from streams.producers.contents import Contents
-    from streams.producers.formats import Records
-    from streams.producers.joblog import read_log
-    from streams.producers.packed import Part, head_of
-
-    now_ms = _now_ms()
-
-    def read(part: Part, own: Ci) -> Records:
-        if part.name and (reason := not_text(head_of(part.stream))):
-            raise UnreadableInput(reason)
-        found = lines(part.stream)
-        return Records.of_log(read_log(found, own, occurred_at_ms=now_ms, baseline=baseline, steps=part.steps))
-
-    with one.open(packed=True) as stream:
-        found = Contents(stream, context, read)
-        yield from found
-    for note in found.notes:
-        tell(f"{line(one.name)}: {line(note)}")
-    for note in found.damage:
-        yield Loss("unreadable", one.name, f"in part: {note}")
 
 
 def _of_rows(one: Input, given: dict[str, Any]) -> Iterator[Failure | Loss]:

@@ -119,3 +119,7 @@ class JobBaseline(Struct, frozen=True, kw_only=True, omit_defaults=True):
     hashes: bytes = b""
     """Of all the runs together, sorted."""
     version: Annotated[int, Meta(ge=1)] = 1
+
+    def __post_init__(self) -> None:
+        if len(self.hashes) % LINE_BYTES or len(self.hashes) > LINES_MAX * LINE_BYTES:
+            raise ValueError(f"hashes are {LINE_BYTES} bytes a line, at most {LINES_MAX} lines")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import BinaryIO, Final, Protocol
 
 import anyio.from_thread
@@ -19,7 +20,7 @@ from streams.core.extract.baseline import MASKING, Baseline
 from streams.gateway.answers import Json, Refusal, answer
 from streams.gateway.reports import lines_of
 from streams.producers.packed import PackedLimits
-from streams.producers.passing import CUT_NOTE, passed_runs
+from streams.producers.passing import CUT_NOTE, Passing
 from streams.producers.report import Notes
 
 NONE_HERE: Final = "this process keeps no baselines; the gateway does"
@@ -76,7 +77,8 @@ async def keep_log(
     Raises: Refusal (400, 404); UnreadableInput for what is no log; LogFull, SinkUnavailable.
     """
     found, notes = _there(keeper), Notes()
-    runs = passed_runs(file, context, lines_of, now_ms=now_ms, limits=limits, notes=notes)
+    passing = Passing(context, lines_of, now_ms=now_ms, limits=limits, notes=notes)
+    runs = chain(passing.add(file), passing.end())
     told: list[Json] = []
     try:
         while (run := await anyio.to_thread.run_sync(next, runs, None)) is not None:

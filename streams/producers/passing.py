@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import msgspec
@@ -16,65 +16,60 @@ from streams.producers.report import Notes
 CUT_NOTE = f"only the first {RUN_LINES_MAX} different lines are remembered; those after them stay new"
 
 
-def passed_run(lines: Iterable[str], context: Ci, *, now_ms: int) -> PassedRun:
-    """What a passing run printed: at most RUN_LINES_MAX different lines, the first ones.
+class Passing:
+    """The inputs of one passing run, packed or not: `add` each, then `end`."""
 
-    Raises: MalformedRecord where the job is not known; what iterating over the lines raises.
-    """
-    return PassedRun(
-        job=job_of(context),
-        run_id=context.run_id,
-        attempt=context.attempt,
-        leg=context.job_id,
-        passed_at_ms=now_ms,
-        masking=MASKING,
-        hashes=Baseline.of(lines, lines_max=RUN_LINES_MAX).to_bytes(),
-    )
+    def __init__(
+        self,
+        context: Ci,
+        lines_of: Callable[[BinaryIO], Iterator[str]],
+        *,
+        now_ms: int,
+        limits: PackedLimits,
+        notes: Notes,
+    ) -> None:
+        """Texts that name no job of their own are of the one in the context. `lines_of` reads a text.
 
-
-def passed_runs(
-    stream: BinaryIO,
-    context: Ci,
-    lines_of: Callable[[BinaryIO], Iterator[str]],
-    *,
-    now_ms: int,
-    limits: PackedLimits,
-    notes: Notes,
-) -> Iterator[PassedRun]:
-    """The runs in one input, packed or not. Texts that name no job of their own are of the one in the context.
-
-    `stream` as `parts` wants it; `lines_of` reads a text. `notes` say what was left out; complete when it is over.
-
-    Raises: MalformedRecord where a job is not known; UnreadableInput as `parts` and `lines_of`.
-    """
-    plain = _Chain()
-    for part in parts(stream, limits, notes):
-        if not part.job:
-            plain.add(lines_of(part.stream))
-            continue
-        own = msgspec.structs.replace(context, job_id=part.job, job_name=part.job)
-        yield _noted(passed_run(lines_of(part.stream), own, now_ms=now_ms), notes)
-    if plain.is_read:
-        yield _noted(plain.run(context, now_ms=now_ms), notes)
-
-
-def _noted(run: PassedRun, notes: Notes) -> PassedRun:
-    if run.lines >= RUN_LINES_MAX:
-        notes.add(f"{run.job}: {CUT_NOTE}")
-    return run
-
-
-class _Chain:
-    """The lines of several texts as those of one run."""
-
-    def __init__(self) -> None:
-        self.is_read = False
+        `notes` say what was left out; complete after `end`.
+        """
+        self._context = context
+        self._lines_of = lines_of
+        self._now_ms = now_ms
+        self._limits = limits
+        self._notes = notes
         self._found: frozenset[int] = frozenset()
+        self._is_read = False
 
-    def add(self, lines: Iterable[str]) -> None:
-        self.is_read = True
-        room = RUN_LINES_MAX - len(self._found)
-        self._found |= Baseline.of(lines, lines_max=room).hashes if room else frozenset()
+    def add(self, stream: BinaryIO) -> Iterator[PassedRun]:
+        """The runs of the jobs that an archive names; what else is in the input comes at the end, as one.
 
-    def run(self, context: Ci, *, now_ms: int) -> PassedRun:
-        return msgspec.structs.replace(passed_run((), context, now_ms=now_ms), hashes=Baseline(self._found).to_bytes())
+        `stream` as `parts` wants it.
+        Raises: MalformedRecord where a job is not known; UnreadableInput as `parts` and `lines_of`.
+        """
+        for part in parts(stream, self._limits, self._notes):
+            if part.job:
+                own = msgspec.structs.replace(self._context, job_id=part.job, job_name=part.job)
+                yield self._run(Baseline.of(self._lines_of(part.stream), lines_max=RUN_LINES_MAX), own)
+                continue
+            job_of(self._context)  # known before the log is read, or never
+            if room := RUN_LINES_MAX - len(self._found):
+                self._found |= Baseline.of(self._lines_of(part.stream), lines_max=room).hashes
+            self._is_read = True
+
+    def end(self) -> Iterator[PassedRun]:
+        """The run of the job in the context, where a text of it was read."""
+        if self._is_read:
+            yield self._run(Baseline(self._found), self._context)
+
+    def _run(self, printed: Baseline, context: Ci) -> PassedRun:
+        if len(printed.hashes) >= RUN_LINES_MAX:
+            self._notes.add(f"{job_of(context)}: {CUT_NOTE}")
+        return PassedRun(
+            job=job_of(context),
+            run_id=context.run_id,
+            attempt=context.attempt,
+            leg=context.job_id,
+            passed_at_ms=self._now_ms,
+            masking=MASKING,
+            hashes=printed.to_bytes(),
+        )
