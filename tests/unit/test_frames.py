@@ -219,7 +219,10 @@ def test_failure_without_a_stack_still_has_type_and_message(text: str, raised: s
         "#1 priority",
         "Errors: 0",
         "the goroutine panicked quietly",
+        # Once read for longer than a person would wait: a long word in brackets that is no list of arguments.
+        "\n".join(["    at shop.till.TillOfTheWholeShop.close(" + "TillOfTheWholeShopAndOfItsAnnex" * 9 + ":12)"] * 20),
     ],
+    ids=range(8),
 )
 def test_text_without_a_trace_has_none(text: str) -> None:
     assert parse(text) is None

@@ -26,8 +26,10 @@ _INNER = re.compile(
     r".{1,1500}? ---> (?:\(Inner Exception #\d{1,3}\) )?((?:[A-Z]\w{0,80}\.){1,12}\w{1,120}(?:Exception|Error))"
     r"(?: \(\w{1,12}\))?(?:: (.*))?$"
 )
+_TYPE = r"[\w.`+/\[\]&*<>]{1,200}"
+# Only a comma parts two arguments: were it optional, a run could be cut anywhere, and time would be exponential.
 _ARGUMENTS = re.compile(
-    r"(?:[\w.`+/\[\]&*<>]{1,200} [\w@]{1,80}(?:, )?){0,30}$|(?:[\w.`+/\[\]&*<>]{1,200}(?:, ?)?){0,30}$"
+    rf"(?:{_TYPE} [\w@]{{1,80}}(?:, {_TYPE} [\w@]{{1,80}}){{0,29}}(?:, )?|{_TYPE}(?:, ?{_TYPE}){{0,29}}(?:, ?)?)?$"
 )
 _LOCAL = re.compile(r"<[\w.<>]{0,150}>g__(\w{1,120})\|[\d_]{1,20}")
 _CLOSURE = re.compile(r"(?:\.|^)<>c(?:__DisplayClass[\d_]{1,20})?(?:`\d{1,3})?(?=\.|$)")
