@@ -5,6 +5,7 @@ under any nesting of suites; one outside of any case counts as the suite's. What
 `flakyFailure` and `rerunFailure` is told apart: a flaky case passed in the end, a rerun repeats a failure that is
 reported anyway.
 Bazel and CTest say only `exited with error code 1` or `Failed`; then the output of the case, or of its suite, says why.
+gotestsum and Gradle's retry print a further try as a case of its own: one that passed makes the earlier ones a flake.
 A report cut short gives what it held; the reading's `notes` say what was lost.
 """
 
@@ -24,6 +25,8 @@ _OUTCOMES: Final[dict[str, Outcome]] = {"failure": "failure", "error": "error"}
 _RERUNS: Final = frozenset({"rerunFailure", "rerunError"})
 _FLAKES: Final = frozenset({"flakyFailure", "flakyError"})
 _OUTPUTS: Final = frozenset({"system-out", "system-err"})
+_OF_GO: Final = "go.version"
+"""The property by which reports of Go's tests are known."""
 _SUITES: Final = frozenset({"testsuite", "testsuites"})
 
 _PENDING_MAX: Final = 64
@@ -40,6 +43,7 @@ class _Case:
     count: int = 0
     reruns: int = 0
     flakes: int = 0
+    is_skipped: bool = False
 
 
 class JUnit(Reading):
@@ -59,6 +63,11 @@ class JUnit(Reading):
         self._beyond_depth = 0
         self._root = ""
         self._held: list[Reported] = []
+        self._suite_attributes: dict[str, str] = {}
+        self._properties: int | None = None
+        """How many the open suite has; None where it has no list of them."""
+        self._tries = False
+        """Whether a case of the open suite that has the name of an earlier one is a further try, not another test."""
         self._suite_output: Collected | None = None
 
     def __iter__(self) -> Iterator[Reported]:
@@ -92,18 +101,25 @@ class JUnit(Reading):
             self._note(f"deeper than {self.limits.depth_max} elements")
             return
         if tag.name == "testcase":
+            self._tries = self._tries or (self._properties == 0 and "hostname" in self._suite_attributes)
             if self._case is not None:
                 self._note("a test case inside a test case")
                 yield from self._close(self._case_depth - 1)
             self._begin_case(tag.attributes)
         elif tag.name == "testsuite":
             yield from self._released()
+            self._suite_attributes, self._properties, self._tries = tag.attributes, None, False
             named = tag.attributes.get("name", "")
             self._suites.append(
                 (len(self._open), named, tag.attributes.get("file") or tag.attributes.get("filepath", ""))
             )
         elif self._case is not None and self._result is None:
             self._begin_result(self._case, tag)
+        elif self._case is None and tag.name == "properties":
+            self._properties = 0
+        elif self._case is None and tag.name == "property":
+            self._properties = (self._properties or 0) + 1
+            self._tries = self._tries or tag.attributes.get("name") == _OF_GO
         elif self._case is None and self._open and self._open[-1] in _SUITES:
             self._begin_of_suite(tag)
         self._open.append(tag.name)
@@ -137,6 +153,8 @@ class JUnit(Reading):
             case.reruns += 1
         elif tag.name in _FLAKES:
             case.flakes += 1
+        elif tag.name == "skipped":
+            case.is_skipped = True
         elif tag.name in _OUTPUTS and self._open[-1] == "testcase":
             self._output_depth = depth
 
@@ -207,6 +225,8 @@ class JUnit(Reading):
     def _finish_case(self, case: _Case) -> Iterator[Reported]:
         if case.flakes and not case.count:
             self.flakes += 1
+        if self._tries and self._is_further_try(case):
+            return
         output = case.output.get() if case.pending else ""
         for failure in case.pending:
             told = case.reruns or output
@@ -217,6 +237,26 @@ class JUnit(Reading):
                 self._held.append(one)
             else:
                 yield _said_by_output(one)
+
+    def _is_further_try(self, case: _Case) -> bool:
+        """Whether a test that is held failed before; then this one is told with it, or with none of it if it passed.
+
+        Names are told apart by Go (`#01`) and by Gradle (`[1]`), so in their reports one name is one test. In others it
+        may be another row of data, whose passing must hide nothing.
+        """
+        key = case.attributes.get("classname", ""), case.attributes.get("name", "")
+        earlier = [one for one in self._held if (one.classname, one.name) == key]
+        if not earlier or case.is_skipped:
+            return False
+        if case.count:
+            again = dataclasses.replace(earlier[0], reruns=earlier[0].reruns + 1)
+            self._held = [again if one is earlier[0] else one for one in self._held]
+            self.failures -= case.count
+        else:
+            self._held = [one for one in self._held if one not in earlier]
+            self.failures -= len(earlier)
+            self.flakes += 1
+        return True
 
     def _released(self) -> Iterator[Reported]:
         """The failures that were held for the output of their suite, with the end of it where they have none."""

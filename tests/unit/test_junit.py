@@ -568,3 +568,29 @@ def test_where_the_chunks_end_makes_no_difference(chunk_bytes: int, monkeypatch:
         return "".join(e.unescaped() for e in events if isinstance(e, Text))
 
     assert (tags(whole), text(whole)) == (tags(pieces), text(pieces))
+
+
+TRIED = '<testcase classname="shop" name="TestAdds">{}</testcase>'
+FAILS = TRIED.format('<failure message="Failed" type="">=== RUN TestAdds\n    a_test.go:9: {}</failure>')
+OF_GO = '<testsuite name="shop"><properties><property name="go.version" value="go1.23"/></properties>{}</testsuite>'
+OF_GRADLE = '<testsuite name="shop.Cart" hostname="h" timestamp="2026-11-20T10:00:00"><properties/>{}</testsuite>'
+OF_OTHERS = '<testsuite name="shop" hostname="h">{}</testsuite>'
+
+
+@pytest.mark.parametrize("suite", [OF_GO, OF_GRADLE])
+def test_a_further_try_that_is_a_case_of_its_own_is_told_apart(suite: str) -> None:
+    """gotestsum's and Gradle's: the name is the test's, and a later case of it a further try."""
+    other = CASE.format('<failure message="m">t</failure>')
+    found, reading = read(suite.format(FAILS.format("one") + other + FAILS.format("two") + TRIED.format("")))
+    assert ([one.name for one in found], reading.failures, reading.flakes) == (["adds"], 1, 1)
+    found, reading = read(suite.format(FAILS.format("one") + FAILS.format("two")))
+    assert ([(one.name, one.reruns) for one in found], reading.failures, reading.flakes) == ([("TestAdds", 1)], 1, 0)
+    found, reading = read(suite.format(FAILS.format("one") + TRIED.format("<skipped/>")))
+    assert (len(found), reading.flakes) == (1, 0)
+    found, reading = read(suite.format(TRIED.format("") + FAILS.format("one")))
+    assert (len(found), reading.flakes) == (1, 0)
+
+
+def test_where_one_name_may_be_several_tests_a_pass_hides_no_failure() -> None:
+    found, reading = read(OF_OTHERS.format(FAILS.format("row 1") + TRIED.format("") + FAILS.format("row 3")))
+    assert (len(found), reading.flakes) == (2, 0)

@@ -540,3 +540,25 @@ HOSTILE = {
 def test_hostile_lines_are_read(name: str) -> None:
     log = ["=== FAILURES ===", "  2 failing", *[HOSTILE[name]] * 20]
     assert all(1 <= block.first <= block.last <= len(log) for block in findings(log).blocks)
+
+
+CTEST_LIST = """The following tests FAILED:
+	  1 - unit (Failed)
+	  2 - cart_test (SEGFAULT)   slow
+Errors while running CTest"""
+
+
+def test_a_failed_test_that_only_the_list_names_counts_and_one_that_was_told_does_not_count_again() -> None:
+    quiet = [
+        "1/2 Test #1: unit ....***Failed    0.01 sec",
+        "2/2 Test #2: cart_test ....***Exception: SegFault  0.01 sec",
+    ]
+    told = [quiet[0], "cannot open cart.bin", "", quiet[1], ""]
+    for log, messages in (
+        (quiet, ["1 - unit (Failed)", "2 - cart_test (SEGFAULT)   slow"]),
+        (told, ["cannot open cart.bin", "2 - cart_test (SEGFAULT)   slow"]),
+    ):
+        found = list(reading([*log, "", "0% tests passed, 2 tests failed out of 2", "", *CTEST_LIST.split("\n")]))
+        assert [(f.ci.test_name if f.ci else "", f.message) for f in found] == list(
+            zip(["unit", "cart_test"], messages, strict=True)
+        )

@@ -36,6 +36,8 @@ class Runner:
     """The section is of a test that ran; it failed only if the line that ends it matches."""
     may_be_empty: bool = False
     """A section in which nothing is said only repeats that another one failed."""
+    lists: bool = False
+    """It names failed tests again: one counts where no section told of it."""
     named: Callable[[str, Sequence[Line]], str] | None = None
     """The test's whole name, where it goes on below the opening line."""
     retells: tuple[str, ...] = ()

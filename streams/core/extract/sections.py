@@ -143,10 +143,14 @@ class Sections:
         """A test that the summary names, which stands below the sections: it counts when no section told of it."""
         file, _, name = node.partition("::")
         test = name.replace("::", ".") or file
-        if self._named[test] > 0:
-            self._named[test] -= 1
-        else:
+        if not self._is_told(test):
             self._keep(Section(RUNNERS[0], test, at, at, at, step))
+
+    def _is_told(self, test: str) -> bool:
+        """Whether a section told of a test that is named again; each counts once."""
+        told = self._named[test] > 0
+        self._named[test] -= told
+        return told
 
     def _close(self, at: int = 0, text: str = "") -> None:
         """Ends the open section; `at` is the line that ended it, where it may be the section's own."""
@@ -166,10 +170,13 @@ class Sections:
         if run and not any(text for _, text in lines):
             opening = section.first
             section.first, section.last, lines = run[0][0], run[-1][0], run
-        self._named[section.test] += 1
+        if runner.lists and self._is_told(section.test):
+            return
         evidence = runner.says(lines)
+        if evidence is not None or any(text for _, text in lines):
+            self._named[section.test] += 1
         told = section.first if evidence is None else evidence
-        if (evidence is None and runner.may_be_empty) or not self._is_new(told, lines):
+        if (evidence is None and runner.may_be_empty) or not (runner.lists or self._is_new(told, lines)):
             return
         last = max(section.last, told)
         self._keep(Section(runner, section.test, section.first, last, told, section.step, opening))

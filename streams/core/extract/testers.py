@@ -108,6 +108,19 @@ RUNNERS: Final = (
         retells=("ctest.test",),
     ),
     Runner(
+        name="ctest",  # without --output-on-failure the list is all that it says
+        words=("tests FAILED:",),
+        mark=" - ",
+        opens=re.compile(r"^\s+\d+ - (\S+) \([A-Z][\w ]*\)"),
+        ends=re.compile(r"^\s*$|^Errors while running"),
+        area=re.compile(r"^The following tests FAILED:$"),
+        area_ends=re.compile(r"^Errors while running|^\s*$"),
+        anywhere=False,
+        says=lambda _: None,
+        lists=True,
+        retells=("ctest.",),
+    ),
+    Runner(
         name="dotnet",
         words=("  Failed ",),
         mark="Failed ",
