@@ -543,8 +543,8 @@ def test_hostile_lines_are_read(name: str) -> None:
 
 
 CTEST_LIST = """The following tests FAILED:
-	  1 - unit (Failed)
-	  2 - cart_test (SEGFAULT)   slow
+       1 - unit (Failed)
+       2 - cart_test (SEGFAULT)   slow
 Errors while running CTest"""
 
 
