@@ -92,6 +92,12 @@ class Settings(BaseSettings):
         "masks, frame rules and grouping rules of your own (needs the extra `rules`)",
         "a file that exists",
     )
+    rules_before: Path | None = _setting(
+        None,
+        "FAULTLINE_RULES_BEFORE",
+        "the rules in use until lately (an empty file for none): what they made of a failure hands its verdict on",
+        "a file that exists",
+    )
     optional_kinds: Annotated[frozenset[str], BeforeValidator(_listed)] = _setting(
         frozenset(),
         "FAULTLINE_OPTIONAL_KINDS",
@@ -368,7 +374,7 @@ class Settings(BaseSettings):
             raise ValueError("FAULTLINE_KAFKA_USER and _PASSWORD need FAULTLINE_KAFKA_SECURITY=sasl_ssl")
         return self
 
-    @field_validator("taxonomy", "rules", "kafka_ca", "opensearch_ca")
+    @field_validator("taxonomy", "rules", "rules_before", "kafka_ca", "opensearch_ca")
     @classmethod
     def _is_file(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_file():
@@ -391,20 +397,16 @@ class Settings(BaseSettings):
         """
         if self.taxonomy is None:
             return default_taxonomy(self.optional_kinds)
-        try:
-            text = self.taxonomy.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"FAULTLINE_TAXONOMY={self.taxonomy}: cannot be read ({error})") from error
+        text = _read("FAULTLINE_TAXONOMY", self.taxonomy)
         return Taxonomy.from_toml(text, source=str(self.taxonomy), optional_kinds=self.optional_kinds)
 
     def rules_text(self) -> str:
         """What the file of rules holds; empty where none is set. Raises: ConfigurationError when it cannot be read."""
-        if self.rules is None:
-            return ""
-        try:
-            return self.rules.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"FAULTLINE_RULES={self.rules}: cannot be read ({error})") from error
+        return "" if self.rules is None else _read("FAULTLINE_RULES", self.rules)
+
+    def rules_before_text(self) -> str | None:
+        """What the file of the rules before holds; None where none is set. Raises: ConfigurationError."""
+        return None if self.rules_before is None else _read("FAULTLINE_RULES_BEFORE", self.rules_before)
 
     @classmethod
     def settings_customise_sources(
@@ -475,6 +477,13 @@ def described(
 class _Given:
     value: object
     source: str
+
+
+def _read(variable: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{variable}={path}: cannot be read ({error})") from error
 
 
 def _by_variable() -> dict[str, tuple[str, FieldInfo]]:

@@ -29,6 +29,7 @@ from streams.contract.wire import rejected_headers, to_bytes
 from streams.core.baselines import Baselines
 from streams.core.batch import Batcher
 from streams.core.envelopes import envelopes
+from streams.core.fingerprint import Fingerprinter
 from streams.core.own_rules.rules import OwnRules
 from streams.core.partition import partition_of
 from streams.core.rules import RuleBook
@@ -83,10 +84,12 @@ class Engine:
         now_ms: Callable[[], int],
         monotonic_s: Callable[[], float],
         own_rules: OwnRules | None = None,
+        before: Fingerprinter | None = None,
     ) -> None:
         self._settings = settings
         self._rules = rules
         self._own_rules = own_rules
+        self._before = before
         self._taxonomy = taxonomy
         self._now_ms = now_ms
         self._monotonic_s = monotonic_s
@@ -217,7 +220,7 @@ class Engine:
             start = records[-1].offset + 1 if records else end
 
     def _stages(self, log: Log) -> Stages:
-        return Stages(log, self._settings, self._rules, self._taxonomy, self._now_ms, self._own_rules)
+        return Stages(log, self._settings, self._rules, self._taxonomy, self._now_ms, self._own_rules, self._before)
 
     def _ended(self, error: BaseException) -> None:
         if not self._opened.done():

@@ -23,6 +23,7 @@ from streams.contract.errors import ConfigurationError
 from streams.contract.taxonomy import Taxonomy
 from streams.contract.telemetry import LogEvent
 from streams.core.known_failures.book import default_rules
+from streams.core.own_rules.fingerprinter import fingerprinter_before
 from streams.core.own_rules.read import rules_in_use
 from streams.dashboard.app import dashboard_routes
 from streams.dashboard.live import Live
@@ -74,6 +75,7 @@ def run(settings: Settings, *, demo: Path | None) -> int:
                 baseline_bytes_max=settings.baseline_bytes_max,
             ),
             rules=default_rules(),
+            before=fingerprinter_before(settings.rules_before_text(), source=str(settings.rules_before)),
             own_rules=rules_in_use(settings.rules_text(), source=str(settings.rules)),
             taxonomy=taxonomy,
             now_ms=now_ms,

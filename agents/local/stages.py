@@ -22,6 +22,7 @@ from streams.contract.topics import Topic
 from streams.contract.wire import classified_from_bytes, from_bytes, rejected_headers, to_bytes
 from streams.core.aliaser import Aliaser
 from streams.core.baselines import BYTES_MAX
+from streams.core.fingerprint import Fingerprinter
 from streams.core.intake import FoldStage, Intake, RawRecord, Stretch
 from streams.core.own_rules.fingerprinter import fingerprinter_under
 from streams.core.own_rules.rules import OwnRules
@@ -91,6 +92,7 @@ class Stages:
         taxonomy: Taxonomy,
         now_ms: Callable[[], int],
         own_rules: OwnRules | None = None,
+        before: Fingerprinter | None = None,
     ) -> None:
         self._log = log
         self._settings = settings
@@ -106,6 +108,7 @@ class Stages:
             rules=rules,
             taxonomy=taxonomy,
             partitions=settings.partitions,
+            before=before,
         )
         self._rows = RowTable(log.db)
         self._pipelines = [Pipeline(self._rows, partition=p) for p in range(settings.partitions)]

@@ -86,7 +86,7 @@ class Worker:
     """What the agent does with the records that it is given."""
 
     def __init__(self, cluster: Cluster, store: Store, observer: Observer) -> None:
-        self._names = {t: cluster.topic(t) for t in (topics.CLASSIFIED, topics.UNSEEN, topics.ROLLUPS)}
+        self._names = {t: cluster.topic(t) for t in (topics.CLASSIFIED, topics.UNSEEN, topics.ROLLUPS, topics.VERDICTS)}
         self._store = store
         self._observer = observer
 

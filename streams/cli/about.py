@@ -33,6 +33,7 @@ def check(*, file: options.Config = None) -> None:
     settings = Settings.read(os.environ, config=file)
     settings.load_taxonomy()
     rules_in_use(settings.rules_text(), source=str(settings.rules))
+    rules_in_use(settings.rules_before_text() or "", source=str(settings.rules_before))
     say("the settings are right; `faultline config print` shows them")
 
 

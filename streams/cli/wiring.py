@@ -54,7 +54,7 @@ def fold(settings: Settings, port: int | None) -> int:
     from streams.broker.fold import fold as work_on
     from streams.core.intake import FoldStage
     from streams.core.known_failures.book import default_rules
-    from streams.core.own_rules.fingerprinter import fingerprinter_under
+    from streams.core.own_rules.fingerprinter import fingerprinter_before, fingerprinter_under
     from streams.core.own_rules.read import rules_in_use
 
     cluster = Cluster.of(settings)
@@ -63,6 +63,7 @@ def fold(settings: Settings, port: int | None) -> int:
         rules=default_rules(),
         taxonomy=settings.load_taxonomy(),
         partitions=settings.partitions,
+        before=fingerprinter_before(settings.rules_before_text(), source=str(settings.rules_before)),
     )
     limits = FoldLimits(
         recent_ids=settings.recent_ids,
@@ -82,7 +83,7 @@ def work(settings: Settings, port: int | None) -> int:
     from streams.broker.admin import check
 
     cluster = Cluster.of(settings)
-    needed = (topics.FOLDED, topics.STATE, topics.CLASSIFIED, topics.ROLLUPS, topics.UNSEEN)
+    needed = (topics.FOLDED, topics.STATE, topics.CLASSIFIED, topics.ROLLUPS, topics.UNSEEN, topics.VERDICTS)
 
     async def body(observer: Observer, stop: asyncio.Event) -> None:
         with contextlib.suppress(Stopping):

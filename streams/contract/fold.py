@@ -161,6 +161,14 @@ class SealedFold(Struct, frozen=True, array_like=True):
         return _marked_from_json(self.body).fingerprint
 
 
+class Successor(Struct, frozen=True, array_like=True):
+    """A fingerprint that came, and what the same failure would have had under the rules before."""
+
+    before: str
+    after: str
+    origin: Origin
+
+
 class Cursor(Struct, frozen=True):
     """Which stretch of the source a batch stands for: offsets from `start` up to but not including `end`.
 
@@ -189,4 +197,6 @@ class FoldBatch(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sealed: tuple[SealedFold, ...] = ()
     aliases: tuple[Alias, ...] = ()
     """Every target partition gets every alias: a group may reach over all of them, and each works out its name."""
+    successors: tuple[Successor, ...] = ()
+    """For the partitions of either side: that of `before` hands its verdict on, that of `after` waits for it."""
     version: Annotated[int, Meta(ge=1)] = 1

@@ -101,7 +101,7 @@ VERDICTS = Topic(
     records=(Verdict,),
     cleanup="compact",
     retention_ms=None,
-    writers=("classification agent", "gateway"),
+    writers=("classification agent", "gateway", "stream agent"),
     readers=("fold stage",),
 )
 ALIASES = Topic(

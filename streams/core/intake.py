@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from streams.contract.alias import Alias
 from streams.contract.errors import MalformedRecord
 from streams.contract.failure import Failure, bounded, identified
-from streams.contract.fold import BATCH_BYTES_MAX, BATCH_FOLDS_MAX, Cursor, FoldBatch, SealedFold
+from streams.contract.fingerprint import Fingerprint
+from streams.contract.fold import BATCH_BYTES_MAX, BATCH_FOLDS_MAX, Cursor, FoldBatch, SealedFold, Successor
 from streams.contract.taxonomy import Taxonomy, status_from_text, status_kind
 from streams.contract.verdict import EVIDENCE_CHARS_MAX, REASON_CHARS_MAX, Unanswered, Verdict, VerdictSource
 from streams.contract.wire import Refused, failures_from_bytes, from_bytes, to_bytes
@@ -40,12 +41,16 @@ JUDGED_MAX = 10_000
 """Texts whose verdict is remembered, 1 to 3 KB each; the oldest half goes when there are more."""
 KEY_CHARS_MAX = 512
 """A longer text is remembered by its digest."""
+SUCCEEDED_MAX = 20_000
+"""Fingerprints of which it is remembered that they were looked at under the rules before, about 150 bytes each."""
+LOOKED_BACK_MAX = 20
+"""Failures of one fingerprint that are looked at so: it may have been several before."""
 TOGETHER = 100
 """Failures read step by step together."""
 _Key = tuple[object, ...]
 
 
-_Item = SealedFold | Verdict | Unanswered | Alias
+_Item = SealedFold | Verdict | Unanswered | Alias | Successor
 """What batches carry."""
 
 
@@ -121,8 +126,20 @@ def ids_in(value: bytes | None) -> list[str]:
 class FoldStage:
     """Reads records of one source partition at a time. Holds caches only: nothing that a restart would miss."""
 
-    def __init__(self, *, fingerprinter: Fingerprinter, rules: RuleBook, taxonomy: Taxonomy, partitions: int) -> None:
+    def __init__(
+        self,
+        *,
+        fingerprinter: Fingerprinter,
+        rules: RuleBook,
+        taxonomy: Taxonomy,
+        partitions: int,
+        before: Fingerprinter | None = None,
+    ) -> None:
+        """`before`: how fingerprints were made until lately; new ones then have the verdict of what they were."""
         self._fingerprint = fingerprinter
+        self._before = before
+        self._looked_back: dict[str, int] = {}
+        """Failures looked at under `before`, by fingerprint."""
         self._rules = rules
         self._taxonomy = taxonomy
         self._partitions = partitions
@@ -157,11 +174,14 @@ class FoldStage:
         for start in range(0, len(taken), TOGETHER):
             told += self._told_some(taken[start : start + TOGETHER], out)
         out.accepted = len(told)
-        folds: dict[int, list[SealedFold]] = {}
+        items: dict[int, list[_Item]] = {}
+        for successor in self._successors(told) if self._before is not None else ():
+            for target in {partition_of(one, self._partitions) for one in (successor.before, successor.after)}:
+                items.setdefault(target, []).append(successor)  # in front: the tables know of it before its failures
         for fold in folds_of(told, fold_id=place.name):
             target = partition_of(fold.fingerprint.value, self._partitions)
-            folds.setdefault(target, []).append(sealed(fold, at_ms=at_ms))
-        out.batches = self._batches(folds, place, at_ms)
+            items.setdefault(target, []).append(sealed(fold, at_ms=at_ms))
+        out.batches = self._batches(items, place, at_ms)
         return out
 
     def on_verdicts(self, records: Sequence[RawRecord], place: Stretch, *, at_ms: int) -> Intake:
@@ -249,18 +269,7 @@ class FoldStage:
             failures.append(replace(failure, occurred_at_ms=at_ms, received_at_ms=received))
         failures = [safe(failure) for failure in failures]
         failures = [_with_status(failure) for failure in failures]
-        fingerprints = [
-            self._fingerprint(
-                origin=failure.origin,
-                message=failure.message,
-                exception_type=failure.exception_type,
-                traceback=failure.traceback,
-                http_status=failure.http_status,
-                provider_error_code=failure.provider_error_code,
-                exit_code=failure.exit_code,
-            )
-            for failure in failures
-        ]
+        fingerprints = [_made(self._fingerprint, failure) for failure in failures]
         verdicts = [replace(self.judged(failure), decided_at_ms=failure.occurred_at_ms) for failure in failures]
         earlier = [_earlier(failure) for failure in failures]
         return [
@@ -269,6 +278,23 @@ class FoldStage:
                 failures, fingerprints, verdicts, originals, earlier, strict=True
             )
         ]
+
+    def _successors(self, told: Sequence[Told]) -> list[Successor]:
+        """Which of these fingerprints were others under the rules before. Few failures of each are looked at."""
+        assert self._before is not None, "the caller asked"
+        out: dict[Successor, None] = {}
+        for one in told:
+            value = one.fingerprint.value
+            looked = self._looked_back.get(value, 0)
+            if looked >= LOOKED_BACK_MAX:
+                continue
+            if len(self._looked_back) >= SUCCEEDED_MAX:
+                self._looked_back.clear()
+            self._looked_back[value] = looked + 1
+            before = _made(self._before, one.failure).value
+            if before != value:
+                out[Successor(before, value, one.failure.origin)] = None
+        return list(out)
 
     def judged(self, failure: Failure) -> Verdict:
         """The verdict of the failure's own text and status: a rule's where one matches, else the status's."""
@@ -352,9 +378,22 @@ class FoldStage:
                     verdicts=tuple(one for one in chunk if isinstance(one, Verdict)),
                     unanswered=tuple(one for one in chunk if isinstance(one, Unanswered)),
                     aliases=tuple(one for one in chunk if isinstance(one, Alias)),
+                    successors=tuple(one for one in chunk if isinstance(one, Successor)),
                 )
                 out.append((target, batch))
         return out
+
+
+def _made(fingerprinter: Fingerprinter, failure: Failure) -> Fingerprint:
+    return fingerprinter(
+        origin=failure.origin,
+        message=failure.message,
+        exception_type=failure.exception_type,
+        traceback=failure.traceback,
+        http_status=failure.http_status,
+        provider_error_code=failure.provider_error_code,
+        exit_code=failure.exit_code,
+    )
 
 
 _encoded = msgspec.msgpack.Encoder().encode

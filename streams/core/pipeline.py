@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import heapq
 from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import msgspec
@@ -21,7 +22,16 @@ from streams.contract.classified import Classified, GroupChanged, SealedClassifi
 from streams.contract.errors import CursorBroken
 from streams.contract.failure import Origin
 from streams.contract.fingerprint import Fingerprint
-from streams.contract.fold import WHERE_SEPARATOR, BriefSample, Cursor, FoldBatch, PlaceCount, Sample, SealedFold
+from streams.contract.fold import (
+    WHERE_SEPARATOR,
+    BriefSample,
+    Cursor,
+    FoldBatch,
+    PlaceCount,
+    Sample,
+    SealedFold,
+    Successor,
+)
 from streams.contract.rollup import (
     ALIASES_MAX,
     OTHER_WHERE,
@@ -33,13 +43,14 @@ from streams.contract.rollup import (
     window_key,
 )
 from streams.contract.topics import Topic
-from streams.contract.verdict import UNKNOWN, Unanswered, Verdict, VerdictSource
+from streams.contract.verdict import UNKNOWN, Unanswered, Verdict, VerdictSource, record_key
 from streams.contract.wire import to_bytes
 from streams.core.fold import merged_samples, sealed
 from streams.core.forgetting import Forgetting
 from streams.core.groups import Groups
 from streams.core.ladder import replaced, says_the_same, stronger
 from streams.core.rows import AskedRow, FingerprintRow, LifetimeRow, MarkRow, PlacesRow, PositionRow, WindowRow
+from streams.core.succession import inherited
 from streams.core.tables import Tables
 from streams.core.window import LATENESS_MS, WINDOWS, OpenWindows, over_until_ms
 
@@ -55,6 +66,8 @@ LOST_MS = 7 * 86_400_000
 ASKED_AGAIN_MAX = 500
 """Questions that come again with one input record, about 2 KB each; the rest comes with the next ones. After an outage
 of the llm all are due at once, and have to fit into transactions."""
+SUCCESSION_MS = 60_000
+"""How long a fingerprint that was another under the rules before is not asked about: its verdict may be on its way."""
 NOTHING_KNOWN_MS = 30 * 86_400_000
 """After an answer `unknown` that does not say itself when to ask again."""
 _to_json = msgspec.json.Encoder(order="deterministic").encode
@@ -70,7 +83,7 @@ class Emission(Struct, frozen=True):
 
     topic: Topic
     key: str
-    sent: SealedClassified | VerdictChanged | GroupChanged | Unseen | SealedRollup
+    sent: SealedClassified | VerdictChanged | GroupChanged | Unseen | SealedRollup | Verdict
 
     @property
     def value(self) -> bytes:
@@ -78,7 +91,7 @@ class Emission(Struct, frozen=True):
         return to_bytes(self.sent)
 
     @property
-    def record(self) -> Classified | VerdictChanged | GroupChanged | Unseen | Rollup:
+    def record(self) -> Classified | VerdictChanged | GroupChanged | Unseen | Rollup | Verdict:
         """The record as its readers see it."""
         return self.sent.opened() if isinstance(self.sent, SealedClassified | SealedRollup) else self.sent
 
@@ -97,6 +110,8 @@ class _Touched:
     lifetimes: dict[str, tuple[str, str, LifetimeRow]] = field(default_factory=dict)
     """Fingerprint, dimension and row, by key."""
     places: dict[str, PlacesRow] = field(default_factory=dict)
+    handed_on: dict[str, Verdict] = field(default_factory=dict)
+    """Verdicts of what fingerprints were before, by fingerprint."""
     asking: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Questions to send: why, and for the how many-th time."""
     pending: int = 0
@@ -157,6 +172,8 @@ class Pipeline:
                 folds += tuple(sealed(fold, at_ms=batch.at_ms) for fold in batch.folds)
             spans = [(span, span.size_s * 1000, over_until_ms(span, position.watermark_ms)) for span in WINDOWS]
             late = 0
+            for successor in batch.successors:
+                self._succeed(successor, touched)
             for fold in folds:
                 late += self._fold(fold, version, spans, touched)
             for verdict in batch.verdicts:
@@ -165,7 +182,7 @@ class Pipeline:
                 self._unanswered(told)
             for alias in batch.aliases:
                 self._alias(alias, version, batch.at_ms, touched)
-            self._ask(folds, batch.at_ms, touched)
+            self._ask(folds, batch.at_ms, touched, frozenset(one.after for one in batch.successors))
             watermark = max(position.watermark_ms, _newest_ms(batch, folds) - LATENESS_MS)
             for key in self._open.take_over(watermark):
                 self._tables.windows.delete(key)
@@ -276,6 +293,16 @@ class Pipeline:
                 row.group, row.group_version = self._groups.name(key), version
                 touched.regrouped[key] = at_ms
 
+    def _succeed(self, successor: Successor, touched: _Touched) -> None:
+        """What is known of a fingerprint here is known of what is made of it now."""
+        before, after = successor.before, successor.after
+        row = self._row(before, touched)
+        known = self._tables.pending.get(before) if row is None else row.verdict
+        if known is not None and known.origin is successor.origin and not known.source.is_own_text:
+            own = inherited(replace(known, fingerprint=before), after)
+            other = touched.handed_on.get(after)
+            touched.handed_on[after] = own if other is None else stronger(other, own)
+
     def _answered(self, row: FingerprintRow, verdict: Verdict, touched: _Touched) -> None:
         """What a verdict says about asking again: never of a person's, else when it says so itself."""
         key = verdict.fingerprint
@@ -303,15 +330,21 @@ class Pipeline:
         self._tables.asked.put(key, asked)
         heapq.heappush(self._due, (asked.again_ms, key))
 
-    def _ask(self, folds: Iterable[SealedFold], at_ms: int, touched: _Touched) -> None:
-        """Ask about what is new, what was asked and not answered, and what an answer said to look at again."""
+    def _ask(self, folds: Iterable[SealedFold], at_ms: int, touched: _Touched, succeeding: AbstractSet[str]) -> None:
+        """Ask about what is new, what was asked and not answered, and what an answer said to look at again.
+
+        `succeeding`: fingerprints whose verdict may be on its way from what they were before; they wait a little.
+        """
         for fold in folds:
             key = fold.fingerprint
             asked = self._tables.asked.get(key)
             if asked is not None and asked.answered and asked.again_ms <= at_ms:
                 self._asking(key, "recheck", asked.attempts + 1, at_ms, touched)
             elif asked is None and touched.fingerprints[key].verdict.source.rank < VerdictSource.LLM.rank:
-                self._asking(key, "new", 1, at_ms, touched)
+                if key in succeeding:
+                    self._wait(key, AskedRow(0, at_ms + SUCCESSION_MS))
+                else:
+                    self._asking(key, "new", 1, at_ms, touched)
         room = ASKED_AGAIN_MAX
         while room and self._due and self._due[0][0] <= at_ms:
             again_ms, key = heapq.heappop(self._due)
@@ -497,6 +530,7 @@ class Pipeline:
             )
             out.append(Emission(topics.ROLLUPS, lifetime_key(key, ()), rollup))
         out += self._questions(touched)
+        out += [Emission(topics.VERDICTS, record_key(one), one) for one in touched.handed_on.values()]
         for key, places in touched.places.items():
             self._tables.places.put(key, places)
         for key, (fingerprint, place, lifetime) in touched.lifetimes.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from streams.contract.fingerprint import Fingerprint
 from streams.core.fingerprint import ENTRIES_MAX, Fingerprinter, fingerprint
+from streams.core.own_rules.read import rules_in_use
 from streams.core.own_rules.rules import OwnRules
 from streams.core.template.lines import cleaned
 from streams.core.template.shapes import Shapes
@@ -12,6 +13,14 @@ from streams.core.template.shapes import Shapes
 def fingerprinter_under(rules: OwnRules | None) -> Fingerprinter:
     """The fingerprinter under rules; the plain one where there are none."""
     return Fingerprinter() if rules is None else RuledFingerprinter(rules)
+
+
+def fingerprinter_before(text: str | None, *, source: str) -> Fingerprinter | None:
+    """The fingerprinter under the rules that were in use before: an empty file says none; None where no file is set.
+
+    Raises: as `own_rules`.
+    """
+    return None if text is None else fingerprinter_under(rules_in_use(text, source=source))
 
 
 class RuledFingerprinter(Fingerprinter):
