@@ -7,6 +7,7 @@
 | `safe` | a failure -> the same with every text clean and without credentials |
 | `template/` | message -> template: named masks in an ordered table |
 | `frames/` | traceback -> type, code, frames; one file a language |
+| `codes` | template -> the tool that failed, its code, the tools around it |
 | `fingerprint` | a failure's fields -> fingerprint, with the parts that explain it |
 | `alias` | templates that differ in one slot |
 | `extract/` | a log -> the blocks that say why |

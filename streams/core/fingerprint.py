@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from streams.contract.fingerprint import Fingerprint, Part
+from streams.core import codes
 from streams.core.frames.parse import parse
 from streams.core.frames.stack import Frame, Trace
 from streams.core.own_rules.rows import Mask, OwnRule
@@ -56,6 +57,7 @@ ARGUMENT = "given by the producer"
 TEMPLATE = "masked message"
 AS_PRINTED = "a line of the stack trace as it was printed"
 FROM_TRACE = "read out of the stack trace"
+FROM_CODES = "read out of the masked message"
 BARE = "the message says nothing, so frames tell problems apart"
 DROPPED = "not in the key: tools give this exit code for every failure, and the message or the frames say more"
 
@@ -111,7 +113,7 @@ class Explanation:
     frames: tuple[Frame, ...]
     """All frames found, innermost first, each with its in-app reason."""
     chain: tuple[str, ...]
-    """Exception types from the outermost to the cause."""
+    """Tools that the message names, then exception types, each from the outermost to the cause."""
 
 
 def explain(
@@ -135,7 +137,7 @@ def explain(
         fingerprint=read.fingerprint,
         tokens=explain_template(read.text, framed=bool(trace and trace.frames)),
         frames=trace.frames if trace else (),
-        chain=trace.chain if trace else (),
+        chain=(*codes.said(read.fingerprint.template).chain, *(trace.chain if trace else ())),
     )
 
 
@@ -262,6 +264,7 @@ def _read(
         lines = frame_lines(printed, FRAMES_IN_SITE_MAX) if inside else []
         sites = [Part(FRAME, line[:PART_CHARS_MAX], AS_PRINTED) for line in lines]
     template = Part("template", found.template, TEMPLATE)
+    coded = _coded(codes.said(found.template), tool, provider_error_code)
     bare = _is_bare(found.template)
     if exit_code is not None and says_only_failed(exit_code) and (sites or not bare):
         # A log that reports the code and one that does not hold the same problem.
@@ -273,10 +276,10 @@ def _read(
     result = Fingerprint(
         value=_id("value", problem),
         version=VERSION,
-        class_value=_id("class", [*kind, *said]),
-        site_value=_id("site", [*kind, *said, template, *sites]),
+        class_value=_id("class", [*kind, *said, *coded]),
+        site_value=_id("site", [*kind, *said, *coded, template, *sites]),
         template=found.template,
-        parts=(*given, *said, template, *[Part(p.name, p.value, BARE if bare else p.rule) for p in sites]),
+        parts=(*given, *said, *coded, template, *[Part(p.name, p.value, BARE if bare else p.rule) for p in sites]),
     )
     if rules is not None:
         own = [_own(mask) for mask in masks if mask.placeholder in found.template]
@@ -290,7 +293,7 @@ def _read(
             language=trace.language if trace else "",
             frames=trace.frames if trace else (),
         )
-        site = [*kind, *said, template, *sites, *own, *turned]
+        site = [*kind, *said, *coded, template, *sites, *own, *turned]
         problem = [*problem, *own, *(turned if bare else [])]
         result = _under_own(result, problem, site, (*own, *turned), rules.group(subject))
     return _Read(text=text, found=found, trace=trace, fingerprint=result)
@@ -348,6 +351,12 @@ def _version(parts: Sequence[Part]) -> str:
 def keyed(parts: Sequence[Part]) -> list[Part]:
     """The parts that went into a key, without those that are only told."""
     return [part for part in parts if part.rule not in TOLD_ONLY]
+
+
+def _coded(said: codes.Said, tool: str, code: str) -> list[Part]:
+    """The tool and the code that the message names, each where the producer gave none."""
+    parts = [Part("tool", "" if tool else said.tool, FROM_CODES), Part("code", "" if code else said.code, FROM_CODES)]
+    return [part for part in parts if part.value]
 
 
 def _type_parts(trace: Trace | None, template: str) -> list[Part]:
