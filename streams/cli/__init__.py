@@ -17,6 +17,8 @@
 | `job_log`, `baselines` | a job's log read here; what passing runs print, asked for and sent |
 | `reading` | a text read as the stages would: fingerprint, parts, verdict |
 | `explain` | `explain`, `explain --why` |
+| `extract` | `extract`: the lines of a log that say why it failed |
+| `growing`, `shown_excerpts` | a file that is still being written; excerpts of it on a terminal |
 | `groups` | `groups`, `show`, `verdict`: questions to a running server |
 | `running` | `run`: its words; what it runs is handed in |
 | `replay` | `replay`: failures that come again |

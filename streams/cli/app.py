@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli import about, explain, groups, publish, rejected, replay, roles, rules, status, topics
+from streams.cli import about, explain, extract, groups, publish, rejected, replay, roles, rules, status, topics
 from streams.cli.bare import help_if_bare
 from streams.cli.interrupt import INTERRUPTED
 from streams.cli.screen import line, say, tell
@@ -56,6 +56,7 @@ def create_app() -> typer.Typer:
     app.add_typer(rejected.app, name="rejected")
     app.add_typer(rules.app, name="rules")
     explain.add_to(app)
+    extract.add_to(app)
     groups.add_to(app)
     roles.add_to(app)
     replay.add_to(app)

@@ -150,6 +150,14 @@ class _Ahead(io.RawIOBase):
         return len(data)
 
 
+def ahead(stream: BinaryIO) -> tuple[bytes, io.BufferedReader]:
+    """The first HEAD_BYTES of a stream, which tell its format, and all of it again as a stream."""
+    head = b""
+    while len(head) < HEAD_BYTES and (more := stream.read(HEAD_BYTES - len(head))):
+        head += more
+    return head, io.BufferedReader(_Ahead(head, stream), HEAD_BYTES)
+
+
 class Records(Iterator[Failure]):
     """The failures of one report, once: iterate over it, then look at the rest."""
 
@@ -210,10 +218,7 @@ def records_of(stream: BinaryIO, context: Ci, *, occurred_at_ms: int, limits: Li
         UnreadableInput: empty, binary, or of a format that is not read; says what to do.
     """
     limits = limits or Limits()
-    head = b""
-    while len(head) < HEAD_BYTES and (more := stream.read(HEAD_BYTES - len(head))):
-        head += more
-    whole = io.BufferedReader(_Ahead(head, stream), HEAD_BYTES)
+    head, whole = ahead(stream)
     notes = Notes()
     reader = reader_of(head)
     if reader is None:

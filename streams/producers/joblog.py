@@ -121,14 +121,7 @@ def _read(
     failed: bool | None,
     steps: Steps | None,
 ) -> Iterator[Failure]:
-    held, reading = Held(bytes_max=LOG_BYTES_MAX), Pass(baseline)
-    for number, chunk in enumerate(chunks(log)):
-        if number == 0 and baseline is not None and not _fits(baseline, chunk, notes):
-            reading = Pass()
-        reading.feed(chunk)
-        held.take(chunk, reading.spans)
-    found = reading.end(limit=limits[0], tests_max=limits[1], failed=failed)
-    notes += _notes(found, held)
+    found, held = blocks_in(log, notes, baseline=baseline, limits=limits, failed=failed)
     ordinals: dict[tuple[str, str], int] = {}
     messages = {block: _message(block, held) for block in found.blocks}
     labels: dict[Block, dict[str, str]] = {}
@@ -152,6 +145,26 @@ def _read(
     for block, message in messages.items():
         where = _within(context, steps, block, lines=len(held))
         yield _failure(block, held, where, occurred_at_ms, ordinals, message, labels.get(block, {}))
+
+
+def blocks_in(
+    log: Log,
+    notes: list[str],
+    *,
+    baseline: Baseline | None = None,
+    limits: tuple[int, int] = (BLOCKS_MAX, TESTS_MAX),
+    failed: bool | None = None,
+) -> tuple[Findings, Held]:
+    """What a log says, and its lines; what is left out is added to the notes. Limits: of other blocks, of tests."""
+    held, reading = Held(bytes_max=LOG_BYTES_MAX), Pass(baseline)
+    for number, chunk in enumerate(chunks(log)):
+        if number == 0 and baseline is not None and not _fits(baseline, chunk, notes):
+            reading = Pass()
+        reading.feed(chunk)
+        held.take(chunk, reading.spans)
+    found = reading.end(limit=limits[0], tests_max=limits[1], failed=failed)
+    notes += left_out(found, held)
+    return found, held
 
 
 def _within(context: Ci, steps: Steps | None, block: Block, *, lines: int) -> Ci:
@@ -192,7 +205,8 @@ def _inner(lines: Sequence[str]) -> str:
     return ""
 
 
-def _notes(found: Findings, held: Held) -> Iterator[str]:
+def left_out(found: Findings, held: Held) -> Iterator[str]:
+    """What a log says beyond what is told of, in sentences."""
     if found.tests_left_out:
         yield f"{found.tests_left_out} more failed tests in the log than are told of one by one"
     if found.others_left_out:
@@ -212,7 +226,7 @@ def _failure(
     told: str,
     step_labels: Mapping[str, str],
 ) -> Failure:
-    text = text_of(_said(_bounded_lines(held, block), block), TRACEBACK_BYTES_MAX)
+    text = text_of(said(_bounded_lines(held, block), block), TRACEBACK_BYTES_MAX)
     message = head_and_tail(told, MESSAGE_BYTES_MAX) or text.strip() or block.reason
     step = context.step_name or block.step.removeprefix("Run ")
     test = block.test or context.test_name
@@ -275,7 +289,7 @@ def _bounded_lines(held: Held, block: Block) -> list[str]:
     return [*held.cut(block.first, block.first + half - 1), mark, *held.cut(block.last - half + 1, block.last)]
 
 
-def _said(lines: Iterable[str], block: Block) -> list[str]:
+def said(lines: Iterable[str], block: Block) -> list[str]:
     """The lines cleaned, without the prefix of the parallel branch that Jenkins puts before them."""
     prefix = f"[{block.step}] "
     return [clean(line).removeprefix(prefix) for line in lines]
@@ -283,10 +297,8 @@ def _said(lines: Iterable[str], block: Block) -> list[str]:
 
 def _message(block: Block, held: Held) -> str:
     """The error itself, which tells what group a failure is of: no banner, and nothing of what only stands near it."""
-    told = error_of(_said(held.cut(block.evidence, min(block.last, block.evidence + 30)), block))
+    told = error_of(said(held.cut(block.evidence, min(block.last, block.evidence + 30)), block))
     if block.tool == "tail" or _BY_TOOL.get(block.tool) is Source.BUILDKIT:
-        filled = [
-            text for line in _said(held.cut(block.first, block.evidence - 1), block) if (text := line.strip("- "))
-        ]
+        filled = [text for line in said(held.cut(block.first, block.evidence - 1), block) if (text := line.strip("- "))]
         told = "\n".join([*filled[-OUTPUT_LINES:], told])
     return told

@@ -6,11 +6,13 @@ A block is *certain* when
 3. it says why (the rank of what was read so far has it, clearly), and is no repeat of what was said before.
 
 What was told is not taken back: the blocks at the end hold its lines, whatever came after. There is one exception, and
-it is no secret: when the log says last that the job passed, it has no blocks, and what was told was no reason to fail.
+it is no secret: when the log says last that the job passed (or no more than passing runs say), it has no blocks, and
+what was told was no reason to fail.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -46,6 +48,10 @@ class Following:
     def at(self) -> int:
         """How many lines came."""
         return self._reader.at
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """From and to: the lines in which something was found so far."""
+        return self._pass.spans()
 
     def feed(self, line: str) -> tuple[Block, ...]:
         """Takes the next line, and gives the blocks that it makes certain, in the order of the log."""

@@ -1,0 +1,77 @@
+"""Blocks with their lines: numbered as in the log, bounded, without credentials, whether the log grows or is there."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.core.extract.baseline import Baseline
+from streams.producers.excerpts import LINES_MAX, Place, Watch, of_log
+from streams.producers.github_logs import Steps
+
+STAMP = "2026-01-01T00:00:00.0000000Z "
+TRACE = ["Traceback (most recent call last):", '  File "a.py", line 3, in f', "    g()", "ValueError: no such port"]
+LOG = ["begins", "", *TRACE, "##[error]Process completed with exit code 2.", "one", "two"]
+
+
+def watched(lines: list[str]) -> Watch:
+    watch = Watch(Place())
+    for line in lines:
+        watch.feed(line)
+    return watch
+
+
+@pytest.mark.parametrize("prefix", ["", STAMP, "\x1b[31m"])
+def test_an_excerpt_has_its_lines_as_the_tool_wrote_them_and_numbers_of_the_log(prefix: str) -> None:
+    (found,), notes, count = of_log([prefix + line for line in LOG], Place(member="m", job="j"))
+    assert (found.first, found.last, found.evidence_line, found.evidence) == (3, 7, 6, TRACE[-1])
+    assert [(line.line, line.text) for line in found.lines] == list(enumerate([*TRACE, LOG[6]], 3))
+    assert (found.rank, found.rule, found.exit_code, found.member, found.job) == (1, "python.traceback", 2, "m", "j")
+    assert (found.lines_left_out, notes, count) == (0, [], len(LOG))
+
+
+def test_a_log_that_is_watched_gives_the_same_at_its_end() -> None:
+    watch = watched(LOG)
+    found, notes = watch.end()
+    assert (found, notes, watch.lines) == of_log(LOG, Place())
+    assert [one.evidence_line for one in watch.told] == [6]
+
+
+def test_a_baseline_and_a_log_that_passed_leave_nothing() -> None:
+    passed = [*LOG, "Finished: SUCCESS"]
+    assert of_log(passed, Place())[0] == []
+    assert of_log(LOG[:6], Place(), Baseline.of(LOG[:6]))[0] == []
+
+
+def test_credentials_are_taken_out_and_every_line_keeps_its_number() -> None:
+    key = [
+        "-----BEGIN RSA PRIVATE KEY-----",
+        *("MIIEowIBAAKCAQEA" * 4 for _ in range(3)),
+        "-----END RSA PRIVATE KEY-----",
+    ]
+    secret = "ghp_" + "a1B2c3D4e5F6" * 3
+    log = [*TRACE[:3], *(f"    {line}" for line in key), f"ValueError: bad token {secret}", *LOG[6:]]
+    (found,), _, _ = of_log(log, Place())
+    text = "\n".join(line.text for line in found.lines)
+    assert (found.evidence_line, [line.line for line in found.lines]) == (9, list(range(1, len(found.lines) + 1)))
+    assert "MIIEow" not in text
+    assert secret not in text + found.evidence
+    assert found.evidence.startswith("ValueError: bad token <secret:")
+
+
+def test_a_long_excerpt_keeps_the_line_that_says_why_and_counts_the_rest() -> None:
+    deep = [line for n in range(2_000) for line in (f'  File "a.py", line {n}, in f{n}', f"    call_{n}()")]
+    (found,), _, _ = of_log([TRACE[0], *deep, TRACE[-1], *LOG[6:]], Place())
+    assert (len(found.lines), found.evidence) == (LINES_MAX, TRACE[-1])
+    assert found.last is not None
+    assert found.first is not None
+    assert found.lines_left_out == found.last - found.first + 1 - LINES_MAX
+
+
+def test_steps_name_the_step_only_of_the_log_whose_they_are() -> None:
+    steps = Steps()
+    steps.begin(3, "Run tests")
+    steps.count(b"x\n" * len(LOG))
+    (found,), _, _ = of_log(LOG, Place(steps=steps))
+    assert (found.step_number, found.step) == (3, "tests")
+    (found,), _, _ = of_log([*LOG, "more"], Place(steps=steps))
+    assert (found.step_number, found.step) == (None, "")
