@@ -92,7 +92,7 @@ def _classify(settings: Settings, port: int | None) -> int:
         )
         with contextlib.suppress(Stopping):
             await check(cluster, needed, stop=stop, on_waiting=lambda what: observer.waiting_for(what or "its topics"))
-            await run_classify(cluster, observer, stop, classifier.classify, options)
+            await run_classify(cluster, observer, stop, classifier.answers, options)
 
     return run_role("classify", settings, port, body, probe=lambda: away(cluster))
 

@@ -13,6 +13,7 @@ import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -29,10 +30,12 @@ from agents.llm import (
     QuestionTooLarge,
 )
 from streams.contract import telemetry
+from streams.contract.alias import Alias, AliasSource, alias_of
 from streams.contract.classified import Unseen
 from streams.contract.taxonomy import Taxonomy
 from streams.contract.telemetry import LogEvent, Observer
 from streams.contract.verdict import REASON_CHARS_MAX, UNKNOWN, Unanswered, Verdict, VerdictSource
+from streams.core.aliaser import Neighbour
 
 log_event: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -52,6 +55,8 @@ CONFIDENCE_MIN: Final = 0.8
 LOW_CONFIDENCE_HOURS: Final = 168
 
 Result = Verdict | Unanswered
+Near = Mapping[str, Sequence[Neighbour]]
+"""By fingerprint: what it may be the same problem as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,8 @@ class _Round:
     """What has come of one batch so far."""
 
     until_ms: int
+    near: Near
+    aliases: list[Alias]
     results: dict[str, Result] = field(default_factory=dict)
     questions: int = 0
     stopped: tuple[str, float] | None = None
@@ -109,12 +116,29 @@ class Classifier:
         """Of every question, and on every verdict."""
         return self._prompt.version
 
-    async def classify(self, batch: Sequence[Unseen]) -> list[Result]:
+    async def answers(self, batch: Sequence[Unseen], near: Near) -> list[Result | Alias]:
+        """What `classify` gives, and an alias for each that the llm holds for the same problem as one `near` it."""
+        aliases: list[Alias] = []
+        results = await self.classify(batch, near, aliases)
+        agreed = [alias for alias in aliases if self._may_be_one(alias)]
+        if len(agreed) < len(aliases):
+            faults = {"same_as_of_another_kind": len(aliases) - len(agreed)}
+            log_event.warning(LogEvent.LLM_ANSWER_FAULTY, asked=len(batch), kept=len(results), faults=faults)
+        return [*results, *agreed]
+
+    def _may_be_one(self, alias: Alias) -> bool:
+        """Not what has two kinds, as far as this process gave them."""
+        kinds = {known.verdict.kind for key in (alias.a, alias.b) if (known := self._known.get(key)) is not None}
+        return len(kinds) < 2
+
+    async def classify(
+        self, batch: Sequence[Unseen], near: Near = MappingProxyType({}), aliases: list[Alias] | None = None
+    ) -> list[Result]:
         """One result for each distinct fingerprint, in the order of their first appearance. Raises nothing of its own.
 
         A fingerprint that this process has a verdict for is not asked about again, unless its record is for a later
         question than the verdict answered and asks for it (`recheck`). One that another batch is asking about waits
-        for that one's result.
+        for that one's result. Adds to `aliases`.
         """
         wanted: dict[str, Unseen] = {}
         for unseen in batch:
@@ -130,7 +154,7 @@ class Classifier:
                 awaited[key] = future
             else:
                 asking.append(unseen)
-        results |= await self._ask_all(asking)
+        results |= await self._ask_all(asking, near, [] if aliases is None else aliases)
         for key, future in awaited.items():
             # Shielded: a batch that is cancelled while it waits must not take the result from the one that asks.
             results[key] = await asyncio.shield(future)
@@ -146,15 +170,19 @@ class Classifier:
             return None
         return known.verdict
 
-    async def _ask_all(self, asking: Sequence[Unseen]) -> Mapping[str, Result]:
-        """Ask in questions of at most `batch_items`, one after the other, and tell whoever waits for them."""
+    async def _ask_all(self, asking: Sequence[Unseen], near: Near, aliases: list[Alias]) -> Mapping[str, Result]:
+        """Ask in questions of at most `batch_items`, one after the other, and tell whoever waits for them.
+
+        Adds to `aliases`.
+        """
         loop = asyncio.get_running_loop()
         promised = {unseen.fingerprint.value: loop.create_future() for unseen in asking}
         self._on_their_way |= promised
         results: dict[str, Result] = {}
         try:
             for part in _parts(asking, self._batch_items):
-                results |= await self._ask_part(part)
+                work = _Round(self._now_ms() + BATCH_MAX_S * 1000, near, aliases)
+                results |= await self._ask_part(part, work)
         finally:
             for unseen in asking:
                 key = unseen.fingerprint.value
@@ -163,8 +191,7 @@ class Classifier:
                 promised[key].set_result(result)
         return results
 
-    async def _ask_part(self, part: Sequence[Unseen]) -> Mapping[str, Result]:
-        work = _Round(until_ms=self._now_ms() + BATCH_MAX_S * 1000)
+    async def _ask_part(self, part: Sequence[Unseen], work: _Round) -> Mapping[str, Result]:
         missing = await self._ask(part, work)
         # Once more, in a smaller question; where nothing at all was right, in two.
         again = [missing] if len(missing) < len(part) or len(part) == 1 else _halves(missing)
@@ -189,7 +216,7 @@ class Classifier:
         if work.stopped is not None:
             return list(batch)
         work.questions += 1
-        sheet = self._prompt.sheet(batch, self._draw)
+        sheet = self._prompt.sheet(batch, self._draw, work.near)
         try:
             answer = await self._llm.ask(sheet.question)
         except LlmUnavailable as error:
@@ -225,7 +252,19 @@ class Classifier:
                 verdict = self._verdict(unseen, row, answer.llm)
                 work.results[unseen.fingerprint.value] = verdict
                 self._remember(unseen, verdict)
+                if row.same_as and row.confidence >= self._confidence_min:
+                    work.aliases.append(self._alias(unseen, row))
         return rows
+
+    def _alias(self, unseen: Unseen, row: Row) -> Alias:
+        return alias_of(
+            unseen.fingerprint.value,
+            row.same_as,
+            origin=unseen.origin,
+            source=AliasSource.LLM,
+            reason=f"the same {row.kind}: {row.reason}",
+            decided_at_ms=self._now_ms(),
+        )
 
     def _verdict(self, unseen: Unseen, row: Row, llm: str) -> Verdict:
         now_ms = self._now_ms()

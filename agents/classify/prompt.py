@@ -13,7 +13,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from types import MappingProxyType
 from typing import Any, Final
 
 from agents.classify.outgoing import LEFT_OUT, WHERE_CHARS_MAX, outgoing
@@ -23,16 +25,21 @@ from streams.contract.failure import Origin
 from streams.contract.fold import WHERE_SEPARATOR
 from streams.contract.taxonomy import Taxonomy
 from streams.contract.verdict import UNKNOWN
+from streams.core.aliaser import Neighbour
 from streams.core.clean import printable
 
 ID_LETTERS: Final = "23456789abcdefghjkmnpqrstuvwxyz"
 ID_CHARS: Final = 3
 CHECK_CHARS: Final = 2
 TOKENS_FIXED: Final = 300
-TOKENS_PER_ITEM: Final[Mapping[Origin, int]] = {Origin.BENCHMARK: 60, Origin.CI: 110}
+TOKENS_PER_ITEM: Final[Mapping[Origin, int]] = {Origin.BENCHMARK: 70, Origin.CI: 120}
 """Of a row of the answer, about one and a half times what rows measure."""
 REASON_WORDS_MAX: Final[Mapping[Origin, int]] = {Origin.BENCHMARK: 12, Origin.CI: 40}
 REASON_CHARS_MAX: Final[Mapping[Origin, int]] = {Origin.BENCHMARK: 120, Origin.CI: 320}
+NEAR_TEXT_CHARS_MAX: Final = 100
+"""Of the words of a failure that an item may be the same as."""
+NEAR_CHARS_MAX: Final = 6_000
+"""Of all of them in a question, about 1,700 tokens."""
 REASON_READ_MAX: Final = 1_000
 """A row with a longer reason is no row."""
 LEAK_CHARS: Final = 48
@@ -61,13 +68,17 @@ How to decide:
 Examples:
 {examples}
 
-Answer with one JSON object and nothing else: {{"results":[{{"id":...,"kind":...,"confidence":...,"reason":...,"check":\
-...}}]}}. One row for each item, none twice, in any order.
+An item may have "near": ids of other failures, whose words are in "known".
+
+Answer with one JSON object and nothing else: {{"results":[{{"id":...,"kind":...,"confidence":...,"reason":...,\
+"same_as":...,"check":...}}]}}. One row for each item, none twice, in any order.
 - "id" and "check": copied from the item, character by character.
 - "kind": one of the kinds of the item's own "from"; "unknown" when the text does not say what went wrong.
 - "confidence": 0 to 1, two digits: how likely a careful engineer would say the same. Below 0.6 when two kinds fit.
 - "reason": why, in plain words without quotes or links: at most {words_benchmark} words for "benchmark", at most \
 {words_ci} for "ci".
+- "same_as": one id of the item's own "near" when both have the same cause and one fix would mend both, though they \
+say it in other words; else "". Not when another file, package, test, state or number is what went wrong.
 """
 _TIES: Final[Sequence[tuple[Origin, tuple[str, ...], str]]] = (
     (Origin.CI, (), "Name the first cause that the text shows, not what followed from it."),
@@ -128,6 +139,8 @@ class Sheet:
     question: Question
     items: Mapping[str, tuple[Unseen, str]]
     """Item and check, by id."""
+    near: Mapping[str, Mapping[str, str]]
+    """By id of an item: the fingerprints that it may be the same problem as, by their ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +150,8 @@ class Row:
     kind: str
     confidence: float
     reason: str
+    same_as: str = ""
+    """The fingerprint that this one is the same problem as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,26 +172,42 @@ class Prompt:
         told = json.dumps([self.instructions, self.schema, sorted(TOKENS_PER_ITEM.values())], sort_keys=True)
         self.version = f"p-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
-    def sheet(self, batch: Sequence[Unseen], draw: Callable[[int], int]) -> Sheet:
+    def sheet(
+        self,
+        batch: Sequence[Unseen],
+        draw: Callable[[int], int],
+        near: Mapping[str, Sequence[Neighbour]] = MappingProxyType({}),
+    ) -> Sheet:
         """A question about these fingerprints. `draw(n)` gives a number from 0 to n - 1: ids, checks and order are
-        drawn, so that no text can know them beforehand.
+        drawn, so that no text can know them beforehand. `near`: by fingerprint, what it may be the same problem as.
         """
         order = list(batch)
         for last in range(len(order) - 1, 0, -1):
             other = draw(last + 1)
             order[last], order[other] = order[other], order[last]
-        ids, checks = _words(len(order), ID_CHARS, draw), _words(len(order), CHECK_CHARS, draw)
-        items = {key: (unseen, check) for key, check, unseen in zip(ids, checks, order, strict=True)}
-        told = [_item(key, check, unseen) for key, (unseen, check) in items.items()]
-        document = json.dumps({"items": told}, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+        known = _known(order, near)
+        ids, checks = _words(len(order) + len(known), ID_CHARS, draw), _words(len(order), CHECK_CHARS, draw)
+        names = dict(zip(known, ids[len(order) :], strict=True))
+        items = {key: (unseen, check) for key, check, unseen in zip(ids, checks, order, strict=False)}
+        offered = {
+            key: {names[value]: value for value, _ in near.get(unseen.fingerprint.value, ()) if value in names}
+            for key, (unseen, _) in items.items()
+        }
+        told: dict[str, object] = {
+            "items": [_item(key, check, unseen, list(offered[key])) for key, (unseen, check) in items.items()]
+        }
+        if known:
+            told["known"] = [{"id": names[value], "text": text} for value, text in known.items()]
+        document = json.dumps(told, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
         max_tokens = TOKENS_FIXED + sum(TOKENS_PER_ITEM[unseen.origin] for unseen in batch)
-        return Sheet(Question(self.instructions, document, self.schema, max_tokens), items)
+        return Sheet(Question(self.instructions, document, self.schema, max_tokens), items, offered)
 
     def read(self, text: str, sheet: Sheet) -> Reading:
         """The valid rows of an answer, also of one that ends in its middle or stands between other words.
 
         A row counts when its id is one of the question's and comes once, its check is the one of that id, its kind is
         one of the item's origin, its confidence a number from 0 to 1 and its reason a text. The rest is counted.
+        So is a `same_as` that the item was not given: such a row counts without it.
         """
         faults: Counter[str] = Counter()
         if len(text) > sheet.question.max_tokens * ANSWER_CHARS_PER_TOKEN_MAX:
@@ -195,10 +226,15 @@ class Prompt:
                 faults["missing" if not found else "duplicate"] += 1
                 continue
             row = self._row(found[0], unseen.origin, check)
-            if isinstance(row, Row):
-                rows[unseen.fingerprint.value] = row
-            else:
+            if not isinstance(row, Row):
                 faults[row] += 1
+                continue
+            same_as = found[0].get("same_as") or ""
+            if isinstance(same_as, str) and same_as in sheet.near[key]:
+                row = replace(row, same_as=sheet.near[key][same_as])
+            elif same_as:
+                faults["foreign_same_as"] += 1
+            rows[unseen.fingerprint.value] = row
         return Reading(rows, dict(faults))
 
     def _row(self, raw: Mapping[str, Any], origin: Origin, check: str) -> Row | str:
@@ -262,6 +298,7 @@ def _schema(taxonomy: Taxonomy) -> Mapping[str, object]:
         "kind": {"type": "string", "enum": kinds},
         "confidence": {"type": "number"},
         "reason": {"type": "string"},
+        "same_as": {"type": "string"},
         "check": {"type": "string"},
     }
     rows = {"type": "object", "properties": row, "required": list(row), "additionalProperties": False}
@@ -292,7 +329,20 @@ def _word(number: int, chars: int) -> str:
     return "".join(letters)
 
 
-def _item(key: str, check: str, unseen: Unseen) -> dict[str, object]:
+def _known(batch: Sequence[Unseen], near: Mapping[str, Sequence[Neighbour]]) -> dict[str, str]:
+    """Words of the neighbours by fingerprint: every item's nearest first, as many as NEAR_CHARS_MAX has room for."""
+    known: dict[str, str] = {}
+    room = NEAR_CHARS_MAX
+    for few in zip_longest(*(near.get(unseen.fingerprint.value, ()) for unseen in batch)):
+        for one in filter(None, few):
+            text = outgoing(one.form, chars_max=NEAR_TEXT_CHARS_MAX)
+            if one.fingerprint not in known and len(text) <= room:
+                known[one.fingerprint] = text
+                room -= len(text)
+    return known
+
+
+def _item(key: str, check: str, unseen: Unseen, near: Sequence[str]) -> dict[str, object]:
     parts = {part.name: part.value for part in unseen.fingerprint.parts}
     text = outgoing(unseen.samples[0].text if unseen.samples else unseen.fingerprint.template)
     item: dict[str, object] = {"id": key, "from": str(unseen.origin)}
@@ -304,6 +354,8 @@ def _item(key: str, check: str, unseen: Unseen) -> dict[str, object]:
     exception = outgoing(parts.get("exception_type", ""), chars_max=WHERE_CHARS_MAX)
     if exception and exception not in text:
         item["type"] = exception
+    if near:
+        item["near"] = near
     item["text"] = text
     item["check"] = check
     return item

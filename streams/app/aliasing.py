@@ -39,19 +39,21 @@ async def aliasing(
     cluster: Cluster,
     producer: AIOKafkaProducer,
     stop: asyncio.Event,
+    aliaser: Aliaser,
     *,
     source: str,
     retire: Callable[[BaseException], NoReturn] = end,
 ) -> None:
     """Make edges until `stop` is set.
 
-    `source`: the role that sends them. `retire` is told of whatever breaks: nobody else looks at this task.
+    `aliaser` is told of all there is, and others may ask it. `source`: the role that sends edges. `retire` is told
+    of whatever breaks: nobody else looks at this task.
     """
     try:
         with contextlib.suppress(Stopping):
             consumer = await cluster.start(lambda: cluster.consumer(poll_records_max=POLL_RECORDS), stop=stop)
             try:
-                await _Aliasing(cluster, consumer, producer, stop, source).run()
+                await _Aliasing(cluster, consumer, producer, stop, aliaser, source).run()
             finally:
                 await close(consumer)
     except Exception as error:  # noqa: BLE001  # see above
@@ -67,6 +69,7 @@ class _Aliasing:
         consumer: AIOKafkaConsumer,
         producer: AIOKafkaProducer,
         stop: asyncio.Event,
+        aliaser: Aliaser,
         source: str,
     ) -> None:
         self._consumer = consumer
@@ -78,7 +81,7 @@ class _Aliasing:
             [TopicPartition(cluster.topic(topic), number) for number in range(cluster.partitions)]
             for topic in (topics.ALIASES, topics.UNSEEN)
         )
-        self._aliaser = Aliaser()
+        self._aliaser = aliaser
 
     async def run(self) -> None:
         """Catch up without comparing, edges first; then compare what comes as it comes."""

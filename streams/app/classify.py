@@ -29,11 +29,13 @@ from streams.broker.clients import Cluster, close
 from streams.broker.outgoing import outgoing
 from streams.broker.reject import rejected
 from streams.contract import topics
+from streams.contract.alias import Alias
 from streams.contract.classified import Unseen
 from streams.contract.errors import MalformedRecord
 from streams.contract.telemetry import QUESTIONS_OPEN, REJECTED, LogEvent, Observer
 from streams.contract.verdict import Unanswered, Verdict
 from streams.contract.wire import from_bytes
+from streams.core.aliaser import Aliaser, Neighbour
 from streams.core.batch import Batcher
 
 ROLE: Final = "classify"
@@ -51,11 +53,12 @@ DRAIN_S_MAX: Final = 15.0
 
 log_event = structlog.get_logger("faultline.role")
 
-Answer = Verdict | Unanswered
+Answer = Verdict | Unanswered | Alias
 Commit = Callable[[Mapping[int, int]], Awaitable[bool]]
 """By partition, the next offset to be read. Returns whether the broker has it."""
-Ask = Callable[[Sequence[Unseen]], Awaitable[list[Answer]]]
-"""One answer for each fingerprint, whatever happens; it has its own deadline. An exception ends the process."""
+Ask = Callable[[Sequence[Unseen], Mapping[str, Sequence[Neighbour]]], Awaitable[Sequence[Answer]]]
+"""Takes fingerprints, and by fingerprint what it may be the same problem as. One `Verdict` or `Unanswered` for each,
+whatever happens, and aliases; it has its own deadline. An exception ends the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +95,12 @@ class Classifying:
         *,
         commit: Commit,
         generation: Callable[[], int],
+        near: Callable[[Unseen], Sequence[Neighbour]] = lambda _: (),
         now_s: Callable[[], float] = time.monotonic,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         retire: Callable[[BaseException], NoReturn] = end,
     ) -> None:
-        """`generation`: of the group, at present."""
+        """`generation`: of the group, at present. `near`: what may be the same problem as a fingerprint."""
         self._cluster = cluster
         self._producer = producer
         self._observer = observer
@@ -104,6 +108,7 @@ class Classifying:
         self._options = options
         self._commit = commit
         self._generation = generation
+        self._near = near
         self._now_s = now_s
         self._now_ms = now_ms
         self._retire = retire
@@ -186,7 +191,11 @@ class Classifying:
             self._retire(error)
 
     async def _answered(self, batch: list[_Asked]) -> None:
-        answers = await self._ask([asked.unseen for asked in batch])
+        near: dict[str, Sequence[Neighbour]] = {}
+        for asked in batch:
+            near[asked.unseen.fingerprint.value] = self._near(asked.unseen)
+            await asyncio.sleep(0)
+        answers = await self._ask([asked.unseen for asked in batch], near)
         _check(batch, answers)
         sent = [await self._send(answer) for answer in answers]
         await asyncio.gather(*sent)
@@ -225,7 +234,8 @@ def _chars(unseen: Unseen) -> int:
 def _check(batch: Sequence[_Asked], answers: Sequence[Answer]) -> None:
     """Raises: ValueError unless there is one answer for each fingerprint."""
     asked = sorted({item.unseen.fingerprint.value for item in batch})
-    if sorted({answer.fingerprint for answer in answers}) != asked or len(answers) > len(batch):
+    answered = [answer.fingerprint for answer in answers if not isinstance(answer, Alias)]
+    if sorted(set(answered)) != asked or len(answered) > len(batch):
         raise ValueError(f"{len(answers)} answers for {len(batch)} questions, or for others than were asked")
 
 
@@ -264,13 +274,21 @@ async def run_classify(
     async def commit(positions: Mapping[int, int]) -> bool:
         return await consumer_of(app).commit_positions({TP(name, number): at for number, at in positions.items()})
 
+    aliaser = Aliaser()
     classifying = Classifying(
-        cluster, producer, observer, ask, options, commit=commit, generation=lambda: app.consumer_generation_id
+        cluster,
+        producer,
+        observer,
+        ask,
+        options,
+        commit=commit,
+        generation=lambda: app.consumer_generation_id,
+        near=aliaser.near,
     )
     app = create_classify_app(cluster, classifying.take)
     app.before_revoked = classifying.commit
     watching = asyncio.create_task(classifying.watch())
-    comparing = asyncio.create_task(aliasing(cluster, producer, stop, source=ROLE))
+    comparing = asyncio.create_task(aliasing(cluster, producer, stop, aliaser, source=ROLE))
     try:
         await run_worker(app, observer, stop, before_stop=classifying.drain)
     finally:

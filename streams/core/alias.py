@@ -279,6 +279,13 @@ def is_kept(word: str) -> bool:
     return bool(_KEPT.search(word))
 
 
+def tells_apart(one: str, other: str) -> bool:
+    """Whether two forms differ where one has a state or a number that was kept: then no likeness makes them one."""
+    ours, theirs = one.split(), other.split()
+    pairs = zip(ours, theirs, strict=True) if len(ours) == len(theirs) else ()
+    return any(x != y and any(is_state(word) or is_kept(word) for word in (x, y)) for x, y in pairs)
+
+
 def values_needed(place: int, values: set[str]) -> int:
     """How many different words in a place make it a slot, where those known are `values`."""
     if _key(values):

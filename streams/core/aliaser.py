@@ -11,15 +11,17 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from streams.contract.alias import Alias, AliasSource, alias_of
 from streams.contract.classified import Unseen
 from streams.contract.failure import Origin
 from streams.contract.fingerprint import Fingerprint
-from streams.core.alias import FRAMES_MIN, untyped, widest
+from streams.core.alias import FRAMES_MIN, tells_apart, untyped, widest
 from streams.core.fingerprint import keyed
 from streams.core.groups import EDGES_MAX, Groups
 from streams.core.long_texts import skeleton
+from streams.core.nearest import Nearest
 
 KNOWN_MAX = 20_000
 """Fingerprints that are compared with new ones: about 0.7 KB each for templates of 150 characters."""
@@ -31,6 +33,10 @@ LENGTHS_MAX = 4
 TEMPLATE_CHARS_MAX = 2_000
 """Longer templates are one only where nothing but the type of a placeholder differs."""
 FORM_CHARS_SHOWN = 200
+NEAR_MAX = 3
+"""Neighbours of a fingerprint that somebody is asked about."""
+NEAR_LOOKED_AT = 20
+"""The nearest, among which those are that may be neighbours."""
 
 SLOT_RULE, FRAME_RULE, LONG_RULE = "slot rule", "frame rule", "rule for long texts"
 _SAID = {
@@ -56,6 +62,13 @@ class _Known:
     first_at_ms: int
 
 
+class Neighbour(NamedTuple):
+    """A fingerprint that may be the same problem as another: of the same type, tool and code, and with like words."""
+
+    fingerprint: str
+    form: str
+
+
 class Aliaser:
     """The alias rules over the fingerprints seen last."""
 
@@ -68,6 +81,7 @@ class Aliaser:
         self._due: dict[Alike, None] = {}
         """What new fingerprints made worth comparing, in the order they came."""
         self._groups = Groups(edges_max=edges_max)
+        self._nearest = Nearest()
 
     def __len__(self) -> int:
         """Fingerprints known."""
@@ -92,6 +106,36 @@ class Aliaser:
         for one in unseen:
             self._keep(one)
 
+    def near(self, unseen: Unseen) -> tuple[Neighbour, ...]:
+        """Up to NEAR_MAX neighbours, the nearest first, each of a group of its own and none of this one's.
+
+        None where frames say it all, nor what a person took apart from it, nor what differs in a state or in a number
+        that was kept. Takes 2 ms at most.
+        """
+        value, mark = unseen.fingerprint.value, _known(unseen.fingerprint, unseen.origin, unseen.first_at_ms)
+        groups = {self._groups.name(value) or value}
+        found: list[Neighbour] = []
+        for near in self._nearest.of(mark.form, NEAR_LOOKED_AT, but=value) if mark.form else ():
+            alike = self._where.get(near.key)
+            other = None if alike is None else self._alike[alike].get(near.key)
+            group, edge = (
+                self._groups.name(near.key) or near.key,
+                self._groups.edge("|".join(sorted((value, near.key)))),
+            )
+            if (
+                other is None
+                or (other.alike[0], other.given) != (unseen.origin, mark.given)
+                or group in groups
+                or (edge is not None and not edge.stands)
+                or tells_apart(mark.form, other.form)
+            ):
+                continue
+            groups.add(group)
+            found.append(Neighbour(near.key, other.form))
+            if len(found) == NEAR_MAX:
+                break
+        return tuple(found)
+
     def edges(self, *, lengths_max: int = LENGTHS_MAX) -> list[Alias]:
         """Edges that new fingerprints bring about, also between others: six words in one place make it a slot.
 
@@ -113,6 +157,8 @@ class Aliaser:
             return
         known = _known(unseen.fingerprint, unseen.origin, unseen.first_at_ms)
         self._where[value] = known.alike
+        if known.form:
+            self._nearest.add(value, known.form)
         self._alike.setdefault(known.alike, OrderedDict())[value] = known
         if len(self._alike[known.alike]) > self._alike_max:
             self._forget(next(iter(self._alike[known.alike])))

@@ -29,11 +29,13 @@ from suites.fake_llm.server import asked_texts, fake_llm
 
 from agents.classify.agent import Result
 from agents.llm import Budget
+from streams.contract.alias import Alias, AliasSource
 from streams.contract.classified import Unseen
 from streams.contract.failure import Origin
 from streams.contract.fold import Sample
 from streams.contract.telemetry import LogEvent
 from streams.contract.verdict import Unanswered, Verdict
+from streams.core.aliaser import Aliaser
 from streams.core.fingerprint import fingerprint
 from streams.core.redact import redact
 
@@ -189,8 +191,12 @@ def test_ten_thousand_failures_of_fifty_problems_are_one_call(capsys: pytest.Cap
         async with fake_llm(key=KEY) as server:
             policy = asking(claude(server, time), time)
             agent = classifier(policy, time)
+            aliaser = Aliaser()
+            aliaser.on_new(problems.values())
+            near = {key: aliaser.near(one) for key, one in problems.items()}
+            assert sum(map(len, near.values())) > 100
             for _ in range(2):
-                results = await agent.classify(list(problems.values()))
+                results = await agent.classify(list(problems.values()), near)
                 assert [type(result) for result in results] == [Verdict] * 50
                 assert wrong_labels(list(problems.values()), results) == []
             await policy.aclose()
@@ -208,6 +214,59 @@ def test_ten_thousand_failures_of_fifty_problems_are_one_call(capsys: pytest.Cap
     assert told["output_tokens"] <= 2_500
     assert policy.spent.dollars <= 0.0025
     assert policy.spent.input_tokens == told["input_tokens"]
+
+
+LOOKALIKES = [f"RuntimeError: lookalike {word} of the ledger lost its connection to the vault" for word in WORDS[:5]]
+
+
+@pytest.mark.parametrize("fault", ["", "same_as_any", "mislabel", "shift", "duplicate"])
+def test_what_the_llm_holds_for_the_same_becomes_an_alias_only_between_what_it_was_given(fault: str) -> None:
+    batch = [unseen(0, origin=Origin.CI, text=text) for text in LOOKALIKES] + both_origins(4)
+    aliaser = Aliaser()
+    aliaser.on_new(batch)
+    near = {one.fingerprint.value: aliaser.near(one) for one in batch}
+
+    async def run() -> list[Result | Alias]:
+        time = Time()
+        async with fake_llm(key=KEY) as server:
+            server.order(*([{"fault": fault}] if fault else []))
+            policy = asking(claude(server, time), time)
+            answers = await classifier(policy, time, confidence_min=0.0).answers(batch, near)
+            await policy.aclose()
+            return answers
+
+    answers = asyncio.run(run())
+    aliases = [answer for answer in answers if isinstance(answer, Alias)]
+    results = [answer for answer in answers if not isinstance(answer, Alias)]
+    assert wrong_labels(batch, results) == []
+    assert len(results) == len(batch)
+    given = {frozenset((key, one.fingerprint)) for key, few in near.items() for one in few}
+    assert {frozenset((alias.a, alias.b)) for alias in aliases} <= given
+    assert {alias.source for alias in aliases} <= {AliasSource.LLM}
+    kinds = {result.fingerprint: result.kind for result in results if isinstance(result, Verdict)}
+    assert all(kinds[alias.a] == kinds[alias.b] for alias in aliases)
+    if not fault:
+        alike = {one.fingerprint.value for one in batch[:5]}
+        assert all(aliases_of <= alike for aliases_of in ({alias.a, alias.b} for alias in aliases))
+        wanted = {key for key in alike if near[key] and kinds[key] == kinds[near[key][0].fingerprint]}
+        assert {key for alias in aliases for key in (alias.a, alias.b)} >= wanted
+
+
+def test_a_doubtful_row_joins_nothing() -> None:
+    batch = [unseen(0, origin=Origin.CI, text=f"doubtful {text}") for text in LOOKALIKES]
+    aliaser = Aliaser()
+    aliaser.on_new(batch)
+
+    async def run() -> list[Result | Alias]:
+        time = Time()
+        async with fake_llm(key=KEY) as server:
+            policy = asking(claude(server, time), time)
+            near = {one.fingerprint.value: aliaser.near(one) for one in batch}
+            answers = await classifier(policy, time).answers(batch, near)
+            await policy.aclose()
+            return answers
+
+    assert [type(answer) for answer in asyncio.run(run())] == [Verdict] * len(batch)
 
 
 def test_a_question_of_ci_failures_has_room_for_its_answer() -> None:

@@ -50,7 +50,7 @@ def main() -> int:
     async def classify(observer: Observer, stop: asyncio.Event) -> None:
         journal, delay_s = more[0], float(more[1])
 
-        async def ask(items: Sequence[Unseen]) -> list[Verdict | Unanswered]:
+        async def ask(items: Sequence[Unseen], _: object) -> list[Verdict | Unanswered]:
             line = " ".join(item.fingerprint.value for item in items) + "\n"
             with open(journal, "ab", buffering=0) as file:  # noqa: ASYNC230, PTH123  # a line, whole, before a kill
                 file.write(line.encode())

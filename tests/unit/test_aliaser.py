@@ -125,6 +125,36 @@ def test_what_a_person_took_apart_no_other_edge_joins() -> None:
     assert other not in groups.members(one)
 
 
+def test_neighbours_are_of_other_groups_of_one_type_and_differ_in_no_state_or_number() -> None:
+    texts = [
+        "cannot reach vault ledger from here today",
+        "cannot reach vault basket from here today",
+        "cannot reach vault ledger from there today",
+        "cannot reach vault courier from here yesterday again",
+    ]
+    found = [unseen(text) for text in texts]
+    odd = [
+        unseen("cannot reach vault ledger from here today", exception_type="OSError"),
+        unseen("cannot reach vault failed from here today"),
+        unseen("cannot reach vault ledger from code 137 today"),
+    ]
+    aliaser = Aliaser()
+    aliaser.on_new([*found, *odd, *FRAMED])
+    keys = [one.fingerprint.value for one in found]
+    assert aliaser.near(found[0])[0].fingerprint == keys[1]
+    assert keys[2] in [near.fingerprint for near in aliaser.near(found[0])]
+    assert odd[1].fingerprint.value not in {near.fingerprint for one in found[:3] for near in aliaser.near(one)}
+    assert odd[0].fingerprint.value not in {near.fingerprint for one in found for near in aliaser.near(one)}
+    assert aliaser.near(odd[0]) == aliaser.near(FRAMED[0]) == ()
+    aliaser.on_alias(alias_of(*keys[:2], origin=Origin.CI, source=AliasSource.LLM, reason="", decided_at_ms=AT_MS))
+    assert keys[1] not in [near.fingerprint for near in aliaser.near(found[0])]
+    apart = alias_of(
+        *keys[:3:2], origin=Origin.CI, source=AliasSource.HUMAN, reason="", decided_at_ms=AT_MS, stands=False
+    )
+    aliaser.on_alias(apart)
+    assert keys[2] not in [near.fingerprint for near in aliaser.near(found[0])]
+
+
 def test_origins_are_never_joined() -> None:
     aliaser = Aliaser()
     aliaser.on_new(replace(one, origin=origin) for one, origin in zip(SERVICES, list(Origin) * 4, strict=True))

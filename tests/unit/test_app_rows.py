@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from suites.records import AT_MS, ci_failure, told
+from suites.records import AT_MS, ci_failure, edge, told
 
 from streams.app.classify import Classifying, ClassifyOptions
 from streams.app.ledger import FINISHED_MAX, Entry, Ledger
@@ -19,6 +19,7 @@ from streams.app.store import target_of
 from streams.app.work import partition_of_key
 from streams.broker.clients import Cluster
 from streams.contract import topics
+from streams.contract.alias import Alias, AliasSource
 from streams.contract.classified import Unseen
 from streams.contract.telemetry import Metric
 from streams.contract.verdict import Unanswered, Verdict, VerdictSource
@@ -234,6 +235,7 @@ class Scene:
         self.observer = Nobody()
         self.generation = 1
         self.wrong = False
+        self.more: list[Alias] = []
         self.classifying = Classifying(
             Cluster("nowhere:1", "p."),
             self.producer,
@@ -255,7 +257,7 @@ class Scene:
         self.committed |= positions
         return True
 
-    async def ask(self, items: Sequence[Unseen]) -> list[Verdict | Unanswered]:
+    async def ask(self, items: Sequence[Unseen], _: object) -> list[Verdict | Unanswered | Alias]:
         self.asked.append([item.fingerprint.value for item in items])
         await self.answers.wait()
         if self.wrong:
@@ -265,7 +267,7 @@ class Scene:
             if number % 2 == 0
             else Unanswered(fingerprint=item.fingerprint.value, origin=item.origin, retry_at_ms=AT_MS + 1)
             for number, item in enumerate(items)
-        ]
+        ] + self.more
 
     def deliveries(self, *places: tuple[int, int], data: bytes | None = None) -> list[Delivery]:
         return [
@@ -382,6 +384,19 @@ def test_what_comes_again_after_a_new_assignment_is_not_asked_again() -> None:
         await scene.settle()
         assert scene.committed == {0: 3}
         assert len(scene.asked) == 1
+
+    asyncio.run(run())
+
+
+def test_aliases_that_come_with_the_answers_are_sent_before_the_position_passes() -> None:
+    async def run() -> None:
+        scene = Scene(batch_size=2)
+        scene.more = [edge("fp1.a", "fp1.b", AliasSource.LLM)]
+        await scene.classifying.take(scene.deliveries((0, 1), (0, 2)))
+        await scene.settle()
+        sent = [from_bytes(Alias, value) for topic, _, value in scene.producer.records if topic.endswith("aliases.v1")]
+        assert sent == scene.more
+        assert scene.committed == {0: 3}
 
     asyncio.run(run())
 

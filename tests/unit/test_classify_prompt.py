@@ -15,10 +15,12 @@ from suites.fake_llm import strict
 from suites.fake_llm.personality import rows_of
 
 from agents.classify.outgoing import LEFT_OUT, TEXT_CHARS_MAX, outgoing
-from agents.classify.prompt import REASON_CHARS_MAX, Prompt, Reading, Sheet
+from agents.classify.prompt import NEAR_CHARS_MAX, REASON_CHARS_MAX, Prompt, Reading, Sheet
+from streams.contract.classified import Unseen
 from streams.contract.failure import Origin
 from streams.contract.fold import WHERE_SEPARATOR, Sample
 from streams.contract.taxonomy import Taxonomy, default_taxonomy
+from streams.core.aliaser import Neighbour
 
 PROMPT = Prompt(default_taxonomy())
 
@@ -52,6 +54,58 @@ def test_a_question_names_every_item_once_under_words_drawn_for_it() -> None:
 def test_even_a_draw_that_always_says_the_same_gives_different_words() -> None:
     told = items(PROMPT.sheet(both_origins(100), lambda n: n - 1))
     assert len({item["id"] for item in told}) == len({item["check"] for item in told}) == 100
+
+
+def beside(batch: list[Unseen]) -> dict[str, tuple[Neighbour, ...]]:
+    """For each the two after it, and one that is in no question."""
+    keys = [one.fingerprint.value for one in batch]
+    around = [*batch, *batch]
+    return {
+        key: (
+            *(Neighbour(one.fingerprint.value, one.fingerprint.template) for one in around[at + 1 : at + 3]),
+            Neighbour(f"fp1.{at:026d}", f"the old {WORDS[at % 32]} did it"),
+        )
+        for at, key in enumerate(keys)
+    }
+
+
+def with_near(number: int = 6) -> Sheet:
+    batch = both_origins(number)
+    return PROMPT.sheet(batch, random.Random(1).randrange, beside(batch))
+
+
+def test_a_question_tells_the_words_of_neighbours_once_and_no_more_than_there_is_room_for() -> None:
+    of = with_near(50)
+    told = json.loads(of.question.document)
+    known = {one["id"]: one["text"] for one in told["known"]}
+    assert len(known) == len(told["known"])
+    assert sum(map(len, known.values())) <= NEAR_CHARS_MAX
+    assert not known.keys() & of.items.keys()
+    given_ids = [key for item in told["items"] for key in item.get("near", [])]
+    assert set(given_ids) == set(known)
+    assert len(given_ids) > len(known)
+    assert "known" not in json.loads(sheet(3).question.document)
+    assert with_near(3).question.instructions == PROMPT.instructions
+
+
+def test_a_row_names_only_a_neighbour_that_its_item_was_given() -> None:
+    of = with_near()
+    told = json.loads(of.question.document)["items"]
+    inside = {entry[0].fingerprint.value for entry in of.items.values()}
+    old = [next(key for key in item["near"] if of.near[item["id"]][key] not in inside) for item in told]
+    rows = rows_of(told)
+    good = read(of, [row | {"same_as": key} for row, key in zip(rows, old, strict=True)])
+    assert [good.rows[of.items[row["id"]][0].fingerprint.value].same_as for row in rows] == [
+        of.near[row["id"]][key] for row, key in zip(rows, old, strict=True)
+    ]
+    assert good.faults == {}
+    strange: list[list[Any]] = [["zz9"] * 6, [7] * 6, [{}] * 5 + [["a"]]]
+    wrongs = [old[1:] + old[:1], [item["id"] for item in told], *strange]
+    for wrong in wrongs:
+        bad = read(of, [row | {"same_as": key} for row, key in zip(rows, wrong, strict=True)])
+        assert {row.same_as for row in bad.rows.values()} == {""}
+        assert len(bad.rows) == 6
+        assert bad.faults.get("foreign_same_as", 0) == sum(map(bool, wrong))
 
 
 def test_the_instructions_are_the_same_bytes_in_every_question_and_the_version_names_them() -> None:
@@ -90,7 +144,7 @@ def test_a_question_is_never_longer_than_its_items_allow() -> None:
     ]
     question = PROMPT.sheet(long, random.Random(0).randrange).question
     assert len(question.document) < 40_000
-    assert question.max_tokens == 300 + 50 * 60
+    assert question.max_tokens == 300 + 50 * 70
 
 
 def test_an_item_says_where_it_is_from_and_what_its_status_was() -> None:

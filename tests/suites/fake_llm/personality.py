@@ -21,6 +21,8 @@ UNKNOWN_WORD = "inscrutable"
 """A text with this word is answered `unknown`."""
 DOUBT_WORD = "doubtful"
 """A text with this word is answered with a confidence of 0.5."""
+SAME_WORD = "lookalike"
+"""A text with this word is answered to be the same as the nearest that it was given."""
 REFUSED_WORD = "unspeakable"
 """A question with this word in it is refused."""
 REASON = "the first letters of this text were drawn for kind {}"
@@ -47,6 +49,7 @@ def rows_of(items: list[Row]) -> list[Row]:
     for item in items:
         kind, confidence = label_of(item["text"], item["from"])
         row = {"id": item["id"], "kind": kind, "confidence": confidence, "reason": REASON.format(kind)}
+        row["same_as"] = item["near"][0] if "near" in item and SAME_WORD in item["text"] else ""
         rows.append(row | ({"check": item["check"]} if "check" in item else {}))
     return rows
 
@@ -109,6 +112,13 @@ def _bad_confidence(rows: list[Row], at: slice, chance: random.Random) -> list[R
     return [row | {"confidence": chance.choice(wrong)} if id(row) in bad else row for row in rows]
 
 
+def _same_as_any(rows: list[Row], at: slice, chance: random.Random) -> list[Row]:
+    """Everything is the same as something that it was not given: another item, another's neighbour, nothing at all."""
+    ids = [row["id"] for row in rows] + [row["same_as"] for row in rows if row["same_as"]]
+    wrong: list[Any] = [*ids, "zz9", 7, None, ["a"], "fp1." + "a" * 26]
+    return [row | {"same_as": chance.choice([one for one in wrong if one != row["same_as"]])} for row in rows]
+
+
 def _swap_labels(rows: list[Row], at: slice, chance: random.Random) -> list[Row]:
     """Right ids, right checks, and the kinds of each other: what no check can see."""
     kinds = [row["kind"] for row in rows[at]]
@@ -128,6 +138,7 @@ ROWS: dict[str, Callable[[list[Row], slice, random.Random], list[Row]]] = {
     "bad_confidence": _bad_confidence,
     "shift": _shift,
     "swap_labels": _swap_labels,
+    "same_as_any": _same_as_any,
 }
 TEXTS: dict[str, Callable[[str], str]] = {
     "fence": lambda text: f"```json\n{text}\n```",
@@ -139,7 +150,7 @@ TEXTS: dict[str, Callable[[str], str]] = {
     "list": lambda text: json.dumps(json.loads(text)["results"]),
 }
 HOSTILE = ("drop", "duplicate", "reorder", "invent", "mangle", "mislabel", "bad_kind", "foreign_kind", "bad_confidence",
-           "fence", "prose", "truncate", "leak", "max_tokens")  # fmt: skip
+           "same_as_any", "fence", "prose", "truncate", "leak", "max_tokens")  # fmt: skip
 """What a hostile llm does, one of them drawn for each answer. After any of these the labels that are left are right."""
 
 
