@@ -5,7 +5,7 @@
 in a credential become one.
 
 A text is searched for cheap signs first: a few literals, the starts of its words, long words, assignments of something
-that looks random. Only where one is found does a pattern run. Names and formats are data in `credentials/`.
+long. Only where one is found does a pattern run. Names and formats are data in `credentials/`.
 Doing it again changes nothing. Time is linear in the text.
 `mask_opaque` is for texts that leave the house: it also takes anything that looks random, identifiers included.
 """
@@ -42,13 +42,8 @@ MASKED_CHARS_MIN: Final = 20
 MIXED_WORD_CHARS_MIN: Final = 12
 MIXED_TOKEN_CHARS_MIN: Final = 16
 MIXED_CHARS_MIN: Final = 24
-PLAIN_WORDS_MAX: Final = 100_000
-"""Words known to have no sign of a credential; 60 to 100 bytes each."""
 NAMES_REMEMBERED_MAX: Final = 4096
 """What stood in front of values; 100 to 400 bytes each."""
-LINE_CHARS_MAX: Final = 8 * 1024
-"""A longer text is searched whole; its words are not remembered."""
-ASSIGNMENTS_MAX: Final = 8
 LETTERS_MAX: Final = 256
 """A longer run of letters is no key."""
 ONE_BY_ONE: Final = 1024
@@ -71,10 +66,6 @@ _ASSIGNED: Final = re.compile(
 )
 """An assignment of something long. Whether it looks random is judged before anybody asks what stands in front of it."""
 _GOES_ON: Final = re.compile(r"[\w.-]")
-_VALUE: Final = re.compile(r"(?<![^\s\"'`=\\:>,?|])[\w.~+/@=-]{10,}")
-"""What may be assigned."""
-_LETTERS: Final = re.compile(r"(?<![^\s\"'`=\\:>,?|])[A-Za-z_-]{12,}(?![\w.~+/@=])")
-"""The same, of letters alone."""
 _DIGIT: Final = re.compile(r"[0-9]")
 _NAME_CHARS_BACK: Final = 64
 _BEFORE: Final = re.compile(r"[\w.\-\s\"'`\\\]]{1,64}\Z")
@@ -111,18 +102,23 @@ class Redaction:
 
 def redact(text: str) -> str:
     """The text, each credential replaced by `<secret:rule>`. The same object when there is none."""
-    return redacted(text).text if _spans(text) else text
+    spans = _spans(text)
+    return _redacted(text, spans).text if spans else text
 
 
 def redacted(text: str) -> Redaction:
     """The text without credentials, and how many of which rule were taken."""
+    return _redacted(text, _spans(text))
+
+
+def _redacted(text: str, spans: list[_Span]) -> Redaction:
     found: Counter[str] = Counter()
     for _ in range(ROUNDS_MAX):
-        spans = _spans(text)
         if not spans:
             break
         text = _without(text, spans)
         found.update(span.rule for span in spans)
+        spans = _spans(text)
     return Redaction(text, tuple(sorted(found.items())))
 
 
@@ -140,70 +136,32 @@ class _Span(NamedTuple):
     rule: str
 
 
-class _Signs(NamedTuple):
-    """What is worth looking for in a text."""
+def _sign(literal: str) -> tuple[bytes, int]:
+    """What begins a word of every text with the literal, and how well it tells: 1 a whole word, 2 the start of one.
 
-    rows: tuple[Format, ...]
-    password: bool
-    long_word: bool
-    opaque: bool
-
-
-class _Plain:
-    """Words that have no sign of a credential, by hash: no word is held, none that may be part of a credential stays.
-
-    Two generations: when the young one is full, the old one goes.
+    Empty and 0 where the literal does not tell.
     """
-
-    def __init__(self) -> None:
-        self._young: set[int] = set()
-        self._old: set[int] = set()
-
-    def without(self, words: list[str]) -> list[str]:
-        """The words that are not known to be plain."""
-        young, old = self._young, self._old
-        return [word for word in words if (key := hash(word)) not in young and key not in old]
-
-    def learn(self, words: Iterable[str]) -> None:
-        """Remember words without a sign."""
-        if len(self._young) >= PLAIN_WORDS_MAX // 2:
-            self._old, self._young = self._young, set()
-        self._young.update(map(hash, words))
-
-
-def _words(lowered: str) -> list[str]:
-    """The runs of letters and digits of ASCII."""
-    return lowered.encode("ascii", "replace").translate(_TO_WORDS).decode("ascii").split()
-
-
-def _sign(literal: str) -> str:
-    """What every text with the literal has among its words: a whole word, or, as `abc*`, a word that begins so.
-
-    Empty where the literal does not tell.
-    """
-    for word in _words(literal):
-        if not literal.endswith(word) and len(word) > 1:
-            return word
+    letters = literal.encode()
+    for word in _words(letters):
+        if len(word) > 1 and not letters.endswith(word):
+            return word[:_START_CHARS], 1
         if len(word) >= _START_CHARS:
-            return word[:_START_CHARS] + "*"
-    return ""
+            return word[:_START_CHARS], 2
+    return b"", 0
 
 
-def _by_sign() -> dict[str, tuple[Format, ...]]:
-    table: dict[str, dict[str, Format]] = {}
+def _by_sign() -> dict[bytes, tuple[tuple[str, tuple[Format, ...]], ...]]:
+    """Literals and the formats that have them, by what shows that a literal may be there."""
+    table: dict[bytes, dict[str, list[Format]]] = {}
     for row in FORMATS:
         for literal in row.literals:
-            table.setdefault(_sign(literal), {})[row.id] = row
-    return {sign: tuple(rows.values()) for sign, rows in table.items()}
+            table.setdefault(_sign(literal)[0], {}).setdefault(literal, []).append(row)
+    return {sign: tuple((literal, tuple(rows)) for literal, rows in of.items()) for sign, of in table.items()}
 
 
-def _by_mark(pairs: Iterable[tuple[str, Format]]) -> tuple[tuple[str, tuple[tuple[str, Format], ...]], ...]:
-    """Literals and formats by a character of the literal that is no letter where it has one: found fastest."""
-    table: dict[str, list[tuple[str, Format]]] = {}
-    for literal, row in pairs:
-        mark = min(literal, key=str.isalpha)
-        table.setdefault(mark, []).append((literal, row))
-    return tuple((mark, tuple(rows)) for mark, rows in table.items())
+def _words(lowered: bytes) -> list[bytes]:
+    """The runs of letters and digits of ASCII."""
+    return lowered.translate(_TO_WORDS).split()
 
 
 _TO_WORDS: Final = bytes(code if code < 128 and chr(code).isalnum() else 32 for code in range(256))
@@ -211,12 +169,12 @@ _TO_RUNS: Final = bytes(32 if code == 32 else 97 for code in _TO_WORDS)
 _LONG_RUN_START: Final = b"a" * LONG_WORD_CHARS.start
 _START: Final = itemgetter(slice(0, _START_CHARS))
 _BY_SIGN: Final = _by_sign()
-_WHOLE_WORDS: Final = frozenset(sign for sign in _BY_SIGN if sign and not sign.endswith("*"))
-_WORD_STARTS: Final = frozenset(sign[:-1] for sign in _BY_SIGN if sign.endswith("*"))
-_FIRST_WORDS: Final = {row: tuple({literal.split()[0] for literal in row.literals}) for row in FORMATS}
-"""What each literal has before its first blank: all of it that one word can hold."""
-_BY_LITERAL: Final = _by_mark((literal, row) for row in _BY_SIGN[""] for literal in row.literals if not _sign(literal))
-_plain: Final = _Plain()
+_SIGNS: Final = frozenset(_BY_SIGN) - {b""}
+_WITHOUT_SIGN: Final = _BY_SIGN[b""]
+_RANK: Final = {
+    row: (min((_sign(literal)[1] for literal in row.literals), default=0), number) for number, row in enumerate(FORMATS)
+}
+"""Which row names a credential that two rows find at one place; the name is part of the text's fingerprint."""
 _BY_LENGTH: Final = tuple(row for row in FORMATS if not row.literals)
 
 
@@ -228,80 +186,38 @@ def _lower(text: str) -> str:
 
 def _spans(text: str) -> list[_Span]:
     """Where the credentials of a text are: apart from each other and in order."""
-    signs = _signs_among(text.split()) if len(text) <= LINE_CHARS_MAX else _signs(text)
-    if signs is None:
-        return []
     lowered = _lower(text)
-    spans = [span for row in signs.rows for span in _of_format(row, text, lowered)]
-    if signs.long_word:
-        spans += _of_long_words(text, lowered)
-    if signs.password:
+    letters = lowered.encode("ascii", "replace")
+    spans: list[_Span] = []
+    for row, literals in _present(text, lowered, letters):
+        spans += _of_format(row, literals, text, lowered)
+    runs = letters.translate(_TO_RUNS)
+    if _LONG_RUN_START in runs:
+        spans += _of_long_words(text, runs + b" ", letters)
+    if any(map(lowered.__contains__, PASSWORD_PARTS)):
         for name in PASSWORDS:
             if name in lowered:
                 spans += _of_password(name, text, lowered)
-    if signs.opaque:
-        spans += _of_assignments(text, lowered)
+    spans += _of_assignments(text, lowered)
     return _apart(spans) if spans else spans
 
 
-def _signs_among(words: list[str]) -> _Signs | None:
-    """The signs of words that were not found without any before."""
-    new = _plain.without(words)
-    if not new:
-        return None
-    signs = _signs(" ".join(new))
-    if signs is None:
-        _plain.learn(new)
-        return None
-    # A line with an id that is new each time must not keep its other words new.
-    lasting = [word for word in new if len(word) < OPAQUE_CHARS_MIN and word.isalpha() and word.isascii()]
-    if lasting:
-        literals = {first for row in signs.rows for first in _FIRST_WORDS[row]}.union(PASSWORD_PARTS)
-        _plain.learn([word for word in lasting if not any(map(word.lower().__contains__, literals))])
-    return signs
-
-
-def _signs(text: str) -> _Signs | None:
-    """What may be found in a text, by cheap signs; those of a text are those of its words together."""
-    lowered = _lower(text)
-    words = set(_words(lowered))
-    rows = [row for mark, pairs in _BY_LITERAL if mark in lowered for literal, row in pairs if literal in lowered]
-    if not _WHOLE_WORDS.isdisjoint(words):
-        rows += [row for word in _WHOLE_WORDS & words for row in _BY_SIGN[word]]
-    starts = _WORD_STARTS.intersection(map(_START, words))
-    rows += [row for start in starts for row in _BY_SIGN[start + "*"]]
-    if len(text) <= LINE_CHARS_MAX:
-        rows = [row for row in rows if any(map(lowered.__contains__, _FIRST_WORDS[row]))]
-    password = any(map(lowered.__contains__, PASSWORD_PARTS))
-    longest = max(map(len, words), default=0)
-    long_word = longest >= LONG_WORD_CHARS.start and any(map(_may_be_token, words))
-    # letters and digits mix in a word, or it is a number as long as the ids of clients
-    mixed = longest >= CLIENT_NUMBER_DIGITS.start or any(not word.isdigit() for word in words if not word.isalpha())
-    opaque = mixed and any(map(_may_be_assigned, _VALUE.findall(text)))
-    if not opaque and longest >= OPAQUE_CHARS_MIN:
-        opaque = any(map(_may_be_key, _LETTERS.findall(text)))
-    if not (rows or password or long_word or opaque):
-        return None
-    return _Signs(tuple(dict.fromkeys(rows)), password=password, long_word=long_word, opaque=opaque)
-
-
-def _may_be_token(word: str) -> bool:
-    """Whether a word may be part of a token without a prefix: letters alone are none."""
-    return len(word) >= LONG_WORD_CHARS.start and not word.isalpha()
-
-
-def _may_be_assigned(run: str) -> bool:
-    """Whether a run, or what stands in it behind `=`, may be the value of a key."""
-    if _may_be_key(run):
-        return True
-    if run.count("=") > ASSIGNMENTS_MAX:
-        return True
-    at = run.find("=") + 1
-    while 0 < at <= len(run) - OPAQUE_CHARS_MIN:
-        if _may_be_key(run[at:]):
-            return True
-        at = run.find("=", at) + 1
-    return False
+def _present(text: str, lowered: str, letters: bytes) -> list[tuple[Format, list[str]]]:
+    """The formats that the text may hold, by rank, each with those of its literals that are there."""
+    found: dict[Format, list[str]] = {}
+    for sign in _SIGNS.intersection(map(_START, _words(letters))):
+        for literal, rows in _BY_SIGN[sign]:
+            if literal in lowered:
+                for row in rows:
+                    found.setdefault(row, []).append(literal)
+    for literal, rows in _WITHOUT_SIGN:
+        if literal in lowered:
+            for row in rows:
+                found.setdefault(row, []).append(literal)
+    if not found:
+        return []
+    rows_in_order = sorted(found, key=_RANK.__getitem__) if len(found) > 1 else list(found)
+    return [(row, found[row]) for row in rows_in_order if _is_possible(row, text)]
 
 
 def _apart(spans: list[_Span]) -> list[_Span]:
@@ -342,10 +258,7 @@ def _is_possible(row: Format, text: str) -> bool:
     return not row.needs or any(map(text.__contains__, row.needs))
 
 
-def _of_format(row: Format, text: str, lowered: str) -> list[_Span]:
-    literals = [literal for literal in row.literals if literal in lowered]
-    if not literals or not _is_possible(row, text):
-        return []
+def _of_format(row: Format, literals: list[str], text: str, lowered: str) -> list[_Span]:
     pattern = _pattern(row)
     found: Iterable[re.Match[str]]
     if row.anchored:
@@ -356,11 +269,13 @@ def _of_format(row: Format, text: str, lowered: str) -> list[_Span]:
     return [_span_of(match, row) for match in found]
 
 
-def _of_long_words(text: str, lowered: str) -> Iterator[_Span]:
+def _of_long_words(text: str, runs: bytes, letters: bytes) -> Iterator[_Span]:
     """Tokens without a literal: looked for around each long word, and nowhere else."""
-    places = list(_long_words(lowered))
-    longest = max((len(place) for place in places), default=0)
-    rows = [row for row in _BY_LENGTH if row.word_chars <= longest and _is_possible(row, text)] if places else []
+    places = list(_long_words(runs))
+    if all(letters[place.start : place.stop].isalpha() for place in places):
+        return  # letters alone are no token
+    longest = max(map(len, places))
+    rows = [row for row in _BY_LENGTH if row.word_chars <= longest and _is_possible(row, text)]
     for place in places:
         if rows and len(place) in LONG_WORD_CHARS:
             start, end = max(0, place.start - LONG_WORD_MARGIN_CHARS), place.stop + LONG_WORD_MARGIN_CHARS
@@ -369,9 +284,8 @@ def _of_long_words(text: str, lowered: str) -> Iterator[_Span]:
                     yield _span_of(match, row)
 
 
-def _long_words(lowered: str) -> Iterator[range]:
-    """Where letters and digits of ASCII follow each other long enough, or longer than that."""
-    runs = lowered.encode("ascii", "replace").translate(_TO_RUNS) + b" "
+def _long_words(runs: bytes) -> Iterator[range]:
+    """Where letters and digits of ASCII follow each other long enough, or longer than that; a blank ends the runs."""
     start = runs.find(_LONG_RUN_START)
     while start >= 0:
         end = runs.find(b" ", start)
