@@ -221,3 +221,12 @@ def test_steps_without_an_end_are_held_within_bounds() -> None:
     assert steps.at.name == str(DEPTH_MAX - 2)
     assert steps.each(f"[{BRANCHES_MAX - 1}] text") == "text"
     assert steps.each(f"[{BRANCHES_MAX}] text") == f"[{BRANCHES_MAX}] text"
+
+
+def test_what_stands_in_the_step_that_failed_comes_before_what_stands_in_others() -> None:
+    log = [f"{T}##[group]Run ./probe", f"{T}##[endgroup]", f"{T}Traceback (most recent call last):",
+           f'{T}  File "a.py", line 1, in f', f"{T}ValueError: probe says no", *[f"{T}well"] * 30,
+           f"{T}##[group]Run ./deploy", f"{T}##[endgroup]", f"{T}Error: the target is locked", *[f"{T}bye"] * 3,
+           f"{T}##[error]Process completed with exit code 1."]  # fmt: skip
+    found = list(read_log(log, Ci(), occurred_at_ms=1))
+    assert [one.message for one in found] == ["Error: the target is locked", "ValueError: probe says no"]

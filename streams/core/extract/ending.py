@@ -37,6 +37,9 @@ _NOTHING = re.compile(
 _SOMETHING = re.compile(
     r"(?i)\b[1-9]\d* (?:\w+ )?(?:errors?|fail(?:ed|ures?)?)\b|\b(?:errors?|fail(?:ed|ures?)?) ?[:=] *[1-9]"
 )
+_WARNS = re.compile(
+    r"(?i)^(?:##\[warning\]|::warning\b|\[?warn(?:ing)?\]?[:\s]|npm warn\b|w: |\S+:\d+: \w*warning: |\w*Warning: )"
+)
 _RETRIED = re.compile(
     r"(?i)\b(?:retry(?:ing)? (?:in|after|\d|\(|later)|retrying\b|try(?:ing)? again in|will (?:be )?retr(?:y|ied))"
     r"|^\.\.\.ignoring|\(ignored\)$"
@@ -76,6 +79,11 @@ def says_nothing_failed(text: str) -> bool:
     """Whether the words of trouble in a line say that there was none: `0 errors`, `(ignored)`."""
     told = "0" in text or "rrors" in text or "ailures" in text or text.endswith(")")  # the quick test
     return told and _NOTHING.search(text) is not None and not _SOMETHING.search(text)
+
+
+def is_warning(text: str) -> bool:
+    """Whether a line says of itself that it only warns."""
+    return _WARNS.match(text) is not None
 
 
 def is_tried_again(text: str) -> bool:

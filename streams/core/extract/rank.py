@@ -40,6 +40,10 @@ FOLLOWED: Final = 0.08
 NEAR_LINES: Final = 60
 AFTERWARDS: Final = 0.25
 """What a candidate weighs less when the job had failed by then: cleaning up."""
+ELSEWHERE: Final = 0.2
+"""What a candidate weighs less that stands in another step than one that failed."""
+WARNS: Final = 0.25
+"""What a candidate weighs less whose line calls itself a warning."""
 TRIED_AGAIN: Final = 0.45
 """What a candidate weighs less of which the log says that it was not the end."""
 KNOWN: Final = 0.5
@@ -105,6 +109,10 @@ def _weigh(reader: Reader, candidate: Candidate, reach: int) -> float:
         return score
     if not candidate.new:
         score -= KNOWN
+    if reader.failed_steps and candidate.step.number is not None and candidate.step not in reader.failed_steps:
+        score -= ELSEWHERE
+    if candidate.warns:
+        score -= WARNS
     if candidate.tried_again:
         score -= TRIED_AGAIN
     if candidate.rule.fatal:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from streams.core.extract.baseline import Baseline, hashed
-from streams.core.extract.ending import END_LINES, RAN_LINES, Ending, is_tried_again, says_nothing_failed
+from streams.core.extract.ending import END_LINES, RAN_LINES, Ending, is_tried_again, is_warning, says_nothing_failed
 from streams.core.extract.gate import Word, first_rule
 from streams.core.extract.news import AROUND, News
 from streams.core.extract.rule import BEFORE_LINES_MAX, Rule
@@ -44,6 +44,8 @@ WORTH: Final = 0.45
 """What a candidate below says is too little to doubt that all went well."""
 CONSEQUENCES_MAX: Final = 200
 
+_WARN_OF_ERRORS: Final = frozenset({"sanitizer", "go", "sphinx"})
+"""Tools whose warnings are what they fail for."""
 _ECHO = re.compile(r"^\s*(?:\+{1,4} |\$ |> |echo |set [-+]|if |fi$)")
 _CODE = re.compile(r"(?i)(?:exit(?:ed)?(?: with)?(?: code| status)?|error|code|status)[:= ']+(\d{1,3})\b")
 
@@ -68,6 +70,8 @@ class Candidate:
     """First and last line of the run of new lines around it; 0 without a baseline."""
     tried_again: bool = False
     """Whether the log says that it was not the end: a retry followed."""
+    warns: bool = False
+    """Whether the line says of itself that it only warns."""
     told: bool = False
     """Whether the line that says why, below the one that opened the block, was found."""
     grown: int = 0
@@ -105,6 +109,8 @@ class Reader:
     certain_at: int = 0
     ended_at: int = 0
     """The last line that says that a step failed."""
+    failed_steps: set[Step] = field(default_factory=set)
+    """The steps that said that they failed."""
     ending: Ending = field(default_factory=Ending)
     news: News | None = field(init=False)
     _watched: int = 0
@@ -167,6 +173,8 @@ class Reader:
             self.consequences.append(found)
             if rule.fatal:
                 self.ended_at = self.at
+            if rule.of_step and len(self.failed_steps) < CONSEQUENCES_MAX:
+                self.failed_steps.add(self.steps.at)
             self._conclude()
         if known and not rule.fatal and rule.until is None:
             return
@@ -187,6 +195,7 @@ class Reader:
         if self.news is not None and self.news.run is not None:
             self.open.run = self.news.run
         self.open.tried_again = is_tried_again(text)
+        self.open.warns = rule.tool not in _WARN_OF_ERRORS and is_warning(text)
         self._look_back(self.open)
         if rule.told_above and self.open.first < self.at:
             self.open.evidence = self.at - 1

@@ -27,6 +27,8 @@ class Rule:
     """Only a job that fails prints this."""
     consequence: bool = False
     """Says that it failed, not why; what stands before it does."""
+    of_step: bool = False
+    """Stands in the step that failed."""
     certain: bool = False
     """Says so surely that the log's command failed that no other word of its end is needed."""
     before: int = 0
@@ -66,6 +68,7 @@ def rule(
     *,
     fatal: bool = False,
     consequence: bool = False,
+    of_step: bool = False,
     certain: bool = False,
     before: int = 0,
     back: str = "",
@@ -92,6 +95,7 @@ def rule(
         score=score,
         fatal=fatal,
         consequence=consequence,
+        of_step=of_step,
         certain=certain,
         before=before,
         back=compiled(back),

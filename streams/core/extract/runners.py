@@ -19,6 +19,7 @@ RULES: Final = (
         0.1,
         fatal=True,
         consequence=True,
+        of_step=True,
     ),
     rule(
         "github.exit",
@@ -27,6 +28,7 @@ RULES: Final = (
         0.1,
         fatal=True,
         consequence=True,
+        of_step=True,
     ),
     rule(
         "github.shutdown",
@@ -119,6 +121,7 @@ RULES: Final = (
         0.1,
         fatal=True,
         consequence=True,
+        of_step=True,
     ),
     rule(
         "buildkite.exit",
@@ -127,6 +130,7 @@ RULES: Final = (
         0.1,
         fatal=True,
         consequence=True,
+        of_step=True,
     ),
     rule("buildkite.cancelled", "cancellation signal", r"(?i)received cancell?ation signal", 0.8, fatal=True),
     rule("teamcity.exit", "process exited", r"\bProcess exited with code [1-9]", 0.1, fatal=True, consequence=True),

@@ -222,7 +222,8 @@ RULES: Final = (
         after=2,
     ),
     rule("kubernetes.server", "error from server", r"^Error from server", 0.88),
-    rule("terraform.error", "error: ", r"^[\u2502|]?\s*Error: ", 0.86, goes_on=r"^[\u2502|]|^\s+\S", lines_max=20),
+    rule("terraform.error", "error: ", r"^[\u2502|]\s*Error: ", 0.87, goes_on=r"^[\u2502|]", lines_max=20),
+    rule("cli.error", "error: ", r"^\s*Error: ", 0.86, goes_on=r"^\s+\S", lines_max=20),
     rule("helm.failed", "upgrade failed", r"(?:UPGRADE|INSTALLATION) FAILED", 0.88, after=2),
     rule(
         "runner.cancelled",
