@@ -67,7 +67,7 @@ RULES: Final = (
         lines_max=15,
     ),
     rule("cargo.select", "failed to select", r"failed to select a version", 0.92, goes_on=r"^\s*\S|^$", lines_max=12),
-    rule("rustfmt.diff", "diff in", r"^Diff in \S+ ", 0.8, goes_on=r"^[-+ ]|^Diff in", lines_max=40),
+    rule("rustfmt.diff", "diff in", r"^Diff in \S+", 0.8, goes_on=r"^[-+ ]|^Diff in", lines_max=40),
     rule(
         "gtest.case",
         "failure",

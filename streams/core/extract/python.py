@@ -172,6 +172,7 @@ RULES: Final = (
         lines_max=12,
         told_above=True,
     ),
+    rule("bandit.issue", ">> issue: ", r"^>> Issue: \[", 0.8, goes_on=r"^\s+\S", lines_max=12),
     rule(
         "precommit.hook",
         "fail",

@@ -34,6 +34,8 @@ RULES: Final = (
     ),
     rule("process.killed", "killed", r"(?:^|: |\s)Killed(?:$|\s{2,})", 0.85, before=3),
     rule("disk.full", "no space left", r"(?i)no space left on device|disk quota exceeded", 0.93, before=2, after=2),
+    rule("disk.readonly", "read-only file", r"(?i)\bread-only file ?system\b", 0.85, before=1),
+    rule("time.signal", "sending signal", r"^timeout: sending signal \w+ to command", 0.85, before=3),
     rule("time.out", "timed out", r"(?i)\btimed[ -]out\b", 0.74, before=3, after=2),
     rule(
         "time.terminated",
