@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.core.fingerprint import explain
 from streams.core.frames.crash import crash_state
 from streams.core.frames.parse import parse
 
@@ -34,3 +35,25 @@ def test_type_and_first_own_frames_are_read(form: str, name: str, raised: str, f
     expected = raised.replace(" // ", "\n"), frames.split("  ") if frames else []
     assert state(form, text) == expected, name
     assert state(form, "step 3 of 7: running\n" + text + "job ended\n") == expected, f"{name}, amid a log"
+
+
+def by_name(name: str) -> str:
+    return next(text for _, known, _, _, text in CASES if known == name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ruby uncaught", "rails", "firefox", "nsexception", "tombstone", "kernel oops null", "elixir", "lua", "perl",
+     "php xdebug", "lldb", "absl failure handler", "logcat java", "B mono"],
+)  # fmt: skip
+def test_calls_inside_a_message_are_no_part_of_its_template(name: str) -> None:
+    read = explain(origin="ci", message=by_name(name))
+    assert read.frames, "the trace inside the message is read"
+    called = [frame.function for frame in read.frames if frame.in_app and len(frame.function) > 6][1:3]
+    assert not [function for function in called if function in read.fingerprint.template]
+
+
+def test_failure_is_one_problem_whatever_the_lines_of_its_calls() -> None:
+    text = by_name("rails")
+    moved = text.replace(".rb:11", ".rb:19").replace("app/controllers", "/srv/app/controllers")
+    assert explain(origin="ci", message=text).fingerprint.value == explain(origin="ci", message=moved).fingerprint.value

@@ -24,6 +24,33 @@ _FRAME = re.compile(
     r"|#\d{1,4}:? +(?:\dx[0-9a-fA-F]+|\S+ ?\(|in )|\.\.\. \d+ (?:more|common frames omitted)"
     r"|goroutine \d+ \[|\S{1,512}\.go:\d+ \+\dx|[~^ ]+$|\d+: +(?:\dx[0-9a-f]+ - )?\S+::"
 )
+_LOGGED = (
+    r"(?:[VDIWEF]/[\w.]{1,40} {0,20}\( {0,6}\d{1,7}\): "
+    r"|[\d :.-]{12,30}\d{1,7} {1,7}\d{1,7} [VDIWEF] [\w.]{1,40} {0,20}: )"
+)
+_CALLS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    # Ruby, and Rails with the gem in front
+    (":in ", re.compile(r"(?:from |# |\d{1,5}: from |[\w-]{1,80} \(\d[\w.]{0,40}\) )?"
+                       r"[^\s:]{1,300}:\d+:in ['`][^'`]{1,200}'$")),
+    # Firefox, Safari
+    ("@", re.compile(r"[^\s@()]{0,200}@(?:https?|file|resource|webpack|moz-extension|capacitor|app):\S{1,800}:\d+$")),
+    # Apple's reports; glog
+    ("0x", re.compile(r"\d{1,3} {1,3}[\w?][^:]{0,80}?\s{1,40}0x[0-9a-f]{6,16} \S"
+                      r"|@ {1,20}0x[0-9a-f]{6,16} |(?:\* )?frame #\d+: 0x")),
+    # the kernel's call traces, tombstones
+    ("+0x", re.compile(r"(?:\[ *\d{1,8}\.\d{1,9}\] {1,4})?(?:\[<[0-9a-f]{8,16}>\] )?(?:\? )?[A-Za-z_][\w.]{0,200}"
+                       r"\+0x[0-9a-f]{1,8}/0x[0-9a-f]{1,8}(?:$| \[[\w. -]{1,80}\]| \S{1,300}:\d)")),
+    (" pc 0", re.compile(rf"{_LOGGED}?\s{{0,12}}(?:native: )?#\d+ {{1,2}}pc 0[0-9a-f]{{5,15}} ")),
+    # what logcat puts before a Java call
+    ("at ", re.compile(rf"{_LOGGED}\s{{1,8}}at [\w$.<>]{{3,400}}\(")),
+    # Elixir, Lua, Perl, Xdebug, Unity
+    (".ex", re.compile(r"(?:\([\w.]{1,80}(?: [\w.+-]{1,40})?\) )?\S{1,300}\.exs?:\d+: [\w.(]")),
+    (".lua:", re.compile(r"\S{1,300}\.lua:\d+: in (?:function|main|method|upvalue|field|local)")),
+    (" called at ", re.compile(r"[\w:]{1,300}\([^\n]{0,800}?\) called at \S{1,300} line \d")),
+    (".php:", re.compile(r"(?:PHP {1,6})?\d{1,4}\. [\w\\:>{}@-]{1,300}\([^\n]{0,800}?\) \S{1,400}\.php:\d+$")),
+    (") (at ", re.compile(r"[\w.+<>`|/:]{1,400} ?\([^\n]{0,600}?\) \(at \S{1,400}:\d+\)$")),
+)  # fmt: skip
+"""Words in a line, and the form of a call that has them."""
 _RUNNER_MARK = re.compile(r"(?<!\S)(?:##\[(?:error|warning)\])+")
 _PYTHON_HEAD = "Traceback (most recent call last):"
 
@@ -55,7 +82,12 @@ def unadorned(line: str) -> str:
 def is_frame(line: str) -> bool:
     """Whether a line shows one call of a stack trace, or opens one."""
     start = line.lstrip()
-    return bool(_FRAME.match(start)) or (start is not line and start[:3] == "at ")
+    if _FRAME.match(start) or (start is not line and start[:3] == "at "):
+        return True
+    for mark, form in _CALLS:  # noqa: SIM110 - a generator takes twice as long, and this is asked of every new line
+        if mark in line and form.match(start):
+            return True
+    return False
 
 
 def is_python_frame(line: str) -> bool:
