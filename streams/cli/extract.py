@@ -138,14 +138,14 @@ class _Command:
             raise UnreadableInput(": ".join(["nothing in it can be read", *self._notes[:1]]))
 
     def _take(self, part: Part) -> None:
-        from streams.cli.inputs import READ_BYTES
+        from streams.cli.inputs import pieces
         from streams.producers.excerpts import Place, of_log, of_report
         from streams.producers.formats import ahead, records_of
 
         place = Place(member=part.name, job=part.job, steps=part.steps)
         head, stream = ahead(part.stream)
         if part.steps is not None or _is_log(head):
-            found, notes, count = of_log(iter(lambda: stream.read(READ_BYTES), b""), place, self._baseline)
+            found, notes, count = of_log(pieces(stream), place, self._baseline)
             self._lines += count
             form = LOG
         else:
@@ -218,7 +218,8 @@ class _Command:
         import io
 
         from streams.cli.growing import Growing
-        from streams.cli.inputs import READ_BYTES, lines
+        from streams.cli.inputs import READ_BYTES, pieces
+        from streams.core.extract.chunks import chunks
         from streams.producers.excerpts import Place, Watch
 
         self._found, self._notes, self._formats, self._lines = [], [], [LOG], 0
@@ -228,8 +229,8 @@ class _Command:
         watch = Watch(Place(), self._baseline)
         with opened as stream:
             self._check(stream)
-            for text in lines(stream):
-                if (found := watch.feed(text)) and len(watch.told) <= self._limit:
+            for chunk in chunks(pieces(stream)):
+                if (found := watch.feed(chunk)) and len(watch.told) <= self._limit:
                     self._tell_certain(found)
         self._lines = watch.lines
         every, notes = watch.end()

@@ -115,6 +115,13 @@ def not_text(head: bytes) -> str:
     return ""
 
 
+def pieces(stream: BinaryIO) -> Iterator[bytes]:
+    """The bytes as they come, without a wait for more than there is."""
+    read = getattr(stream, "read1", stream.read)
+    while piece := read(READ_BYTES):
+        yield piece
+
+
 def lines(stream: BinaryIO) -> Iterator[str]:
     """The lines, without their ends, of a text in UTF-8, or in what its byte order mark says.
 

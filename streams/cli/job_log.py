@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from streams.cli.baselines import BaselineOf
 from streams.cli.delivery import Loss
-from streams.cli.inputs import Input, lines, not_text
+from streams.cli.inputs import Input, not_text, pieces
 from streams.cli.screen import line, tell
 from streams.contract.errors import UnreadableInput
 from streams.contract.failure import Ci, Failure
@@ -27,7 +27,7 @@ def of_log(one: Input, context: Ci, baseline_of: BaselineOf) -> Iterator[Failure
     def read(part: Part, own: Ci) -> Records:
         if part.name and (reason := not_text(head_of(part.stream))):
             raise UnreadableInput(reason)
-        log = lines(part.stream)
+        log = pieces(part.stream)
         found = read_log(log, own, occurred_at_ms=now_ms, baseline=baseline_of(own), steps=part.steps)
         return Records.of_log(found)
 

@@ -14,7 +14,7 @@ import msgspec
 from streams.contract.failure import Ci, Failure
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
-from streams.core.extract.chunks import Log
+from streams.core.extract.chunks import Chunk, Log
 from streams.core.extract.extract import Findings
 from streams.core.extract.follow import Following
 from streams.core.redact import redact
@@ -75,7 +75,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Watch:
-    """One log that is still being written: feed every line, then `end`."""
+    """One log that is still being written: feed it as it comes, then `end`."""
 
     def __init__(self, place: Place, baseline: Baseline | None = None) -> None:
         self._place = place
@@ -89,10 +89,10 @@ class Watch:
         """How many came."""
         return len(self._held)
 
-    def feed(self, line: str) -> list[Excerpt]:
-        """Takes the next line, and gives what it makes certain (`streams.core.extract.follow` says when that is)."""
-        blocks = self._following.feed(line)
-        self._held.add(line, self._following.spans)
+    def feed(self, chunk: Chunk) -> list[Excerpt]:
+        """Takes the next lines, and gives what they make certain (`streams.core.extract.follow` says when that is)."""
+        blocks = self._following.feed(chunk)
+        self._held.take(chunk, self._following.spans)
         found = [_excerpt(block, self._held, self._place, len(self.told) + n) for n, block in enumerate(blocks, 1)]
         self.told += found
         return found

@@ -48,12 +48,12 @@ class Held:
         self.lost = 0
         """Lines in which something was found and that there was no room for."""
 
-    def add(self, line: str, spans: Spans = nothing) -> None:
-        """Takes the next line, with or without its end. `spans` as `take` has it."""
+    def add(self, line: str) -> None:
+        """Takes the next line, with or without its end."""
         self._single.append(line)
         self._single_chars += len(line)
         if self._single_chars > CHUNK_BYTES or len(self._single) > CHUNK_BYTES:
-            self._flush(spans)
+            self._flush()
 
     def take(self, chunk: Chunk, spans: Spans = nothing) -> None:
         """Takes the next lines. What `spans` has is kept when the end of the log moves on."""
@@ -71,10 +71,10 @@ class Held:
             self._tail_bytes -= len(data) + 1
             self._sift(first, data, count, spans())
 
-    def _flush(self, spans: Spans = nothing) -> None:
+    def _flush(self) -> None:
         single, self._single, self._single_chars = self._single, [], 0
         if single:
-            self.take(one_chunk(single), spans)
+            self.take(one_chunk(single))
 
     def _keep(self, first: int, data: bytes) -> None:
         self._parts.append((first, data))

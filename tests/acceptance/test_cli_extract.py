@@ -233,8 +233,11 @@ def test_a_file_is_followed_through_rotation_and_truncation_until_ctrl_c(tmp_pat
 
 def test_programs_follow_by_lines_of_json(tmp_path: Path) -> None:
     with following("-", "--json", stdin=subprocess.PIPE, cwd=tmp_path) as process:
-        out = process.communicate(COMPILE + FAILED + b"one\ntwo\nFinished: SUCCESS\n", timeout=PATIENCE_S)[0]
-        certain, last = (json.loads(line) for line in out.splitlines())
+        assert process.stdin is not None
+        process.stdin.write(COMPILE + FAILED + b"one\ntwo\n")
+        process.stdin.flush()
+        certain = json.loads(read_until(process, "\n"))
+        last = json.loads(process.communicate(b"Finished: SUCCESS\n", timeout=PATIENCE_S)[0])
         assert (process.returncode, certain["certain"]["evidence_line"], last["blocks"]) == (1, 1, [])
         assert last["notes"] == ["the log ends as one of a job that passed: what was told before made nothing fail"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.core.extract.baseline import Baseline
+from streams.core.extract.chunks import one_chunk
 from streams.producers.excerpts import LINES_MAX, Place, Watch, of_log
 from streams.producers.github_logs import Steps
 
@@ -16,7 +17,7 @@ LOG = ["begins", "", *TRACE, "##[error]Process completed with exit code 2.", "on
 def watched(lines: list[str]) -> Watch:
     watch = Watch(Place())
     for line in lines:
-        watch.feed(line)
+        watch.feed(one_chunk([line]))
     return watch
 
 

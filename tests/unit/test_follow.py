@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.core.extract.baseline import Baseline
-from streams.core.extract.chunks import chunks
+from streams.core.extract.chunks import chunks, one_chunk
 from streams.core.extract.extract import Pass, findings
 from streams.core.extract.follow import Following
 
@@ -55,12 +55,15 @@ baselines = st.none() | st.lists(st.sampled_from(PIECES), max_size=4).map(
 
 
 @settings(max_examples=150, deadline=None)
-@given(logs, baselines)
+@given(logs, baselines, st.integers(1, 7))
 def test_what_was_told_is_among_the_blocks_at_the_end_and_no_line_changed_it(
-    log: list[str], baseline: Baseline | None
+    log: list[str], baseline: Baseline | None, at_once: int
 ) -> None:
     following, plain = Following(baseline), Pass(baseline)
-    told = [(number, block) for number, line in enumerate(log, 1) for block in following.feed(line)]
+    told = []
+    for first in range(0, len(log), at_once):
+        chunk = one_chunk(log[first : first + at_once])
+        told += [(first + len(chunk.lines), block) for block in following.feed(chunk)]
     for chunk in chunks(log):
         plain.feed(chunk)
     plain.reader.close()
@@ -91,24 +94,24 @@ def test_what_was_told_is_among_the_blocks_at_the_end_and_no_line_changed_it(
 def test_the_cause_is_told_two_lines_after_the_log_says_that_it_failed(cause: tuple[str, ...], ending: str) -> None:
     log = ["begins", "", *cause, ending]
     following = Following()
-    assert [following.feed(line) for line in log] == [()] * len(log)
-    assert following.feed("Post job cleanup.") == ()
-    (block,) = following.feed("more")
+    assert [following.feed(one_chunk([line])) for line in log] == [()] * len(log)
+    assert following.feed(one_chunk(["Post job cleanup."])) == ()
+    (block,) = following.feed(one_chunk(["more"]))
     assert log[block.evidence - 1] in cause
-    rest = [following.feed(f"cleaning {n}") for n in range(200)]
+    rest = [following.feed(one_chunk([f"cleaning {n}"])) for n in range(200)]
     assert not any(rest)
     assert following.end().blocks[0].evidence == block.evidence
 
 
 def test_without_a_word_that_it_failed_nothing_is_told_before_the_end() -> None:
     following = Following()
-    assert not any(following.feed(line) for line in [*TRACEBACK, *(f"line {n}" for n in range(100))])
+    assert not any(following.feed(one_chunk([line])) for line in [*TRACEBACK, *(f"line {n}" for n in range(100))])
     assert following.told == []
 
 
 def test_a_log_that_says_last_that_it_passed_has_no_blocks_at_the_end() -> None:
     following = Following()
     for line in [*COMPILE, "ERROR: Job failed: exit code 1", "again", "once more", "Finished: SUCCESS"]:
-        following.feed(line)
+        following.feed(one_chunk([line]))
     assert len(following.told) == 1
     assert following.end().blocks == ()

@@ -18,7 +18,7 @@ from typing import Final
 
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
-from streams.core.extract.chunks import one_chunk
+from streams.core.extract.chunks import Chunk
 from streams.core.extract.extract import BLOCKS_MAX, TESTS_MAX, Findings, Pass, concluded
 from streams.core.extract.reader import CONCLUDES_LINES
 
@@ -29,7 +29,7 @@ PAUSE_LINES_MAX: Final = 64
 
 
 class Following:
-    """One log: feed every line, then `end`. Linear time, and memory bounded as for a log that is there as a whole."""
+    """One log: feed it as it comes, then `end`. Linear time; memory bounded as for a log that is there as a whole."""
 
     def __init__(
         self, baseline: Baseline | None = None, *, limit: int = BLOCKS_MAX, tests_max: int = TESTS_MAX
@@ -53,13 +53,16 @@ class Following:
         """From and to: the lines in which something was found so far."""
         return self._pass.spans()
 
-    def feed(self, line: str) -> tuple[Block, ...]:
-        """Takes the next line, and gives the blocks that it makes certain, in the order of the log."""
+    def feed(self, chunk: Chunk) -> tuple[Block, ...]:
+        """Takes the next lines, and gives the blocks that they make certain, in the order of the log.
+
+        A chunk is what came at once, be it a line.
+        """
         reader = self._reader
-        self._pass.feed(one_chunk((line,)))
+        self._pass.feed(chunk)
         if reader.fatal_at > self._fatal_at:
             if not self._look_at:
-                self._look_at, self._pause = reader.at + CONCLUDES_LINES, 1
+                self._look_at, self._pause = reader.fatal_at + CONCLUDES_LINES, 1
             self._fatal_at = reader.fatal_at
         if not self._look_at or reader.at < self._look_at:
             return ()
