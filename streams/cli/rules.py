@@ -103,7 +103,7 @@ def try_(
         return
     for part in own:
         rule = next(rule for rule in rules.all if rule.name == part.value)
-        say(f"line {rule.line:<5} {rule.sort} {rule.id}")
+        say(f"line {rule.line:<5} {rule.sort} {rule.id}{': ' + line(rule.reason) if rule.reason else ''}")
     if not own:
         say("no rule has a part in it")
     for part in after.parts:

@@ -21,8 +21,8 @@ from streams.contract.fingerprint import Fingerprint, Part
 from streams.core import codes
 from streams.core.frames.parse import parse
 from streams.core.frames.stack import Frame, Trace
-from streams.core.own_rules.rows import Mask, OwnRule
-from streams.core.own_rules.rules import Named, OwnRules, Subject, may_have_frames
+from streams.core.own_rules.rows import OwnRule
+from streams.core.own_rules.rules import Masked, Named, OwnRules, Subject, may_have_frames
 from streams.core.template.exits import says_only_failed
 from streams.core.template.lines import TEXT_CHARS_MAX, cleaned
 from streams.core.template.mask import Measured, Token, explain_template, frame_lines, measured
@@ -70,6 +70,8 @@ OWN_WORDS = {
 TOLD_ONLY = frozenset({DROPPED, REPLACED})
 """Rules of parts that are shown and are in no key."""
 
+_BY_NONE = Masked("")
+"""What masks of the user's own found where there are none."""
 _LETTERS_32 = "abcdefghijklmnopqrstuvwxyz234567"
 _BASE32 = [one + other for one in _LETTERS_32 for other in _LETTERS_32]
 _TWO_WORDS = re.compile(r"[A-Za-z]{2} [A-Za-z]{2}")
@@ -135,10 +137,25 @@ def explain(
     trace = read.trace
     return Explanation(
         fingerprint=read.fingerprint,
-        tokens=explain_template(read.text, framed=bool(trace and trace.frames)),
+        tokens=_with_own(explain_template(read.text, framed=bool(trace and trace.frames)), read.masked),
         frames=trace.frames if trace else (),
         chain=(*codes.said(read.fingerprint.template).chain, *(trace.chain if trace else ())),
     )
+
+
+def _with_own(tokens: tuple[Token, ...], masked: Masked) -> tuple[Token, ...]:
+    """The tokens, those that masks of the user's own made named after them."""
+    own = {
+        mask.placeholder: Token(
+            shown=mask.placeholder,
+            length=length,
+            kept=False,
+            rule=mask.id,
+            reason=mask.reason or OWN_WORDS[mask.sort],
+        )
+        for mask, length in zip(masked.masks, masked.lengths, strict=True)
+    }
+    return tuple(own.get(token.shown, token) for token in tokens)
 
 
 class Fingerprinter:
@@ -201,6 +218,8 @@ class _Read:
     found: Measured
     trace: Trace | None
     fingerprint: Fingerprint
+    masked: Masked
+    """By masks of the user's own."""
 
 
 def _read(
@@ -228,9 +247,10 @@ def _read(
         exit_code=exit_code,
     ):
         rules = None
-    masks: tuple[Mask, ...] = ()
+    masked = _BY_NONE
     if rules is not None:
-        text, masks = rules.masked(printed)
+        masked = rules.masked(printed)
+        text = masked.text
     trace = parse(traceback) if traceback else None
     framed = bool(trace and trace.frames)
     found = known if known is not None and trace is None else measured(text, framed=framed)
@@ -240,7 +260,8 @@ def _read(
     if trace and not found.template and trace.message:
         text = printed = trace.message
         if rules is not None:
-            text, masks = rules.masked(printed)
+            masked = rules.masked(printed)
+            text = masked.text
         framed = bool(trace.frames)
         found = measured(cleaned(text), framed=framed)._replace(frames=True)
     given = [
@@ -282,7 +303,7 @@ def _read(
         parts=(*given, *said, *coded, template, *[Part(p.name, p.value, BARE if bare else p.rule) for p in sites]),
     )
     if rules is not None:
-        own = [_own(mask) for mask in masks if mask.placeholder in found.template]
+        own = [_own(mask) for mask in masked.masks if mask.placeholder in found.template]
         subject = Subject(
             origin=origin,
             text=printed,
@@ -296,7 +317,7 @@ def _read(
         site = [*kind, *said, *coded, template, *sites, *own, *turned]
         problem = [*problem, *own, *(turned if bare else [])]
         result = _under_own(result, problem, site, (*own, *turned), rules.group(subject))
-    return _Read(text=text, found=found, trace=trace, fingerprint=result)
+    return _Read(text=text, found=found, trace=trace, fingerprint=result, masked=masked)
 
 
 def _own(rule: OwnRule) -> Part:

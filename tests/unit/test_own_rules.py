@@ -123,6 +123,8 @@ def test_a_mask_joins_what_differs_in_its_value_alone_and_the_id_says_so() -> No
     assert one.template == "order <id:order> lost"
     assert one.value.startswith("fp1u.")
     assert one.version == "fp1u"
+    told = explain(origin="ci", message="order ABC-x lost", rules=rules(ALL)).tokens
+    assert [(t.shown, t.length, t.kept, t.rule) for t in told if "<" in t.shown] == [("<id:order>", 5, False, "order")]
     plain = fingerprint(origin="ci", message="order ABC-x lost")
     assert plain.class_value == one.class_value
     difference = first_difference(plain, one)

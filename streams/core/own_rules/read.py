@@ -145,8 +145,8 @@ class _Rule:
         for key in sorted(self._table.keys() - _KEYS[self._sort]):
             known = ", ".join(sorted(_KEYS[self._sort]))
             self._fault(key, f"key {key!r} is not known: a {self._sort} has {known}")
-        common: dict[str, Any] = {"id": self._id(), "line": self._block.line}
-        self._text("reason", chars_max=REASON_CHARS_MAX, is_needed=False)
+        reason = self._text("reason", chars_max=REASON_CHARS_MAX, is_needed=False)
+        common: dict[str, Any] = {"id": self._id(), "line": self._block.line, "reason": reason}
         if self._sort == "frame":
             made: OwnRule = self._frame(common)
         else:

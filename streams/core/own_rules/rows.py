@@ -40,6 +40,8 @@ class OwnRule(ABC):
     """What is looked for in the message; empty where the message does not matter."""
     regexp: Any = None
     examples: tuple[Example, ...] = ()
+    reason: str = ""
+    """Why it is there, for people."""
 
     @property
     @abstractmethod

@@ -24,6 +24,8 @@ class Masked(NamedTuple):
 
     text: str
     masks: tuple[Mask, ...] = ()
+    lengths: tuple[int, ...] = ()
+    """Characters of the first value that each of these found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +116,10 @@ class OwnRules:
         for (start, end), mask in sorted(spans.items(), key=lambda item: item[0]):
             pieces += (text[at:start], mask.placeholder)
             at = end
-        used = set(spans.values())
-        return Masked("".join([*pieces, text[at:]]), tuple(mask for mask in hits if mask in used))
+        lengths: dict[Mask, int] = {}
+        for (start, end), mask in spans.items():
+            lengths.setdefault(mask, end - start)
+        return Masked("".join([*pieces, text[at:]]), tuple(lengths), tuple(lengths.values()))
 
     def frames(self, frames: tuple[Frame, ...]) -> tuple[tuple[Frame, ...], tuple[FrameRule, ...]]:
         """The frames with what the rules say of them, and the rules that spoke, in the order of the file."""
