@@ -65,6 +65,8 @@ _ASSIGNED: Final = re.compile(
     r"[=:>,?|](?:(?<==)>|(?<=:):{0,2}=|(?<=\?)=|(?<=\|)\||(?<=[=:>,]))[\s\"'`=\\]{0,5}(?P<bare>[\w.~+/@=-]{10,})"
 )
 """An assignment of something long. Whether it looks random is judged before anybody asks what stands in front of it."""
+_LONG_ENOUGH: Final = re.compile(r"[\w.~+/@=-]{10}")
+"""What each such assignment holds, found faster."""
 _GOES_ON: Final = re.compile(r"[\w.-]")
 _DIGIT: Final = re.compile(r"[0-9]")
 _NAME_CHARS_BACK: Final = 64
@@ -271,15 +273,15 @@ def _of_format(row: Format, literals: list[str], text: str, lowered: str) -> lis
 
 def _of_long_words(text: str, runs: bytes, letters: bytes) -> Iterator[_Span]:
     """Tokens without a literal: looked for around each long word, and nowhere else."""
-    places = list(_long_words(runs))
-    if all(letters[place.start : place.stop].isalpha() for place in places):
-        return  # letters alone are no token
-    longest = max(map(len, places))
-    rows = [row for row in _BY_LENGTH if row.word_chars <= longest and _is_possible(row, text)]
-    for place in places:
-        if rows and len(place) in LONG_WORD_CHARS:
-            start, end = max(0, place.start - LONG_WORD_MARGIN_CHARS), place.stop + LONG_WORD_MARGIN_CHARS
-            for row in rows:
+    possible: list[Format] | None = None
+    for place in _long_words(runs):
+        if len(place) not in LONG_WORD_CHARS or letters[place.start : place.stop].isalpha():
+            continue  # letters alone are no token
+        if possible is None:
+            possible = [row for row in _BY_LENGTH if _is_possible(row, text)]
+        start, end = max(0, place.start - LONG_WORD_MARGIN_CHARS), place.stop + LONG_WORD_MARGIN_CHARS
+        for row in possible:
+            if row.word_chars <= len(place):
                 for match in _pattern(row).finditer(text, start, end):
                     yield _span_of(match, row)
 
@@ -325,6 +327,8 @@ def _of_password(name: str, text: str, lowered: str) -> Iterator[_Span]:
 
 def _of_assignments(text: str, lowered: str) -> Iterator[_Span]:
     """Assigned values that look random, where the name in front says that they are a credential."""
+    if not _LONG_ENOUGH.search(text):
+        return
     values = [match for match in _ASSIGNED.finditer(text) if _may_be_key(match["bare"])]
     names_of = _names
     if len(values) > NAMES_FIRST_VALUES:
@@ -351,6 +355,8 @@ class _Name(NamedTuple):
 
 def _names(before: str) -> _Name:
     """Which names stand in front of a value; remembered where `before` has no digit, so that no value is held."""
+    if not _ANY_NAME.search(before):
+        return _NO_NAME
     return _names_of(before) if _DIGIT.search(before) else _names_remembered(before)
 
 
@@ -358,6 +364,16 @@ def _names_among(keys: tuple[str, ...], services: tuple[str, ...], before: str) 
     return _Name(bool(_named(before, keys, _AFTER_KEY)), _named(before, services, _AFTER_SERVICE))
 
 
+def _any_of(names: Iterable[str]) -> re.Pattern[str]:
+    """One pattern for any of the names, by first letter: at each place of a text few of them are tried."""
+    by_letter: dict[str, list[str]] = {}
+    for name in names:
+        by_letter.setdefault(name[0], []).append(re.escape(name[1:]))
+    return re.compile("|".join(f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in by_letter.items()))
+
+
+_NO_NAME: Final = _Name(of_key=False, service="")
+_ANY_NAME: Final = _any_of((*KEYS, *SERVICES))
 _names_of = functools.partial(_names_among, KEYS, SERVICES)
 _names_remembered = functools.lru_cache(maxsize=NAMES_REMEMBERED_MAX)(_names_of)
 
