@@ -243,6 +243,7 @@ def _failure(
     ci = msgspec.structs.replace(
         context,
         source=source,
+        job_name=context.job_name or block.job,
         step_name=step,
         step_number=context.step_number if context.step_name else block.step_number,
         test_class=test_class,

@@ -562,3 +562,13 @@ def test_a_failed_test_that_only_the_list_names_counts_and_one_that_was_told_doe
         assert [(f.ci.test_name if f.ci else "", f.message) for f in found] == list(
             zip(["unit", "cart_test"], messages, strict=True)
         )
+
+
+def test_a_java_test_died_of_the_root_of_its_causes() -> None:
+    log = ["[ERROR] org.shop.CartTest.totals -- Time elapsed: 0.004 s <<< ERROR!",
+           "java.lang.IllegalStateException: no context",
+           "\tat org.shop.CartTest.totals(CartTest.java:22)", "Caused by: java.lang.RuntimeException: no bean",
+           "\tat org.shop.Wire.make(Wire.java:9)", "\t... 3 more", "Caused by: java.net.UnknownHostException: db",
+           "\t... 9 more", "", "[ERROR] Tests run: 1, Failures: 0, Errors: 1"]  # fmt: skip
+    (first, *_) = reading(log)
+    assert (first.message, first.labels["evidence_line"]) == ("java.net.UnknownHostException: db", "7")

@@ -230,3 +230,12 @@ def test_what_stands_in_the_step_that_failed_comes_before_what_stands_in_others(
            f"{T}##[error]Process completed with exit code 1."]  # fmt: skip
     found = list(read_log(log, Ci(), occurred_at_ms=1))
     assert [one.message for one in found] == ["Error: the target is locked", "ValueError: probe says no"]
+
+
+def test_a_log_of_several_jobs_names_the_job_with_its_leg() -> None:
+    jobs = [f"test ({leg})\tSet up job\t{T}hello\ntest ({leg})\tRun pytest\t{T}ValueError: no cart in {leg}\n"
+            f"test ({leg})\tRun pytest\t{T}##[error]Process completed with exit code {code}."
+            for leg, code in (("3.11, linux", 1), ("3.12, mac", 4))]  # fmt: skip
+    found = read_log("\n".join(jobs).split("\n"), Ci(), occurred_at_ms=1)
+    told = {(one.ci.job_name, one.ci.step_name, one.ci.step_number, one.labels["exit_code"]) for one in found if one.ci}
+    assert told == {("test (3.11, linux)", "pytest", 2, "1"), ("test (3.12, mac)", "pytest", 2, "4")}

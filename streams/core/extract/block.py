@@ -23,6 +23,8 @@ class Block:
     """The step or section of the job in which the block stands, where the log tells."""
     step_number: int | None = None
     """The step's own number where the log says it, else its place among the steps that the log shows, from 1."""
+    job: str = ""
+    """The job of a log of several jobs."""
     test: str = ""
     """The failed test that the block is about, as its runner names it, where a runner's section says so."""
     opening: int = 0

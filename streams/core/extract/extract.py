@@ -176,6 +176,7 @@ def _of(section: Section, reader: Reader) -> Block:
         exit_code=exit_code(reader, section.last, section.step),
         step=section.step.name,
         step_number=section.step.number,
+        job=section.step.job,
         test=section.test,
         opening=section.opening,
     )

@@ -172,6 +172,7 @@ def _block(reader: Reader, candidate: Candidate) -> Block:
         exit_code=exit_code(reader, candidate.evidence, candidate.step),
         step=candidate.step.name,
         step_number=candidate.step.number,
+        job=candidate.step.job,
     )
 
 

@@ -19,7 +19,7 @@ from streams.core.extract.ending import END_LINES, RAN_LINES, Ending, is_tried_a
 from streams.core.extract.gate import Word, first_rule
 from streams.core.extract.news import AROUND, News
 from streams.core.extract.rule import BEFORE_LINES_MAX, Rule
-from streams.core.extract.step import Step, Steps
+from streams.core.extract.step import NO_STEP, Step, Steps
 from streams.core.extract.tools import STEP_MARK
 from streams.core.extract.window import Window
 
@@ -113,6 +113,8 @@ class Reader:
     """The steps that said that they failed."""
     ending: Ending = field(default_factory=Ending)
     news: News | None = field(init=False)
+    _step: Step = NO_STEP
+    _step_at: int = 1
     _watched: int = 0
     """Up to here, new lines may belong to a block that is closed."""
 
@@ -140,6 +142,7 @@ class Reader:
         self.at = at
         if self.steps.watches:
             self.window.put(at, self.steps.each(self.window.raw(at)))
+            self._enter_step()
         grew = False
         if self.open is not None or self.run is not None:
             known = self._is_known(at)
@@ -156,6 +159,7 @@ class Reader:
         text = self.window.text(self.at)
         if any(word.rules and word.rules[0][1] is STEP_MARK for word in words):
             self.steps.look(self.window.raw(self.at), text)
+            self._enter_step()
         self.ending.look(self.at, text)
         if self.steps.in_command:
             return
@@ -188,6 +192,11 @@ class Reader:
         if block is not None and not block.rule.consequence and 0 < self.at - block.last <= CONCLUDES_LINES:
             block.last, block.quiet, block.foreign = self.at, 0, 0
             self._watched = self.at + AROUND
+
+    def _enter_step(self) -> None:
+        """Remembers where the step began: what stands before it belongs to no block of it."""
+        if self.steps.at is not self._step:
+            self._step, self._step_at = self.steps.at, self.at
 
     def _open(self, rule: Rule, text: str, *, new: bool) -> None:
         self.close()
@@ -239,7 +248,7 @@ class Reader:
     def _look_back(self, candidate: Candidate) -> None:
         rule = candidate.rule
         reach = rule.before
-        for above in range(self.at - 1, max(0, self.at - 1 - BEFORE_LINES_MAX), -1):
+        for above in range(self.at - 1, max(self._step_at - 1, self.at - 1 - BEFORE_LINES_MAX), -1):
             text = self.window.text(above)
             if rule.back is not None and rule.back.search(text):
                 candidate.first -= 1

@@ -22,6 +22,7 @@ _GO_TOLD = re.compile(
     r"(?i)\b(?:got|want|expect\w*|error|fail\w*|unexpected|mismatch|not equal|cannot|panic\w*)\b|[!=]="
 )
 _NAMED = re.compile(r"^\s*(?:Uncaught )?(?:[\w$]+[.:\\])*\w*(?:Error|Exception)\b")
+_CAUSED = re.compile(r"^\s*(?:\[\w+\]\s+)?Caused by: \S")
 _FAILED_CODE = re.compile(r"^\s*(?:Failure/Error|Failed asserting)")
 _GTEST = re.compile(r"^\[[ =-]+(?:RUN|OK|FAILED|=)? *\]|^Running main\(\) from ")
 _EXUNIT_PLACE = re.compile(r"^\s*\S+\.exs?:\d+$")
@@ -114,6 +115,12 @@ def dotnet_says(lines: Sequence[Line]) -> int | None:
     """What stands below `Error Message:`."""
     told = next((index for index, (_, text) in enumerate(lines) if text.strip() == "Error Message:"), -1)
     return first_filled(lines[told + 1 :])
+
+
+def jvm_says(lines: Sequence[Line]) -> int | None:
+    """The root of the chain of causes; else the exception itself."""
+    causes = [at for at, text in lines if _CAUSED.match(text)]
+    return causes[-1] if causes else first_filled(lines)
 
 
 def minitest_says(lines: Sequence[Line]) -> int | None:

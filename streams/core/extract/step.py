@@ -40,7 +40,7 @@ _HEADER = re.compile(r"^(?:---|\+\+\+|~~~) (.+)")
 _EMOJI = re.compile(r":[a-z0-9_+-]{1,40}:\s*")
 _SHELL = re.compile(r"^#!/\S+(?: \S+)* -?\w*o pipefail\b")
 _BLOCK = re.compile(r"^##teamcity\[block(Opened|Closed)\b.*?\bname='((?:[^'|]|\|.)*)'")
-_COLUMNS = re.compile(r"^[^\t]{1,120}\t([^\t]{1,120})\t\ufeff?\d{4}-\d\d-\d\dT")
+_COLUMNS = re.compile(r"^([^\t]{1,120})\t([^\t]{1,120})\t\ufeff?\d{4}-\d\d-\d\dT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,9 @@ class Step:
 
     name: str = ""
     number: int | None = None
-    """Its own number where the log says it, else its place among the steps that the log shows, from 1."""
+    """Its own number where the log says it, else its place among the steps of its job that the log shows, from 1."""
+    job: str = ""
+    """The job, with the leg of its matrix, where a log of several jobs names it."""
 
 
 NO_STEP: Final = Step()
@@ -73,6 +75,7 @@ class Steps:
     """The parallel branches of Jenkins by what stands in brackets before their lines."""
     _outer: list[tuple[str, Step]] = field(default_factory=list)
     """The steps that are open around, each with the key that ends it."""
+    _job: str = ""
     _count: int = 0
     _buildkite: bool = False
     _shell: bool = False
@@ -88,10 +91,12 @@ class Steps:
             if self.at is self._named and line.startswith(self._column):
                 return line
             found = _COLUMNS.match(line)
-            if found and found.group(1) not in {self.at.name, UNKNOWN}:
-                self._begin(found.group(1))
+            if found and found.group(1) != self._job:
+                self._job, self._count, self.at, self.in_command = found.group(1), 0, NO_STEP, False
+            if found and found.group(2) not in {self.at.name, UNKNOWN}:
+                self._begin(found.group(2))
             if found:
-                self._column, self._named = line[: found.end(1) + 1], self.at
+                self._column, self._named = line[: found.end(2) + 1], self.at
         elif self._buildkite:
             if ("--- " in line or "+++ " in line or "~~~ " in line) and (header := _HEADER.match(clean(line))):
                 self._begin(_EMOJI.sub("", header.group(1)))
@@ -131,9 +136,11 @@ class Steps:
     def _github(self, text: str) -> None:
         if group := _GROUP.search(text):
             self.in_command = group.group(1).startswith(RUN)
+            if self._columns:
+                return  # the columns say it better
             if self.in_command:
                 self._begin(group.group(1))
-            elif not (self._columns or self._outer or self.at.name.startswith((RUN, SET_UP))):
+            elif not (self._outer or self.at.name.startswith((RUN, SET_UP))):
                 self._begin(group.group(1), counted=False)
         elif "##[endgroup]" in text:
             self.in_command = False
@@ -155,10 +162,8 @@ class Steps:
             self._outer.append(("", self.at))
 
     def _begin(self, name: str, *, counted: bool = True) -> None:
-        if self._columns and name.startswith(RUN):
-            return  # the columns say it better
         self._count += counted
-        self.at = Step(name.strip()[:STEP_CHARS_MAX], self._count if counted else None)
+        self.at = Step(name.strip()[:STEP_CHARS_MAX], self._count if counted else None, self._job)
 
     def _mark(self, name: str, *, begins: bool) -> None:
         if begins:

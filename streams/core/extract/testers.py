@@ -12,6 +12,7 @@ from streams.core.extract.says import (
     first_filled,
     go_says,
     gtest_says,
+    jvm_says,
     minitest_name,
     minitest_says,
     numbered_name,
@@ -158,7 +159,7 @@ RUNNERS: Final = (
             r"^(?:\[ERROR\]\s+)?(?!Tests run:)(\S.{0,500}?)\s{1,4}(?:-- )?Time elapsed: .*<<< (?:FAILURE|ERROR)!$"
         ),
         ends=re.compile(r"^\s*$|^\[(?:INFO|ERROR|WARNING)\]|^Running |^Tests run:"),
-        says=first_filled,
+        says=jvm_says,
         retells=("surefire.", "java.exception", "java.cause"),
     ),
     Runner(
@@ -167,7 +168,7 @@ RUNNERS: Final = (
         mark=" FAILED",
         opens=re.compile(r"^([^\s>][^>]* > .*?)(?:\(\))? FAILED$"),
         ends=re.compile(r"^\S"),
-        says=first_filled,
+        says=jvm_says,
         retells=("gradle.test", "gradle.task", "gradle.count", "java.exception", "java.cause"),
     ),
     Runner(
