@@ -77,6 +77,8 @@ _BASE32 = [one + other for one in _LETTERS_32 for other in _LETTERS_32]
 _TWO_WORDS = re.compile(r"[A-Za-z]{2} [A-Za-z]{2}")
 _PLACEHOLDER = re.compile(r"<[a-z]{2,5}(?::[^<>\s]{1,80})?>")
 _OPENING_TYPE = re.compile(r"([A-Za-z_$][\w.$]{0,200}(?:Error|Exception|Failure|Fault|Interrupt)):(?!\S)")
+_OPENING_NAME = re.compile(r"(\*?(?=[^:\s]{0,200}[A-Z.\\])[A-Za-z_$][\w.$\\]{1,200}(?:::\w{1,100}){0,8}): (?=\S)")
+_LEVELS = frozenset(("ERROR", "WARNING", "WARN", "INFO", "FATAL", "DEBUG", "CRITICAL", "SEVERE", "NOTICE", "TRACE"))
 _TYPE_ONLY = re.compile(
     r"[\w.$]{0,200}(?:Error|Exception|Failure|Fault|Interrupt|Exit)|panic|error|failed|FAILED|ERROR"
 )
@@ -275,7 +277,7 @@ def _read(
     given = [Part(p.name, p.value[:PART_CHARS_MAX], p.rule) for p in given if p.value]
     said = [Part("language", trace.language, FROM_TRACE)] if trace else []
     if not exception_type:
-        said += _type_parts(trace, found.template)
+        said += _type_parts(trace, found.template, framed=inside or bool(trace and trace.frames))
     turned: list[Part] = []
     if trace and trace.frames:
         if rules is not None and rules.frame_rules and may_have_frames(printed, traceback):
@@ -380,11 +382,18 @@ def _coded(said: codes.Said, tool: str, code: str) -> list[Part]:
     return [part for part in parts if part.value]
 
 
-def _type_parts(trace: Trace | None, template: str) -> list[Part]:
-    """The exception type that the trace names, or else the one that opens the message."""
+def _type_parts(trace: Trace | None, template: str, *, framed: bool) -> list[Part]:
+    """The exception type that the trace names, or else the one that opens the message.
+
+    Above the frames of a trace any name does: not all types end in `Error` (`mall.Declined`, `EXC_BAD_ACCESS`).
+    """
     if trace and trace.exception_type:
         return [Part("exception_type", trace.exception_type[:PART_CHARS_MAX], FROM_TRACE)]
     match = _OPENING_TYPE.match(template)
+    if match is None and framed:
+        match = _OPENING_NAME.match(template)
+        if match and match.group(1).upper() in _LEVELS:
+            match = None
     return [Part("exception_type", match.group(1), TEMPLATE)] if match else []
 
 

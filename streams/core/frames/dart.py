@@ -37,6 +37,8 @@ def find(lines: Sequence[str]) -> Found | None:
     frames: list[Frame] = []
     latest: Reading | None = None
     for number, line in enumerate(lines):
+        if len(frames) >= FRAMES_MAX and "#" in line[:14] and not line.lstrip().startswith("#0 "):
+            continue
         frame = _frame(line)
         if frame is not None:
             if line.lstrip().startswith("#0 ") and frames:

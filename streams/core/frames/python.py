@@ -26,6 +26,7 @@ _GROUP_FIRST = re.compile(r"[\s|]{0,100}\+-\+-{3,80} 1 -{3,80}$")
 _GROUP_NEXT = re.compile(r"[\s|]{0,100}\+-{3,80}(?: (?:\d{1,4}|\.\.\.) -{3,80})?$")
 _CAUSE = "The above exception was the direct cause of the following exception"
 _HANDLING = "During handling of the above exception, another exception occurred"
+_NAME_AND_WORDS = re.compile(r"(?!ERROR|WARN|INFO|FATAL|CRITICAL|DEBUG)[A-Z]\w{2,80}: ")
 _MESSAGE_LINES_MAX = 10
 _NAMED = ("Error", "Exception", "Warning", "Interrupt", "Exit", "Failure", "Failed", "Timeout", "Group")
 
@@ -42,6 +43,8 @@ class _Block:
     link: str = ""
     raised: str = ""
     message: str = ""
+    titled: bool = False
+    """Whether the error stands above its calls."""
     calls: list[tuple[str, str, str | None]] = field(default_factory=list)
 
 
@@ -74,7 +77,7 @@ def _blocks(lines: Sequence[str]) -> list[_Block]:
     blocks: list[_Block] = []
     block: _Block | None = None
     link, cut, prefix = "", 0, ""
-    awaits_group = False
+    awaits_group, ended = False, -1
     for number, line in enumerate(lines):
         head = line.find(_HEADER)
         if head >= 0:
@@ -86,7 +89,7 @@ def _blocks(lines: Sequence[str]) -> list[_Block]:
             link, awaits_group = "", False
             continue
         if block is None and line.startswith('  File "') and _FILE.match(line):
-            block, prefix, cut, awaits_group = _Block(number), "", 0, False
+            block, prefix, cut, awaits_group = _headless(lines, number, blocks, ended), "", 0, False
             blocks.append(block)
         if block is not None:
             body = _body(line, prefix, cut)
@@ -98,7 +101,8 @@ def _blocks(lines: Sequence[str]) -> list[_Block]:
                 continue
             if body[:1].isspace():
                 continue
-            raised = _RAISED.match(body)
+            raised = None if block.titled else _RAISED.match(body)
+            ended = number - 1
             if raised and (block.calls or _looks_raised(raised[1])):
                 block.raised, block.message = raised[1], (raised[2] or "")[:MESSAGE_CHARS_MAX]
                 block = None
@@ -118,6 +122,19 @@ def _blocks(lines: Sequence[str]) -> list[_Block]:
                 blocks.append(_Block(number, "group", raised[1], (raised[2] or "")[:MESSAGE_CHARS_MAX]))
             awaits_group = False
     return [b for b in blocks if b.raised or b.calls]
+
+
+def _headless(lines: Sequence[str], number: int, blocks: Sequence[_Block], ended: int) -> _Block:
+    """Begin a block of frames without a head; trackers print the error above, and a chain one by one, its root first.
+
+    `ended`: the last line of the block before.
+    """
+    block = _Block(number)
+    title = _RAISED.match(lines[number - 1]) if number else None
+    if title and (_looks_raised(title[1]) or _NAME_AND_WORDS.match(lines[number - 1])):
+        block.raised, block.message, block.titled = title[1], (title[2] or "")[:MESSAGE_CHARS_MAX], True
+        block.link = "cause" if blocks and blocks[-1].titled and number - 2 == ended else ""
+    return block
 
 
 def _body(line: str, prefix: str, cut: int) -> str:
