@@ -24,8 +24,11 @@ TITLE_CHARS_MAX: Final = 200
 _NUMBERS: Final = frozenset({"http_status", "exit_code"})
 
 
-def from_server(url: str, *, rows_max: int) -> list[Exemplar]:
-    """The fingerprints seen last on a server, each with its newest documents and samples. Raises as `detail`."""
+def from_server(url: str, *, rows_max: int, is_certain: bool = False) -> list[Exemplar]:
+    """The fingerprints seen last on a server, each with its newest documents and samples. Raises as `detail`.
+
+    `is_certain`: only failures of which all is there, told apart into message and stack trace; for whoever cannot try.
+    """
     out = []
     for row in listed(url, origin="", rows_max=rows_max):
         try:
@@ -34,7 +37,7 @@ def from_server(url: str, *, rows_max: int) -> list[Exemplar]:
             if "no group's fingerprint begins" in str(error):
                 continue  # forgotten since it was listed
             raise
-        out.append(_exemplar(group))
+        out.append(_exemplar(group, is_certain=is_certain))
     return out
 
 
@@ -81,7 +84,7 @@ def from_file(path: Path, before: Reads) -> tuple[list[Exemplar], int]:
     return exemplars, unreadable
 
 
-def _exemplar(group: dict[str, Any]) -> Exemplar:
+def _exemplar(group: dict[str, Any], *, is_certain: bool) -> Exemplar:
     origin = Origin(group["origin"])
     given: dict[str, Any] = {"origin": origin}
     for part in group["parts"]:
@@ -89,7 +92,10 @@ def _exemplar(group: dict[str, Any]) -> Exemplar:
             given[part["name"]] = int(part["value"]) if part["name"] in _NUMBERS else part["value"]
     messages = [str(sample["text"]) for sample in group["samples"]]
     failures = [reading for document in group["documents"] for reading in readings(origin, document, messages)]
-    failures += [given | {"message": message} for message in messages]
+    if is_certain:
+        failures = [one for one in failures if origin is Origin.BENCHMARK or one["message"] in messages]
+    else:
+        failures += [given | {"message": message} for message in messages]
     distinct = {msgspec.json.encode(one, order="deterministic"): one for one in failures}
     verdict = msgspec.convert(group["verdict"], Verdict)
     return Exemplar(

@@ -31,6 +31,9 @@ Against = Annotated[
     Path | None,
     typer.Option("--against", metavar="FILE", help="The rules in use; without it those of FAULTLINE_RULES, or none."),
 ]
+Recorded = Annotated[
+    bool, typer.Option("--recorded", help="Compare with the ids as they were recorded: after an upgrade of faultline.")
+]
 Groups = Annotated[int, typer.Option("--groups", min=1, max=GROUPS_MAX, help="Fingerprints to look at, newest first.")]
 
 
@@ -52,13 +55,14 @@ def diff(
     groups: Groups = GROUPS_DEFAULT,
     url: options.Url = URL_DEFAULT,
     *,
+    recorded: Recorded = False,
     as_json: options.Json = False,
 ) -> None:
     """Show which fingerprints other rules merge, split or rename.
 
     Reads what is kept of recent ones again. Changes nothing.
     """
-    found = _compared(file, against, source, groups, url)
+    found = _compared(file, against, source, groups, url, recorded=recorded)
     if as_json:
         say(json.dumps(_data(found)))
     else:
@@ -72,6 +76,7 @@ def apply(
     groups: Groups = GROUPS_DEFAULT,
     url: options.Url = URL_DEFAULT,
     *,
+    recorded: Recorded = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -85,7 +90,7 @@ def apply(
     from streams.cli.server import Server
     from streams.contract.alias import AliasSource
 
-    found = _compared(file, against, None, groups, url)
+    found = _compared(file, against, None, groups, url, recorded=recorded)
     reason = f"rules of {file.name}"
     edges = found.aliases(reason=reason, source=AliasSource.HUMAN, decided_at_ms=0)
     if not dry_run:
@@ -108,7 +113,9 @@ def apply(
         say(f"now set FAULTLINE_RULES={file} and start `faultline run`, or `faultline fold`, again")
 
 
-def _compared(file: Path, against: Path | None, source: Path | None, groups: int, url: str) -> Succession:
+def _compared(
+    file: Path, against: Path | None, source: Path | None, groups: int, url: str, *, recorded: bool
+) -> Succession:
     from streams.cli.kept import from_file, from_server
     from streams.cli.reading import own_rules_set, read_rules
     from streams.contract.errors import FaultlineError
@@ -118,17 +125,19 @@ def _compared(file: Path, against: Path | None, source: Path | None, groups: int
     def rules_of(path: Path) -> OwnRules | None:
         return None if path.exists() and path.stat().st_size == 0 else read_rules(path)
 
+    if recorded and (against is not None or source is not None):
+        raise typer.BadParameter("--recorded compares with the ids of a server: leave --against and --from out")
     after = fingerprinter_under(rules_of(file))
     before = fingerprinter_under(own_rules_set() if against is None else rules_of(against))
     if source is None:
-        exemplars, unreadable = from_server(url, rows_max=groups), 0
+        exemplars, unreadable = from_server(url, rows_max=groups, is_certain=recorded), 0
     else:
         exemplars, unreadable = from_file(source, before)
     if unreadable:
         tell(f"{source}: {unreadable} records are no failures and were left out")
     if not exemplars:
         raise FaultlineError("no fingerprint to compare; send failures first, or name a file of them with --from")
-    return succession(exemplars, after=after, before=before)
+    return succession(exemplars, after=after, before=None if recorded else before)
 
 
 def _data(found: Succession) -> dict[str, Any]:

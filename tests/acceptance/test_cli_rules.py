@@ -120,6 +120,13 @@ def test_apply_sends_aliases_and_inherited_verdicts_and_no_more_than_it_shows(fa
         status, out, _ = faultline("rules", "apply", rules, "--dry-run")
         assert (status, [one.path for one in server.asked if one.method == "POST"]) == (0, [])
         assert "keeps timeout (llm); gives way: network_error (llm)" in out
+        groups[1]["fingerprint"] = "fp1." + "x" * 26  # as an earlier version made it
+        told = json.loads(faultline("rules", "diff", "/dev/null", "--json")[1])
+        assert (told["unchanged"], told["unread_total"], told["renamed_total"]) == (1, 1, 0)
+        told = json.loads(faultline("rules", "diff", "/dev/null", "--recorded", "--json")[1])
+        assert (told["unchanged"], told["unread_total"], told["renamed_total"]) == (1, 0, 1)
+        assert told["renamed"][0]["after"]["title"] == "order DEF-beta lost"
+        groups[1] = group("order DEF-beta lost", "network_error", 2)
         status, out, _ = faultline("rules", "apply", rules, "--by", "ann")
         assert (status, "sent: 2 aliases, 1 inherited verdicts" in out) == (0, True)
         sent = [(one.path, json.loads(one.body)) for one in server.asked if one.method == "POST"]
