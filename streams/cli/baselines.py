@@ -34,7 +34,7 @@ from streams.producers.report import Notes
 
 ASK_S_MAX: Final = 5.0
 """For a gateway to answer; a log is read without a baseline rather than late."""
-KAFKA_ASK_S_MAX: Final = 15.0
+KAFKA_ASK_S_MAX: Final = 10.0
 """For brokers: a client has to start, and a partition to be read."""
 OLD_DAYS: Final = 30
 """A baseline whose newest run is older is used as long as the log's beginning fits, and its age is told."""

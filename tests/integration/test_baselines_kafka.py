@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from suites.folding import cluster_at, made, now_ms, read_all
+from suites.folding import PARTITIONS, cluster_at, made, now_ms, read_all
 
 from streams.broker.baselines import KafkaBaselines, read_job
 from streams.broker.clients import Cluster
@@ -92,3 +95,32 @@ def test_gateways_come_to_the_same_and_so_does_one_that_starts_later_and_a_comma
         assert len({key: partition for partition, key in places}) == len(places)
 
     asyncio.run(scenario())
+
+
+STEPS = "".join(f"step {word} took 3 s\n" for word in "abcdefghijklmnopqrstuvwxyz")
+NOISE = "E: Unable to locate package extra-fonts\n"
+CAUSE = "src/cart.c:3:5: error: 'total' undeclared\nmake: *** [Makefile:2: all] Error 1\n"
+
+
+def test_a_command_keeps_and_asks_straight_at_the_brokers(kafka: str, topic_prefix: str) -> None:
+    cluster = cluster_at(kafka, topic_prefix)
+    asyncio.run(made(cluster))
+    settings = {
+        "FAULTLINE_KAFKA": kafka,
+        "FAULTLINE_TOPIC_PREFIX": topic_prefix,
+        "FAULTLINE_PARTITIONS": str(PARTITIONS),
+    }
+
+    def publish(log: str, run: int, *words: str) -> subprocess.CompletedProcess[str]:
+        job = ("--repo", "acme/shop", "--workflow", "ci", "--job", "build", "--run-id", str(run))
+        command = [sys.executable, "-m", "agents.cli", "publish", "log", "-", "--to", "kafka", *job, *words]
+        return subprocess.run(
+            command, env=os.environ | settings, input=log, capture_output=True, text=True, timeout=60, check=True
+        )
+
+    for run in (1, 2):
+        done = publish(STEPS + NOISE, run, "--passed")
+        assert done.stdout.startswith(f"27 lines of run {run} kept for acme/shop/ci/build, with {run - 1} earlier run")
+    done = publish(STEPS + NOISE + CAUSE, 3)
+    assert done.stdout.startswith("1 sent to Kafka")
+    assert done.stderr == "faultline: held against 2 passing runs of acme/shop/ci/build\n"
