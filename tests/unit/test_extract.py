@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -290,11 +291,13 @@ def test_hostile_lines_are_read(name: str) -> None:
 @given(
     st.lists(st.sampled_from([line for text, _ in TOOLS.values() for line in text.split("\n")] + SETUP), max_size=60)
 )
-def test_blocks_lie_within_the_log_and_hold_their_evidence(log: list[str]) -> None:
+def test_blocks_lie_within_the_log_apart_from_each_other_and_hold_their_evidence(log: list[str]) -> None:
     blocks = extract(log)
     assert len(blocks) <= BLOCKS_MAX
     assert all(1 <= b.first <= b.evidence <= b.last <= len(log) and 0 <= b.score <= 1 for b in blocks)
     assert list(blocks) == sorted(blocks, key=lambda b: -b.score)
+    places = sorted((b.first, b.last) for b in blocks)
+    assert all(before[1] < after[0] for before, after in pairwise(places))
 
 
 @settings(max_examples=40, deadline=None)

@@ -27,7 +27,7 @@ RULES: Final = (
     rule(
         "pytest.line",
         "failed",
-        r"^(?:FAILED|ERROR)(?: \[[\d.]+s?\])? \S+\.py(?:::\S+)*(?:\s+-\s+|$)",
+        r"^(?:FAILED|ERROR)(?: \[[\d.]+s?\])? \S+\.py(?:::\S*)?(?:\s+-\s+|$)",
         0.82,
         goes_on=r"^(?:FAILED|ERROR) \S+\.py|^E\s|^\s{2,}\S",
         lines_max=30,

@@ -183,7 +183,9 @@ def _place(candidate: Candidate, chosen: list[Candidate], room: int) -> int | No
     """
     for other in chosen:
         if _meet(candidate, other):
-            first, last = min(other.first, candidate.first), max(other.last, candidate.last)
+            others = [one for one in chosen if one is not other]  # what it widens must not meet these instead
+            first = max((min(other.first, candidate.first), *(o.last + 1 for o in others if o.last < other.first)))
+            last = min((max(other.last, candidate.last), *(o.first - 1 for o in others if o.first > other.last)))
             more = (last - first) - (other.last - other.first)
             if more <= room:
                 other.first, other.last = first, last

@@ -13,13 +13,11 @@ MARKS = (".rb:", ":in `", ":in '")
 
 _FILE = r"((?:[\w.-]{1,80} \(\d[\w.]{0,40}\) )?[^\s:]{1,300}|<internal:[\w/.-]{1,80}>|\(\w{1,20}\)):(\d{1,9})"
 _IN = r":in ['`]([^'`]{1,200})'"
-_RAISED = re.compile(rf"(?:\s{{0,8}}from )?{_FILE}{_IN}: (.*) \(((?:[A-Z]\w{{0,99}}(?:::)?){{1,9}})\)$")
+_RAISED = re.compile(rf"(?:\s{{0,8}}from )?{_FILE}{_IN}: (.*) \(((?:[A-Z]\w{{0,99}}::){{0,8}}[A-Z]\w{{0,99}})\)$")
 _CALL = re.compile(rf"\s{{0,8}}(?:\d{{1,5}}: )?(from |# |\[[\w-]{{1,80}}\] )?{_FILE}{_IN}$")
 _ABOVE = re.compile(r"\s{1,12}\d{1,5}: from ")
-_NAMED = re.compile(
-    r"\s{0,12}(?:\[[\w-]{1,80}\] )?((?:[A-Z]\w{0,99}(?:::)?){1,9}(?:Error|Exception|NotFound|Invalid|Interrupt))"
-    r"(?:: ?(.*)| \((.*)\):?)?$"
-)
+_NAMED = re.compile(r"\s{0,12}(?:\[[\w-]{1,80}\] )?((?:[A-Z]\w{0,99}::){0,8}[A-Z]\w{0,99})(?:: ?(.*)| \((.*)\):?)?$")
+_ERRORS = ("Error", "Exception", "NotFound", "Invalid", "Interrupt")
 _AROUND = re.compile(r"(?:block (?:\(\d{1,3} levels\) )?in |rescue in |ensure in )")
 _LIBRARY = ("/gems/", "/lib/ruby/", "<internal:", "/rubygems/", "/bundler/", "/.rbenv/", "/vendor/bundle/")
 
@@ -32,7 +30,7 @@ def find(lines: Sequence[str]) -> Found | None:
     latest: Reading | None = None
     for number, line in enumerate(lines):
         if ":in " not in line:
-            if ("::" in line or line.lstrip()[:1].isupper()) and (named := _NAMED.match(line)):
+            if ("::" in line or line.lstrip()[:1].isupper()) and (named := _NAMED.match(line)) and _is_error(named[1]):
                 at, raised, message, frames = number, named[1], named[2] or named[3] or "", []
             continue
         if opened := _RAISED.match(line):
@@ -53,6 +51,10 @@ def find(lines: Sequence[str]) -> Found | None:
     if latest is None:
         return None
     return built(LANGUAGE, (*latest[:3], _judged(latest[3]), latest[4]))
+
+
+def _is_error(name: str) -> bool:
+    return name.endswith(_ERRORS) and name not in _ERRORS
 
 
 def _frame(file: str, line: str, function: str) -> Frame:
