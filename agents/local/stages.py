@@ -5,6 +5,7 @@ A step reads what its role has not read, and commits offset, rows and outputs in
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,11 +15,12 @@ from streams.contract import topics
 from streams.contract.alias import Alias
 from streams.contract.classified import Unseen
 from streams.contract.documents import FULL_TEXT_CHARS_MAX
-from streams.contract.errors import ConfigurationError
+from streams.contract.errors import ConfigurationError, MalformedRecord
 from streams.contract.fold import FoldBatch
 from streams.contract.rollup import Rollup, Span
 from streams.contract.taxonomy import Taxonomy
 from streams.contract.topics import Topic
+from streams.contract.verdict import Verdict, record_key
 from streams.contract.wire import classified_from_bytes, from_bytes, rejected_headers, to_bytes
 from streams.core.aliaser import Aliaser
 from streams.core.baselines import BYTES_MAX
@@ -34,12 +36,12 @@ from streams.sinks.sqlite import REVISION, SqliteSink, count, forget, forget_gro
 
 FOLD, WORK, ALIAS, SINK = "fold", "work", "alias", "sink"
 INPUTS: tuple[Topic, ...] = (topics.CI, topics.BENCHMARK, topics.VERDICTS, topics.ALIASES)
-ALIAS_INPUTS: tuple[Topic, ...] = (topics.ALIASES, topics.UNSEEN)
+ALIAS_INPUTS: tuple[Topic, ...] = (topics.ALIASES, topics.VERDICTS, topics.UNSEEN)
 SINK_INPUTS: tuple[Topic, ...] = (topics.CLASSIFIED, topics.ROLLUPS)
 READERS: dict[Topic, tuple[str, ...]] = {
     topics.CI: (FOLD,),
     topics.BENCHMARK: (FOLD,),
-    topics.VERDICTS: (FOLD,),
+    topics.VERDICTS: (FOLD, ALIAS),
     topics.FOLDED: (WORK,),
     topics.CLASSIFIED: (SINK,),
     topics.ROLLUPS: (SINK,),
@@ -205,7 +207,8 @@ class Stages:
         number = 0
         log = self._log
         waiting = self._waiting(ALIAS, ALIAS_INPUTS)
-        if not waiting and not self._aliaser.is_due:
+        sharing = self._aliaser.sharing
+        if not waiting and not self._aliaser.is_due and not sharing.is_due:
             return 0
         with log.transaction():
             for topic, partition, start in waiting:
@@ -217,7 +220,12 @@ class Stages:
             edges = self._compared() if is_idle or self._now_ms() >= self._compare_from_ms else []
             target = partial(partition_of, partitions=self._settings.partitions)
             log.append((Entry(topics.ALIASES, target(e.key), e.key, to_bytes(e)) for e in edges), at_ms=self._now_ms())
-        return number + self._aliaser.is_due
+            shared = sharing.verdicts()
+            log.append(
+                (Entry(topics.VERDICTS, target(v.fingerprint), record_key(v), to_bytes(v)) for v in shared),
+                at_ms=self._now_ms(),
+            )
+        return number + self._aliaser.is_due + sharing.is_due
 
     def _compared(self) -> list[Alias]:
         begin_ms = self._now_ms()
@@ -232,7 +240,11 @@ class Stages:
             self._aliaser.on_new(from_bytes(Unseen, record.value or b"") for record in records)
             return
         for record in records:
-            self._aliaser.on_alias(from_bytes(Alias, record.value or b""))
+            if topic is topics.ALIASES:
+                self._aliaser.on_alias(from_bytes(Alias, record.value or b""))
+            else:
+                with contextlib.suppress(MalformedRecord):  # put aside by the fold stage
+                    self._aliaser.sharing.on_verdict(from_bytes(Verdict, record.value or b""))
 
     def _remember_all(self) -> None:
         """Tell the alias rules of all that they were told before this start. It is compared as if it were new."""

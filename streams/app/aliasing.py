@@ -1,6 +1,7 @@
-"""The alias rules beside the classification agent: all new fingerprints and all edges -> edges between them.
+"""The alias rules beside the classification agent: all new fingerprints, edges and verdicts -> edges between them, and
+the strongest verdict of a group for all of it.
 
-Every process of the agent reads both topics whole, in no group: so each knows all fingerprints, however partitions are
+Every process of the agent reads these topics whole, in no group: so each knows all fingerprints, however partitions are
 shared out, and needs no agreement with the others. They make the same edges; an edge that comes twice changes nothing.
 Nothing is committed: a process that begins anew reads again what the topics still hold, edges first, and compares all
 fingerprints once; what was lost on the way is made then. Records that cannot be read are put aside by others: edges by
@@ -25,6 +26,7 @@ from streams.contract.alias import Alias
 from streams.contract.classified import Unseen
 from streams.contract.errors import MalformedRecord
 from streams.contract.telemetry import LogEvent
+from streams.contract.verdict import Verdict
 from streams.contract.wire import R, from_bytes
 from streams.core.aliaser import Aliaser
 
@@ -72,6 +74,7 @@ class _Aliasing:
         aliaser: Aliaser,
         source: str,
     ) -> None:
+        self._cluster = cluster
         self._consumer = consumer
         self._producer = producer
         self._stop = stop
@@ -81,19 +84,25 @@ class _Aliasing:
             [TopicPartition(cluster.topic(topic), number) for number in range(cluster.partitions)]
             for topic in (topics.ALIASES, topics.UNSEEN)
         )
+        self._verdicts = [
+            TopicPartition(cluster.topic(topics.VERDICTS), number) for number in range(cluster.partitions)
+        ]
         self._aliaser = aliaser
 
     async def run(self) -> None:
         """Catch up without comparing, edges first; then compare what comes as it comes."""
-        self._consumer.assign([*self._edges, *self._marks])
+        self._consumer.assign([*self._edges, *self._verdicts, *self._marks])
         self._consumer.pause(*self._marks)
-        await self._catch_up(self._edges)
+        await self._catch_up([*self._edges, *self._verdicts])
         self._consumer.resume(*self._marks)
         await self._catch_up(self._marks)
         log_event.info(LogEvent.ALIASES_LOADED, fingerprints=len(self._aliaser), edges=self._aliaser.edges_held)
         while not self._stop.is_set():
             while self._aliaser.is_due and not self._stop.is_set():
                 await self._send(self._aliaser.edges(lengths_max=1))
+                await asyncio.sleep(0)
+            while self._aliaser.sharing.is_due and not self._stop.is_set():
+                await self._send(self._aliaser.sharing.verdicts())
                 await asyncio.sleep(0)
             await self._read()
 
@@ -110,14 +119,18 @@ class _Aliasing:
             if place.topic == self._out:
                 for edge in _readable(Alias, records):
                     self._aliaser.on_alias(edge)
+            elif place in self._verdicts:
+                for verdict in _readable(Verdict, records):
+                    self._aliaser.sharing.on_verdict(verdict)
             else:
                 self._aliaser.on_new(_readable(Unseen, records))
 
-    async def _send(self, edges: Iterable[Alias]) -> None:
+    async def _send(self, records: Iterable[Alias | Verdict]) -> None:
         sent = []
-        for edge in edges:
-            out = outgoing(edge, source=self._source, at_ms=edge.decided_at_ms)
-            sent.append(await self._producer.send(self._out, out.value, key=out.key, headers=out.headers))
+        for record in records:
+            out = outgoing(record, source=self._source, at_ms=record.decided_at_ms)
+            topic = self._cluster.topic(out.topic)
+            sent.append(await self._producer.send(topic, out.value, key=out.key, headers=out.headers))
         await asyncio.gather(*sent)
 
 

@@ -96,11 +96,14 @@ class Classifying:
         commit: Commit,
         generation: Callable[[], int],
         near: Callable[[Unseen], Sequence[Neighbour]] = lambda _: (),
+        known: Callable[[str], Verdict | None] = lambda _: None,
         now_s: Callable[[], float] = time.monotonic,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         retire: Callable[[BaseException], NoReturn] = end,
     ) -> None:
-        """`generation`: of the group, at present. `near`: what may be the same problem as a fingerprint."""
+        """`generation`: of the group, at present. `near`: what may be the same problem as a fingerprint.
+        `known`: the verdict that its group has, so that nobody is asked.
+        """
         self._cluster = cluster
         self._producer = producer
         self._observer = observer
@@ -109,6 +112,7 @@ class Classifying:
         self._commit = commit
         self._generation = generation
         self._near = near
+        self._known = known
         self._now_s = now_s
         self._now_ms = now_ms
         self._retire = retire
@@ -191,12 +195,22 @@ class Classifying:
             self._retire(error)
 
     async def _answered(self, batch: list[_Asked]) -> None:
+        answers: list[Answer] = []
+        asking: list[_Asked] = []
         near: dict[str, Sequence[Neighbour]] = {}
         for asked in batch:
-            near[asked.unseen.fingerprint.value] = self._near(asked.unseen)
+            key, recheck = asked.unseen.fingerprint.value, asked.unseen.asking_because == "recheck"
+            verdict = None if recheck else self._known(key)
+            if verdict is not None:
+                answers.append(verdict)
+                continue
+            near[key] = self._near(asked.unseen)
+            asking.append(asked)
             await asyncio.sleep(0)
-        answers = await self._ask([asked.unseen for asked in batch], near)
-        _check(batch, answers)
+        if asking:
+            found = await self._ask([asked.unseen for asked in asking], near)
+            _check(asking, found)
+            answers += found
         sent = [await self._send(answer) for answer in answers]
         await asyncio.gather(*sent)
         self._ledger.finish(asked.entry for asked in batch)
@@ -284,6 +298,7 @@ async def run_classify(
         commit=commit,
         generation=lambda: app.consumer_generation_id,
         near=aliaser.near,
+        known=aliaser.sharing.known,
     )
     app = create_classify_app(cluster, classifying.take)
     app.before_revoked = classifying.commit

@@ -88,5 +88,9 @@ class Unanswered(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def record_key(verdict: Verdict) -> str:
-    """Key of a verdict's record: compaction keeps the newest of each source, so none loses a person's to the llm's."""
-    return f"{verdict.fingerprint}/{verdict.source}"
+    """Key of a verdict's record: compaction keeps the newest of each source, so none loses a person's to the llm's.
+
+    Nor one that it was given to one that it inherits.
+    """
+    key = f"{verdict.fingerprint}/{verdict.source}"
+    return f"{key}/inherited" if verdict.inherited_from else key

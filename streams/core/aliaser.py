@@ -22,6 +22,7 @@ from streams.core.fingerprint import keyed
 from streams.core.groups import EDGES_MAX, Groups
 from streams.core.long_texts import skeleton
 from streams.core.nearest import Nearest
+from streams.core.sharing import Sharing
 
 KNOWN_MAX = 20_000
 """Fingerprints that are compared with new ones: about 0.7 KB each for templates of 150 characters."""
@@ -82,6 +83,8 @@ class Aliaser:
         """What new fingerprints made worth comparing, in the order they came."""
         self._groups = Groups(edges_max=edges_max)
         self._nearest = Nearest()
+        self.sharing = Sharing(self._groups)
+        """Verdicts of the groups."""
 
     def __len__(self) -> int:
         """Fingerprints known."""
@@ -89,7 +92,7 @@ class Aliaser:
 
     def on_alias(self, alias: Alias) -> None:
         """An edge that somebody made."""
-        self._groups.apply(alias)
+        self.sharing.on_regrouped(self._groups.apply(alias))
 
     @property
     def edges_held(self) -> int:
@@ -196,7 +199,8 @@ class Aliaser:
                     reason=reason,
                     decided_at_ms=max(known[first].first_at_ms, known[other].first_at_ms),
                 )
-                if self._groups.apply(edge):
+                if changed := self._groups.apply(edge):
+                    self.sharing.on_regrouped(changed)
                     made.append(edge)
         return made
 

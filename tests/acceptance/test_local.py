@@ -118,6 +118,12 @@ def test_fingerprints_that_differ_in_one_word_become_one_group_until_a_person_ta
     assert "8 fingerprints, 8 failures together" in page
     assert page.count("8 fingerprints of one form: service &lt;*&gt; did not answer in time") == 7
     other = max(row["fingerprint"] for row in rows)
+    body = {"fingerprint": other, "origin": "ci", "kind": "flaky_test", "reason": "waits for a clock"}
+    assert server.post("/v1/verdicts", json.dumps(body).encode())[0] == 200
+    server.wait_for("SELECT count(*) FROM groups WHERE kind = 'flaky_test'", 8)
+    assert server.get(f"/api/groups/{first}")["verdict"]["inherited_from"] == other
+    sent(server, event("service lighthouse did not answer in time"))
+    server.wait_for("SELECT count(*) FROM groups WHERE kind = 'flaky_test'", 9)
     body = {"one": first, "other": other, "origin": "ci", "same": False, "reason": "another team"}
     status, answer = server.post("/v1/aliases", json.dumps(body).encode())
     assert status == 200, answer
@@ -127,9 +133,9 @@ def test_fingerprints_that_differ_in_one_word_become_one_group_until_a_person_ta
     server.start()
     server.wait_until_up()
     sent(server, event("service harbour did not answer in time"), event(f"service {NAMES[0]} did not answer in time"))
-    server.wait_for("SELECT count(*) FROM documents", 10)
+    server.wait_for("SELECT count(*) FROM documents", 11)
     server.wait_for(GROUPS_OF_DOCUMENTS, 3)
-    assert server.get(f"/api/groups/{first}")["members_total"] == 8
+    assert server.get(f"/api/groups/{first}")["members_total"] == 9
     assert server.get(f"/api/groups/{other}")["members_total"] == 0
 
 

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from suites.records import AT_MS, ci_failure, edge, told
 
 from streams.app.classify import Classifying, ClassifyOptions
@@ -236,6 +237,7 @@ class Scene:
         self.generation = 1
         self.wrong = False
         self.more: list[Alias] = []
+        self.known: dict[str, Verdict] = {}
         self.classifying = Classifying(
             Cluster("nowhere:1", "p."),
             self.producer,
@@ -244,6 +246,7 @@ class Scene:
             ClassifyOptions(**options),
             commit=self.commit,
             generation=lambda: self.generation,
+            known=lambda key: self.known.get(key),
             now_s=lambda: self.now_s,
             now_ms=lambda: AT_MS,
             retire=self.retire,
@@ -397,6 +400,25 @@ def test_aliases_that_come_with_the_answers_are_sent_before_the_position_passes(
         sent = [from_bytes(Alias, value) for topic, _, value in scene.producer.records if topic.endswith("aliases.v1")]
         assert sent == scene.more
         assert scene.committed == {0: 3}
+
+    asyncio.run(run())
+
+
+def test_what_its_group_has_a_verdict_for_is_not_asked_about_but_when_it_is_due_again() -> None:
+    async def run() -> None:
+        scene = Scene(batch_size=2)
+        known = unseen(1)
+        scene.known = {known.fingerprint.value: verdict(known)}
+        await scene.classifying.take(scene.deliveries((0, 1), data=to_bytes(known)))
+        await scene.classifying.take(scene.deliveries((0, 2)))
+        await scene.settle()
+        assert scene.asked == [[unseen(2).fingerprint.value]]
+        assert scene.committed == {0: 3}
+        assert len([1 for topic, _, _ in scene.producer.records if topic == f"p.{topics.VERDICTS.name}"]) == 2
+        again = replace(known, asking_because="recheck", attempt=2)
+        await scene.classifying.take(scene.deliveries((0, 3), (0, 4), data=to_bytes(again)))
+        await scene.settle()
+        assert len(scene.asked) == 2
 
     asyncio.run(run())
 
