@@ -7,8 +7,8 @@
 kernel.py dart.py beam.py lua.py perl.py julia.py rlang.py`` each say ``MARKS`` (one of these strings is in every
 trace of the language) and ``find(lines)`` (the last trace, or None).
 ``crash.py`` names a crash as crash-triage tools do: a crash type and the top frames that matter. ``crash_readers.py``
-reads the lines that name it (``crash_types.py`` knows the names), ``crash_frames.py`` the frames, ``ignored.py`` lists
-those that say nothing, ``crash_report.py`` keeps what was understood so far.
+and ``crash_system.py`` read the lines that name it (``crash_types.py`` knows the names), ``crash_frames.py`` the
+frames, ``ignored.py`` lists those that say nothing, ``crash_report.py`` keeps what was understood so far.
 
 Everything here is pure and linear in the text: a pattern is anchored at the start of a line that was already cut to
 ``LINE_CHARS_MAX``, and a line is looked at by a fixed number of patterns.

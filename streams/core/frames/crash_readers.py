@@ -7,9 +7,20 @@ from collections.abc import Callable
 
 from streams.core.frames.crash_frames import python_frame
 from streams.core.frames.crash_report import Here, Report
+from streams.core.frames.crash_system import (
+    read_android,
+    read_arm,
+    read_assert_at,
+    read_attempt,
+    read_debugger,
+    read_kernel,
+    read_missing,
+    read_not_linked,
+    read_process,
+    read_signal,
+)
 from streams.core.frames.crash_types import (
     FAINT,
-    FAULTS,
     PLAIN,
     STRONG,
     WEAK,
@@ -28,13 +39,7 @@ _QUOTES = " '`"
 _SOURCES = ("vptr for ", "object is of type ", "vtable is of type ")
 _ADDRESS = re.compile(r".{0,200}?address (0x[0-9a-f]{1,16})")
 _ACCESS = re.compile(r".{0,80}?\b(READ|WRITE|Read|Write|read|write) of size (\d{1,18})")
-_SIGNAL = re.compile(r".{0,80}?Received signal (\d{1,2}) (?:\S{1,30} )?([0-9a-f]{8,16})?")
-_GDB = re.compile(r".{0,40}?received signal (SIG[A-Z]{2,8})")
-_LIBRARY = re.compile(r"(?:library \"|Library not loaded: )([^\"\s]{1,300})")
 _TARGET = re.compile(r"\((?:[^()]{0,300}/)?([\w-]{1,100})\+0x[0-9a-f]{1,16}\)")
-_PROCESS = re.compile(r">>> (?:\S{0,200}/)?([\w.:-]{1,100}) <<<")
-_FAULT = re.compile(r"Internal error: Oops: ([0-9a-f]{1,8}) \[#\d{1,6}\].*ARM\b")
-_ANDROID = re.compile(r".{0,80}?signal (\d{1,2}) \((SIG[A-Z]{2,8})\).*?(?:fault addr (?:0x)?([0-9a-f]{1,16}))?$")
 _LIBCXX = re.compile(r":\d{1,9}: ?assertion (.{1,400}?) failed: (.{1,400}?)(?:AddressSanitizer.*)?$")
 _PANICKED = re.compile(r"panicked at '(.{1,1500}?)(?:', [^' ]{1,300}:\d{1,9}(?::\d{1,9})?)?$")
 _ABORT = re.compile(r".{0,60}?abort: (.{1,600}?) \[([^\]]{1,300})\]")
@@ -42,7 +47,6 @@ _GO_RUNTIME = re.compile(r"[\s\S]{0,40}?(?:panic|fatal error): (?:runtime error:
 _MEDIA = re.compile(r":\d{1,9} (CHECK\w{0,10}\(.{1,600}\) failed)")
 _SANITIZER_CHECK = re.compile(r".{0,80}?Sanitizer:? CHECK failed: ([^\s:]{1,400}):\d{1,9}\S{0,8} (\".{1,300}?\")")
 _GLOG_FATAL = re.compile(r".{0,60}?\bF\d{4} \d\d:\d\d")
-_KASAN = re.compile(r".{0,80}?BUG: KASAN: ([\w -]{1,80}?) (?:in|on) ")
 
 
 def _asan(here: Here) -> Said | None:
@@ -269,100 +273,6 @@ def _python(here: Here) -> Said | None:
     return Said(named, STRONG)
 
 
-def _process(here: Here) -> Said | None:
-    found = _PROCESS.search(here.line)
-    here.report.process = found[1] if found else ""
-    return None
-
-
-def _arm(here: Here) -> Said | None:
-    """Read the fault status of 32-bit ARM: what the memory unit refused, and bit 11 for a write."""
-    found = _FAULT.search(here.line)
-    if not found or not here.report.crash_type.startswith("Kernel failure"):
-        return None
-    status = int(found[1], 16)
-    number = status & 15
-    named = f"{FAULTS[number]} ({number})" if number in FAULTS else ""
-    here.report.access = f"{'WRITE' if status & 0x800 else 'READ'} {named}".strip()
-    return None
-
-
-def _signal(here: Here) -> Said | None:
-    if (found := _GDB.match(here.line)) and "Received" not in here.line:
-        return Said({"SIGSEGV": "UNKNOWN", "SIGABRT": "Abrt"}.get(found[1], found[1]), PLAIN)
-    found = _SIGNAL.match(here.line)
-    if not found:
-        return None
-    here.report.address = int(found[2], 16) if found[2] else None
-    named = {"11": "UNKNOWN", "7": "Bus", "4": "Ill", "8": "Floating-point-exception", "6": "Abrt", "5": "Breakpoint"}
-    return Said(named.get(found[1], "UNKNOWN"), WEAK)
-
-
-def _android(here: Here) -> Said | None:
-    found = _ANDROID.match(here.line)
-    if not found:
-        return None
-    here.report.address = int(found[3], 16) if found[3] else None
-    named = {
-        "SIGSEGV": "UNKNOWN",
-        "SIGBUS": "Bus",
-        "SIGILL": "Ill",
-        "SIGFPE": "Floating-point-exception",
-        "SIGABRT": "Abrt",
-    }
-    return Said(named.get(found[2], "UNKNOWN"), WEAK)
-
-
-def _debugger(here: Here) -> Said | None:
-    if "first chance)" in here.line and "c0000005" in here.line:
-        return None
-    rank = WEAK if "fatal exception" in here.line else PLAIN
-    lowered = here.line.lower()
-    for code, named in (
-        ("c0000094", "Divide-by-zero"), ("c0000095", "Integer-overflow"), ("c00000fd", "Stack-overflow"),
-        ("c0000374", "Heap-corruption"),
-        ("c0000005", "UNKNOWN"), ("80000003", ""), ("c000001d", "Ill"),
-    ):  # fmt: skip
-        if code in lowered:
-            return Said(named, rank) if named else None
-    return None
-
-
-def _attempt(here: Here) -> Said | None:
-    here.report.access = "READ" if "ttempt to read" in here.line else "WRITE"
-    if here.report.crash_type == "UNKNOWN":
-        here.report.crash_type = here.report.access
-        here.report.access = ""
-    return None
-
-
-def _kernel(here: Here) -> Said | None:
-    if found := _KASAN.match(here.line):
-        return Said("Kernel failure\n" + found[1].strip().capitalize().replace(" ", "-"), PLAIN)
-    if "general protection fault" in here.line:
-        return Said("Kernel failure\nGeneral-protection-fault", PLAIN)
-    if "kernel BUG at " in here.line:
-        place = re.sub(r":\d{1,9}!", ":{*}!", here.line.partition("kernel BUG at ")[2].strip())
-        return Said("Kernel failure\n" + place[:1].upper() + place[1:], PLAIN)
-    return Said("Kernel failure", PLAIN)
-
-
-def _not_linked(here: Here) -> Said | None:
-    found = _LIBRARY.search(here.line)
-    return Said("Missing-library", STRONG, basename(found[1])) if found else None
-
-
-def _assert_at(here: Here) -> Said | None:
-    text = here.line.partition("ASSERT FAILED at (")[2].partition("): ")[2].strip()
-    return Said("ASSERT", STRONG, text) if text else None
-
-
-def _missing(here: Here) -> Said | None:
-    return Said(
-        "Missing-library", STRONG, here.line.partition("loading shared libraries: ")[2].split(":", 1)[0].strip()
-    )
-
-
 def _found_bug(here: Here) -> Said | None:
     text = here.line.partition("===BUG DETECTED: ")[2].strip("= ")
     if text.startswith("PySecSan"):
@@ -387,14 +297,14 @@ READERS: tuple[tuple[str, Reader], ...] = (
     ("Uncaught Exception: ", _jvm), ("Uncaught Python exception", _python), ("[PYSECSAN] Stacktrace", _python),
     ("EXCEPTION_ACCESS_VIOLATION", _named("UNKNOWN", WEAK)),
     ("EXCEPTION_STACK_OVERFLOW", _named("Stack-overflow", WEAK)),
-    (">>> ", _process), ("Internal error: Oops", _arm),
-    ("received signal SIG", _signal), ("Received signal ", _signal), ("(SIG", _android),
-    (" - code ", _debugger), ("ttempt to read from", _attempt),
-    ("ttempt to write to", _attempt), ("BUG: KASAN", _kernel), ("general protection fault", _kernel),
-    ("kernel BUG at", _kernel),
-    ("nable to handle kernel", _kernel), ("CANNOT LINK EXECUTABLE", _not_linked),
-    ("Library not loaded: ", _not_linked), ("ASSERT FAILED at (", _assert_at),
-    ("Received fatal exception 0x", _debugger), ("error while loading shared libraries: ", _missing),
+    (">>> ", read_process), ("Internal error: Oops", read_arm),
+    ("received signal SIG", read_signal), ("Received signal ", read_signal), ("(SIG", read_android),
+    (" - code ", read_debugger), ("ttempt to read from", read_attempt),
+    ("ttempt to write to", read_attempt), ("BUG: KASAN", read_kernel), ("general protection fault", read_kernel),
+    ("kernel BUG at", read_kernel),
+    ("nable to handle kernel", read_kernel), ("CANNOT LINK EXECUTABLE", read_not_linked),
+    ("Library not loaded: ", read_not_linked), ("ASSERT FAILED at (", read_assert_at),
+    ("Received fatal exception 0x", read_debugger), ("error while loading shared libraries: ", read_missing),
     ("===BUG DETECTED: ", _found_bug),
     ("exceeded", _limit), ("V8 correctness failure", _correctness),
     ("V8 sandbox violation detected", _named("V8 sandbox violation", STRONG)),
