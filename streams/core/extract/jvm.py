@@ -53,8 +53,8 @@ RULES: Final = (
         r"Failed to execute goal ",
         0.78,
         fatal=True,
-        goes_on=r"^\[ERROR\]|^\s+\S|^[\w.$]+(?:Exception|Error|Failure)",
-        lines_max=60,
+        goes_on=r"^\[ERROR\]|^\s+\S|^Caused by: |^[\w.$]+(?:Exception|Error|Failure)",
+        lines_max=100,
     ),
     rule(
         "maven.resolve",
