@@ -96,7 +96,9 @@ class KafkaBaselines:
         while not stop.is_set():
             for place, records in (await consumer.getmany(timeout_ms=WAIT_MS)).items():
                 for record in records:
-                    _take(self._known, (record.key or b"").decode("utf-8", "replace"), record.value)
+                    is_taken = _take(self._known, (record.key or b"").decode("utf-8", "replace"), record.value)
+                    if not is_taken and self._observer is not None:
+                        self._observer.add(telemetry.REJECTED, 1, topics.BASELINES.name)
                 self._next[place] = records[-1].offset + 1
             if not self._is_read:  # offsets have gaps, so it is the position that tells
                 self._is_read = all([await consumer.position(place) >= ends[place] for place in places])
@@ -122,8 +124,11 @@ async def read_job(cluster: Cluster, job: Job) -> Baselines:
     return known
 
 
-def _take(known: Baselines, key: str, value: bytes | None) -> None:
+def _take(known: Baselines, key: str, value: bytes | None) -> bool:
+    """Whether it is a record; what is none is told and passed over."""
     try:
         known.on_record(key, value)
     except MalformedRecord as error:
         log_event.warning(LogEvent.BASELINE_DAMAGED, key=key[:200], reason=str(error))
+        return False
+    return True

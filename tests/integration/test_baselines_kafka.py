@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from suites.folding import PARTITIONS, cluster_at, made, now_ms, read_all
+from suites.folding import PARTITIONS, Seen, cluster_at, made, now_ms, read_all
 
 from streams.broker.baselines import KafkaBaselines, read_job
 from streams.broker.clients import Cluster
@@ -31,12 +31,12 @@ def passed(job: Job, number: int, lines: int = 5) -> PassedRun:
 
 
 @asynccontextmanager
-async def gateway(cluster: Cluster) -> AsyncIterator[tuple[KafkaBaselines, KafkaPublisher]]:
+async def gateway(cluster: Cluster, seen: Seen | None = None) -> AsyncIterator[tuple[KafkaBaselines, KafkaPublisher]]:
     """One gateway's share of it."""
     stop = asyncio.Event()
     publisher = KafkaPublisher(cluster, source="gateway", now_ms=now_ms)
     await publisher.start(deadline_s=30)
-    baselines = KafkaBaselines(cluster, publisher)
+    baselines = KafkaBaselines(cluster, publisher, observer=seen)
     with pytest.raises(SinkUnavailable, match="still being read"):
         baselines.of(JOBS[0])
     following = asyncio.create_task(baselines.follow(stop))
@@ -82,9 +82,12 @@ def test_gateways_come_to_the_same_and_so_does_one_that_starts_later_and_a_comma
             await until(lambda: told(one) == told(other) == want)
             await other.keep(passed(JOBS[2], 6))
             want[2] = ["6", "4", "3"]
-            async with gateway(cluster) as (late, _):
+            seen = Seen()
+            async with gateway(cluster, seen) as (late, _):
                 await until(lambda: told(late) == told(one) == told(other) == want)
                 assert [late.of(job) for job in JOBS] == [one.of(job) for job in JOBS]
+                await until(lambda: seen.values.get(("faultline_baseline_jobs",)) == len(JOBS))
+                assert seen.counts["faultline_failures_rejected_total", "baselines.v1"] == 1
         asked = await read_job(cluster, JOBS[0])
         assert len(asked) == 1
         assert together(asked.of(JOBS[0])).hashes == together(one.of(JOBS[0])).hashes
