@@ -196,7 +196,7 @@ class _Command:
             "format": ", ".join(self._formats),
             "lines": self._lines,
             "blocks": self._found,
-            "notes": self._notes,
+            "notes": [*self._notes, *([f"reading stopped ({self._stop.reason})"] if self._stop.reason else [])],
         }
         say(msgspec.json.encode(told).decode())
 

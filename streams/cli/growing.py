@@ -29,6 +29,7 @@ class Growing(io.RawIOBase):
         self._stop = stop
         self._file = path.open("rb", buffering=0)
         self._is_gone = False
+        self._is_said = False
         self.renewed = ""
         """Why another log begins here; empty when none does."""
         stop.listen()
@@ -39,17 +40,18 @@ class Growing(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the buffered reader gives a memoryview
         """Whatever there is, at most what fits; waits for more at the end; 0 when there will be none."""
-        while not self.renewed:
+        while not self.renewed and (left_s := self._stop.left_s()) > 0:
             change = self._change()  # before reading: what was written until the change still belongs to this log
             count = int(self._file.readinto(buffer) or 0) if change != "truncated" else 0
             if count:
                 return count
             if change:
                 self.renewed = change
-            elif (left_s := self._stop.left_s()) > 0:
-                time.sleep(min(POLL_S, left_s))
             else:
-                break
+                time.sleep(min(POLL_S, left_s))
+        if self._stop.reason and not self._is_said:  # a reader may ask for the end twice
+            self._is_said = True
+            tell(f"{line(str(self._path))}: reading stopped ({self._stop.reason}); what came so far counts")
         self._stop.leave()
         return 0
 

@@ -89,7 +89,7 @@ class Contents(Iterator[Failure]):
     @property
     def damage(self) -> tuple[str, ...]:
         """What could not be unpacked or read at all. Complete once iterated."""
-        return (*self._more.told(), *self._refused)
+        return (*self._refused, *self._more.told())
 
     def _all(self, found: Iterator[Part], context: Ci, read: Read) -> Iterator[Failure]:
         is_empty = True
