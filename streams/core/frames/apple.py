@@ -10,7 +10,7 @@ from streams.core.frames.stack import FRAMES_MAX, MESSAGE_CHARS_MAX, Found, Fram
 LANGUAGE = "apple"
 MARKS = (
     "Exception Type:", "Terminating app due to uncaught exception", "First throw call stack", ".swift:",
-    "Program crashed:", "Crashed:", "Exception Name:",
+    ": error: -[", "Program crashed:", "Crashed:", "Exception Name:",
 )  # fmt: skip
 
 _FRAME = re.compile(r"\s{0,8}(\d{1,3})\s{1,10}([^\s\[].{0,80}?)\s{1,40}(0x[0-9a-f]{6,16}) (\S.{0,800})$")
@@ -27,6 +27,7 @@ _FATAL = re.compile(r"(.{1,400}?\.swift):(\d{1,9}): (Fatal error|Precondition fa
 _FATAL_INSIDE = re.compile(
     r"(?:\S{1,200}/\S{1,200}\.swift:\d{1,9}: )?(Fatal error|Precondition failed|Assertion failed)(?:: (.*))?$"
 )
+_TESTED = re.compile(r"(\S{1,300}\.(?:swift|mm?)):(\d{1,9}): error: (-\[.{1,200}?\]|[\w.]{1,200}) : (.{1,1000})$")
 _CRASHED = re.compile(r"Thread \d{1,5} (?:\".{0,100}\" )?(?:Crashed|crashed):{0,2}")
 _OPENS = ("Last Exception Backtrace:", "*** First throw call stack:", "Current stack trace:", "First throw call stack:")
 _ENDS = ("Thread ", "Binary Images", "libc++abi", "Registers:", "Images ")
@@ -73,10 +74,21 @@ def find(lines: Sequence[str]) -> Found | None:
         if not report.done and (line.startswith(_OPENS) or _CRASHED.match(line)):
             report.reading = True
     if report is None or not (report.raised or report.frames):
-        return None
+        return _failed_test(lines)
     types = (report.raised,) if report.raised else ()
     frames = collapse(report.frames)
     return Found(report.at, Trace(LANGUAGE, report.raised, report.message[:MESSAGE_CHARS_MAX], frames, types))
+
+
+def _failed_test(lines: Sequence[str]) -> Found | None:
+    """Read the last failed assertion of XCTest; its test is the frame."""
+    latest: Found | None = None
+    for number, line in enumerate(lines):
+        if ": error: " in line and (found := _TESTED.match(line)):
+            kind = found[4].partition(" failed")[0] if found[4].startswith("XCT") else "test failure"
+            frame = Frame(found[3], file=found[1], line=int(found[2]), reason="own test")
+            latest = Found(number, Trace(LANGUAGE, kind, found[4][:MESSAGE_CHARS_MAX], (frame,), (kind,)))
+    return latest
 
 
 _CLAIMS = ("Fatal error", "Precondition failed", "Assertion failed")

@@ -143,7 +143,8 @@ def _body(line: str, prefix: str, cut: int) -> str:
         return line[cut:] if line[:cut] == prefix or not line[:cut].strip() else line
     if "+" in prefix and line.startswith(prefix.replace("+", "|")):
         return line[cut:]
-    same_shape = len(line) > cut and line[cut - 1] == prefix[-1] and any(c.isdigit() for c in prefix)
+    starts_alike = line[:1] == prefix[0] or (line[:1].isdigit() and prefix[0].isdigit())
+    same_shape = starts_alike and len(line) > cut and line[cut - 1] == prefix[-1] and any(c.isdigit() for c in prefix)
     return line[cut:] if same_shape else line
 
 

@@ -35,7 +35,7 @@ _CALLS: tuple[tuple[str, re.Pattern[str]], ...] = (
     # Firefox, Safari
     ("@", re.compile(r"[^\s@()]{0,200}@(?:https?|file|resource|webpack|moz-extension|capacitor|app):\S{1,800}:\d+$")),
     # Apple's reports; glog
-    ("0x", re.compile(r"\d{1,3} {1,3}[\w?][^:]{0,80}?\s{1,40}0x[0-9a-f]{6,16} \S"
+    ("0x", re.compile(r"\d{1,3} {1,3}(?:[\w?][^:]{0,80}?\s{2,40}0x[0-9a-f]{6,16}|\S{1,80} 0x[0-9a-f]{8,16}) \S"
                       r"|@ {1,20}0x[0-9a-f]{6,16} |(?:\* )?frame #\d+: 0x")),
     # the kernel's call traces, tombstones
     ("+0x", re.compile(r"(?:\[ *\d{1,8}\.\d{1,9}\] {1,4})?(?:\[<[0-9a-f]{8,16}>\] )?(?:\? )?[A-Za-z_][\w.]{0,200}"
