@@ -35,6 +35,7 @@ RULES: Final = (
         goes_on=r"^\S*(?:Error|Exception)|^\s+\S|^\s*$|^- |^\+ ",
         lines_max=30,
     ),
+    rule("playwright.count", " failed|interrupted", r"^\s+\d+ (?:failed|interrupted)$", 0.15, consequence=True),
     rule("jest.count", "fail", r"^(?:Tests|Test Suites|Test Files):?\s+\d+ failed", 0.25, consequence=True),
     rule(
         "jasmine.failures",
