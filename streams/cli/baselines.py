@@ -60,8 +60,10 @@ def from_file(path: Path) -> Baseline:
 class Asked:
     """What the gateway, or Kafka, knows of a job. Each job is asked for once; a place that is away is asked once."""
 
-    def __init__(self, *, to: To, url: str) -> None:
+    def __init__(self, *, to: To, url: str, deadline_s: float | None = None) -> None:
+        """`deadline_s`: where sending has less time than asking."""
         self._to: To = to
+        self._ask_s = min(ASK_S_MAX if to == "http" else KAFKA_ASK_S_MAX, deadline_s or DEADLINE_S)
         self._url = url
         self._last: tuple[Job, Baseline | None] | None = None
         self._is_away = False
@@ -96,7 +98,7 @@ class Asked:
         return Baseline.from_bytes(told.hashes)
 
     def _from_server(self, job: Job) -> JobBaseline:
-        server = Server(self._url, deadline_s=ASK_S_MAX, refused_s=0.0)
+        server = Server(self._url, deadline_s=self._ask_s, refused_s=0.0)
         try:
             told = server.get(PATH, {"repo": job.repo, "workflow": job.workflow, "job": job.name}).value
             return msgspec.convert(told, JobBaseline)
@@ -113,14 +115,14 @@ class Asked:
         from streams.settings import Settings
 
         cluster = Cluster.of(Settings.read(os.environ))
-        known = _within(KAFKA_ASK_S_MAX, read_job(cluster, job), place=f"Kafka at {cluster.bootstrap}")
+        known = _within(self._ask_s, read_job(cluster, job), place=f"Kafka at {cluster.bootstrap}")
         return together(known.of(job))
 
 
-def chosen(path: Path | None, *, asks: bool, to: To, url: str) -> BaselineOf:
+def chosen(path: Path | None, *, asks: bool, to: To, url: str, deadline_s: float | None) -> BaselineOf:
     """Where baselines come from: that file, the server or Kafka, or nowhere. Raises: UnreadableInput."""
     if path is None and asks:
-        return Asked(to=to, url=url)
+        return Asked(to=to, url=url, deadline_s=deadline_s)
     fixed = None if path is None else from_file(path)
     return lambda _: fixed
 

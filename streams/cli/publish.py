@@ -161,7 +161,7 @@ def log(
     if passed:
         kept = keep(logs, context, to=to, url=url, deadline_s=deadline, dry_run=dry_run, as_json=as_json)
         raise typer.Exit(1 if kept.losses and strict else 0)
-    baseline_of = chosen(baseline, asks=not (no_baseline or dry_run), to=to, url=url)
+    baseline_of = chosen(baseline, asks=not (no_baseline or dry_run), to=to, url=url, deadline_s=deadline)
     _deliver_inputs(delivery, logs, lambda one: of_log(one, context, baseline_of), pattern="*.log")
 
 
