@@ -132,7 +132,7 @@ RULES: Final = (
         "auth.credentials",
         "credentials",
         (
-            r"(?i)(?:could not (?:load|find|be loaded)|unable to locate|invalid|bad|no) credentials"
+            r"(?i)(?:could not (?:load|find|be loaded)|unable to locate|invalid|bad|no) credentials(?! specified)"
             r"|authentication failed|credentials could not"
         ),
         0.88,
