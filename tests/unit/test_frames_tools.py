@@ -57,3 +57,16 @@ def test_failure_is_one_problem_whatever_the_lines_of_its_calls() -> None:
     text = by_name("rails")
     moved = text.replace(".rb:11", ".rb:19").replace("app/controllers", "/srv/app/controllers")
     assert explain(origin="ci", message=text).fingerprint.value == explain(origin="ci", message=moved).fingerprint.value
+
+
+def test_group_whose_head_is_cut_off_is_read_from_its_first_member() -> None:
+    tail = by_name("B python group").partition("(1 sub-exception)\n")[2]
+    trace = parse(tail)
+    assert trace is not None
+    assert trace.exception_type == "ValueError"
+
+
+def test_place_with_more_colons_than_one_keeps_its_last_number() -> None:
+    trace = parse(" 0# charge(int) at /w/a::b.cpp:12\n 1# main at /w/main.cpp:4\n")
+    assert trace is not None
+    assert (trace.frames[0].file, trace.frames[0].line) == ("/w/a::b.cpp", 12)

@@ -228,8 +228,8 @@ def native_frame(text: str, place: str = "") -> Frame:
     """Read what stands behind a frame's number and address: function, then file and line, or the binary."""
     file, line = "", None
     if place:
-        file, _, digits = place.partition(":")
-        line = int(digits) if digits else None
+        head, _, digits = place.rpartition(":")
+        file, line = (head, int(digits)) if head and digits.isdecimal() else (place, None)
     elif placed := _AT.match(text) or (_TAIL.match(text) if "/" in text or "\\" in text else None):
         text, file, line = placed[1], placed[2], int(placed[3])
     elif binary := _IN_MODULE.match(text) or (_GDB_FROM.match(text) if " from " in text else None):

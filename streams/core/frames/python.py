@@ -160,7 +160,8 @@ def _last_chain(blocks: Sequence[_Block]) -> Found | None:
     while start and blocks[start].link:
         start -= 1
     chain = blocks[start : start + CHAIN_MAX]
-    outer = [b for b in chain if b.link not in ("group", "sibling")]
+    # Of a text that begins amid a group the outermost error is gone.
+    outer = [b for b in chain if b.link not in ("group", "sibling")] or chain[:1]
     first_group = next((i for i, b in enumerate(chain) if b.link == "group"), None)
     root, types = outer[0], [b.raised for b in reversed(outer)]
     if first_group is not None:
