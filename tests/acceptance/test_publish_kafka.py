@@ -21,14 +21,16 @@ def faultline(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(("strict", "status"), [((), 0), (("--strict",), 1)])
-def test_a_broker_that_is_away_is_one_line_and_a_count(strict, status):
+def test_a_broker_that_is_away_is_waited_for_with_a_word_and_told_in_one_line(strict, status):
     address = f"127.0.0.1:{free_port()}"
     done = faultline(*BENCHMARK, "--deadline", "2", "--json", *strict, FAULTLINE_KAFKA=address)
     assert done.returncode == status
     ledger = json.loads(done.stdout)
     assert (ledger["sent"], ledger["unsent"]) == (0, 1)
     assert address in ledger["losses"][0]["reason"]
-    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("timestamp=")]
+    waiting, line = [line for line in done.stderr.splitlines() if not line.startswith("timestamp=")]
+    assert waiting.startswith(f"faultline: waiting for Kafka at {address} (")
+    assert waiting.endswith("FAULTLINE_KAFKA says where it is")
     assert line.startswith("faultline: unsent: Kafka ")
     assert "library.said" not in done.stderr
 
