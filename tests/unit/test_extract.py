@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -15,7 +16,8 @@ from streams.core.extract.block import Block
 from streams.core.extract.clean import LINE_CHARS_MAX, clean
 from streams.core.extract.extract import BLOCKS_MAX, extract
 from streams.core.extract.gate import TOKENS_MAX, Gate
-from streams.core.extract.rule import Rule
+from streams.core.extract.literals import needed
+from streams.core.extract.sections import WORDS
 from streams.core.extract.tools import RULES
 
 SETUP = [f"Collecting package number {n}" for n in range(40)]
@@ -239,22 +241,53 @@ def test_the_words_of_the_rules_are_in_lower_case() -> None:
     assert [word for rule in RULES for word in rule.words if word != word.lower() or not word.strip()] == []
 
 
-def found_by(gate: Gate, line: str) -> list[Rule]:
-    data = line.encode()
-    return [rule for words in gate.lines(data, [data]).values() for word in words for _, rule in word.rules]
+GATE = Gate(RULES)
 
 
-@pytest.mark.parametrize("around", ["{}", "2026-11-20T10:00:00Z {}", "a/b.{}:7", "({})", "x{}y"])
-def test_a_word_is_found_wherever_it_stands(around: str) -> None:
-    gate = Gate(RULES)
-    missed = [word for rule in RULES for word in rule.words if rule not in found_by(gate, around.format(word))]
-    assert missed == []
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from([line for text, _ in TOOLS.values() for line in text.split("\n")] + SETUP), max_size=8),
+    st.sampled_from(["{}", "2026-11-20T10:00:00Z {}", "\x1b[31m{}\x1b[0m", "a/b.{}:7", "({})", "x{}y", "  {}  "]),
+)
+def test_the_gate_finds_what_the_rules_find(log: list[str], around: str) -> None:
+    lines = [around.format(line).encode() for line in log]
+    hits = GATE.hits(b"\n".join(lines), lines)
+    for number, line in enumerate(lines):
+        text = clean(line.decode())
+        folded = re.sub(r"\d", "0", line.decode().lower())
+        able = (rule for rule in RULES if any(word in folded for word in rule.words))
+        expected = next((rule for rule in able if rule.pattern.search(text)), None)
+        assert (hits[number].rule if number in hits else None) is expected
+
+
+def test_the_gate_finds_each_mark_in_its_own_case() -> None:
+    gate = Gate(RULES, WORDS)
+    for mark in WORDS:
+        data = f"x{mark}y".encode()
+        assert mark in gate.hits(data, [data])[0].marks
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("^(?:FAIL|ERROR): x$", {"\nFAIL: x\n", "\nERROR: x\n"}),
+        (r"(?i)\bTimed[ -]out\b", {"timed out", "timed-out"}),
+        (r"^\s*+(?:a\d+b|cd\w)", None),
+        (r"\w+Error(?: \[\w+\])?: \S", {"Error"}),
+        (r"(?:abc|defg)*\d", None),
+        (r"(?:abc|defg)+\d", {"abc", "defg"}),
+        (r"^[Ee]nd (?!of)x?", {"\nEnd ", "\nend "}),
+    ],
+)
+def test_what_an_expression_needs_is_told_from_it(expression: str, text: set[str] | None) -> None:
+    assert needed(re.compile(expression)) == text
 
 
 def test_the_gate_forgets_rather_than_grows() -> None:
     gate = Gate(RULES[:3])
     for n in range(TOKENS_MAX + 10):
-        found_by(gate, "".join(chr(97 + int(digit)) for digit in str(n)))
+        word = "".join(chr(97 + int(digit)) for digit in str(n)).encode()
+        gate.hits(word, [word])
     assert len(gate) <= TOKENS_MAX
 
 

@@ -10,7 +10,7 @@ from streams.contract.failure import Ci, Failure
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.clean import clean
 from streams.core.extract.extract import BLOCKS_MAX, TESTS_MAX, findings
-from streams.core.extract.sections import SECTIONS_MAX, Sections
+from streams.core.extract.sections import SECTIONS_MAX, WORDS, Sections
 from streams.core.extract.step import NO_STEP
 from streams.core.fingerprint import fingerprint
 from streams.producers.joblog import LogReading, read_log
@@ -518,7 +518,7 @@ LINES = [line for text, _ in TOLD.values() for line in text.split("\n")]
 def test_sections_do_not_overlap_and_hold_their_evidence(log: list[str]) -> None:
     sections = Sections()
     for at, line in enumerate(log, 1):
-        sections.feed(at, line, clean(line), NO_STEP)
+        sections.feed(at, line, clean(line), NO_STEP, frozenset(word for word in WORDS if word in line))
     sections.end(len(log))
     assert all(1 <= one.first <= one.evidence <= one.last <= len(log) for one in sections.found)
     blocks = findings(log).blocks

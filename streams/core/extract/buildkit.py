@@ -25,7 +25,7 @@ RULES: Final = (
     rule(
         "buildkit.recap",
         "> [",
-        r"^\s?> \[[^\]]*\d+/\d+\] |^\s?> \[(?:internal|auth)\b",
+        r"^\s?> \[[^\]]*\b\d+/\d+\] |^\s?> \[(?:internal|auth)\b",
         0.85,
         fatal=True,
         until=r"^-{6}\s*$",

@@ -81,7 +81,7 @@ RULES: Final = (
     rule("swift.error", "error: ", r"\.swift:\d+:\d+: error: ", 0.93, goes_on=r"^\s+\S|^\s*\^", lines_max=8),
     rule(
         "go.compile",
-        ".go:",
+        ".go:0",
         r"^(?:vet: |# )?[\w./\-@]{1,300}\.go:\d+(?::\d+)?: (?!warning)",
         0.8,
         back=r"^# [\w./\-]+",

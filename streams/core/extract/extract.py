@@ -6,7 +6,7 @@ A log that passed gives nothing: it says itself that it passed, or it is complet
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
@@ -14,7 +14,7 @@ from typing import Final
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
 from streams.core.extract.chunks import Chunk, Log, chunks
-from streams.core.extract.gate import Gate, Word
+from streams.core.extract.gate import Gate, Hit
 from streams.core.extract.rank import exit_code, ranked
 from streams.core.extract.reader import Candidate, Reader
 from streams.core.extract.sections import WORDS, Section, Sections
@@ -90,24 +90,33 @@ class Pass:
         numbers = reader.window.slide(chunk.lines)
         if numbers.start == 1:
             reader.steps.first(reader.window.raw(1))
-        hits = _GATE.lines(chunk.data, chunk.lines)
+        hits = _GATE.hits(chunk.data, chunk.lines)
         at, end = numbers.start - 1, numbers.stop - 1
         for index in (*hits, None):
             upto = end if index is None else numbers.start + index - 1
             while at < upto and (reader.wants_next or sections.wants_next):
                 at += 1
-                self._look(at, ())
+                self._look(at, None)
             if index is not None:
                 at = numbers.start + index
                 self._look(at, hits[index])
         reader.at = end
 
-    def _look(self, at: int, words: Sequence[Word]) -> None:
-        self.reader.feed(at, words)
-        sections = self.sections
-        if sections.wants_next or any(word.is_mark for word in words):
-            window = self.reader.window
-            sections.feed(at, window.raw(at), window.text(at), self.reader.step)
+    def _look(self, at: int, hit: Hit | None) -> None:
+        reader, sections, window = self.reader, self.sections, self.reader.window
+        if reader.steps.watches:
+            reader.at = at
+            if (line := reader.steps.each(raw := window.raw(at))) is not raw:
+                window.put(at, line)
+                data = window.bytes(at)
+                hit = _GATE.hits(data, (data,)).get(0)
+            reader.enter_step()
+        if hit is not None:
+            window.know(at, hit.text)
+        reader.feed(at, hit)
+        if sections.wants_next or (hit is not None and not hit.marks.isdisjoint(_OPENS)):
+            marks = _NO_MARKS if hit is None else hit.marks
+            sections.feed(at, window.raw(at), window.text(at), reader.step, marks)
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """From and to: the lines in which something was found so far."""
@@ -145,6 +154,8 @@ def concluded(
     return Findings(tuple(ordered), len(found) - len(tests) + sections.beyond, left_out)
 
 
+_NO_MARKS: Final = frozenset[str]()
+_OPENS: Final = frozenset(WORDS)
 _GATE: Final = Gate(RULES, WORDS)
 """Shared by all passes: what it remembers of a token is true for every log."""
 

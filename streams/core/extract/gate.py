@@ -1,19 +1,24 @@
-"""Which lines of a chunk may say something: the quick test that most lines do not pass.
+"""Which lines of a chunk may say something: two quick tests that most lines do not pass.
 
-Every rule names words of which one stands in each line it finds. A chunk is split into tokens at once; whether a token
-holds a piece of a word is remembered, for the tokens of logs repeat. Only words of which a piece is there are searched
-in the chunk, and only lines in which one stands are looked at. So a chunk costs one pass for its tokens and one for
-each word that is there, however many rules there are.
+1. Every rule names words of which one stands in each line it finds. A chunk is split into tokens at once; whether a
+   token holds a piece of a word is remembered, for the tokens of logs repeat. Only words of which all pieces are there
+   are searched in the chunk.
+2. The lines in which one stands are cleaned and searched, all together, for what the rules of these words need
+   (`literals.py`). What is left goes to the rules that may find something in it.
+
+So a chunk costs one pass for its tokens and one for each word that is there, however many rules there are.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate
-from typing import Final
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, chain
+from typing import Final, NamedTuple
 
+from streams.core.extract.clean import clean
+from streams.core.extract.literals import least, needed
 from streams.core.extract.rule import Rule
 from streams.core.extract.section import NEVER
 
@@ -23,78 +28,77 @@ TOKEN_BYTES_MAX: Final = 48
 """Longer ones are seldom seen twice, so they are not remembered."""
 
 _SEPARATORS: Final = b"0123456789/.,:;=()\"'\\{}@%&|+~`$?!\t\r\n\x00"
-_LOWER: Final = bytes(ord(chr(byte).lower()) if byte < 128 else byte for byte in range(256))
+_DIGITS: Final = b"0123456789"
+_LOWER: Final = bytes(
+    ord("0") if byte in _DIGITS else ord(chr(byte).lower()) if byte < 128 else byte for byte in range(256)
+)
+"""Lower case, and `0` for any digit: as the words of rules are."""
 _FOLDED: Final = bytes(ord(" ") if byte in _SEPARATORS else _LOWER[byte] for byte in range(256))
 """Lower case and separators in one step over bytes: the fastest there is."""
 
 
-def _piece(word: bytes) -> bytes:
-    """The longest part of a word that no separator splits: a line with the word has a token with this part.
+def _pieces(word: bytes) -> frozenset[bytes]:
+    """The parts of a word that no separator splits: a chunk with the word has a token with each of them.
 
-    Empty for a word of separators only, which is searched in every chunk.
+    Single characters tell too little. Empty for a word of separators, which is searched in every chunk.
     """
-    return max(word.translate(_FOLDED).split(), key=len, default=b"")
+    parts = word.translate(_FOLDED).split()
+    return frozenset([part for part in parts if len(part) > 1] or parts)
+
+
+class Hit(NamedTuple):
+    """What is in a line."""
+
+    text: str
+    """The line, cleaned."""
+    rule: Rule | None
+    """The first rule that finds something."""
+    told: tuple[Rule, ...]
+    """The rules that find nothing, and have a word in it."""
+    marks: frozenset[str]
+
+
+_Placed = tuple[int, Rule]
+"""A rule with its place in the order."""
 
 
 class Word:
-    """A word, and the rules that name it."""
+    """A word, and all rules of which a word holds it."""
 
-    def __init__(self, text: str, rules: Sequence[tuple[int, Rule]]) -> None:
+    def __init__(self, text: str, rules: Sequence[_Placed], marks: Sequence[str]) -> None:
         self.needle: Final = text.encode()
-        self.rules: Final = rules
-        """With their places in the order; none where the word is a mark that is not of a rule."""
+        self.marks: Final = tuple(marks)
+        """The marks that stand in no line without the word."""
         self.is_mark: Final = not rules
-        able = [pair for pair in rules if pair[1].pattern.pattern != NEVER.pattern]
-        self._anchored = [pair for pair in able if is_anchored(pair[1].pattern.pattern)]
-        self._loose = [pair for pair in able if pair not in self._anchored]
-        self._any: re.Pattern[str] | None = None
-
-    def may_find(self, text: str) -> list[tuple[int, Rule]]:
-        """The rules that may find something in a line with the word: those bound to its beginning are tried at once."""
-        if not self._anchored:
-            return self._loose
-        if self._any is None:
-            self._any = re.compile("|".join(_scoped(rule.pattern) for _, rule in self._anchored))
-        return [*self._loose, *self._anchored] if self._any.match(text) else self._loose
-
-
-def first_rule(words: Iterable[Word], text: str) -> Rule | None:
-    """The first rule in the order that finds its pattern in the cleaned line."""
-    able = [pair for word in words for pair in word.may_find(text)]
-    if len(able) > 1:
-        able.sort(key=_order)
-    return next((rule for _, rule in able if rule.pattern.search(text)), None)
-
-
-def _order(pair: tuple[int, Rule]) -> int:
-    return pair[0]
-
-
-def _scoped(pattern: re.Pattern[str]) -> str:
-    text = pattern.pattern
-    return f"(?i:{text.removeprefix('(?i)')})" if pattern.flags & re.IGNORECASE else f"(?:{text})"
-
-
-def is_anchored(pattern: str) -> bool:
-    """Whether each alternative of an expression begins with `^`."""
-    depth, fresh, in_set, escaped = 0, True, False, False
-    for char in pattern.removeprefix("(?i)"):
-        if fresh and char != "^":
-            return False
-        fresh = False
-        if escaped:
-            escaped = False
-        elif char == "\\":
-            escaped = True
-        elif in_set:
-            in_set = char != "]"
-        elif char == "[":
-            in_set = True
-        elif char in "()":
-            depth += 1 if char == "(" else -1
-        elif char == "|" and depth == 0:
-            fresh = True
-    return not fresh
+        self.told: Final = [
+            (word, rule)
+            for _, rule in rules
+            if rule.pattern.pattern == NEVER.pattern
+            for word in rule.words
+            if text in word
+        ]
+        """Words of rules that find nothing: they bring the line to who looks for more."""
+        self.always: Final[list[_Placed]] = []
+        """Rules of which nothing is known."""
+        self.weak: Final[list[tuple[str, _Placed]]] = []
+        """Rules that need no more than the word in one case; most lines with the word have it."""
+        self.strong: Final[dict[str, list[_Placed]]] = {}
+        self.folded: Final[dict[str, list[_Placed]]] = {}
+        """By what the other rules need; of those that ignore case in lower case."""
+        for pair in rules:
+            pattern = pair[1].pattern
+            if pattern.pattern == NEVER.pattern:
+                continue
+            needles = needed(pattern)
+            if needles is None:
+                self.always.append(pair)
+                continue
+            if not pattern.flags & re.IGNORECASE and any(needle.lower() in text for needle in needles):
+                self.weak.extend((needle, pair) for needle in needles)
+                continue
+            by = self.folded if pattern.flags & re.IGNORECASE else self.strong
+            for needle in needles:
+                by.setdefault(needle, []).append(pair)
 
 
 class Gate:
@@ -102,19 +106,24 @@ class Gate:
 
     def __init__(self, rules: Iterable[Rule], marks: Iterable[str] = ()) -> None:
         """`marks` are further words, which count only in their own case."""
-        by_text: dict[str, list[tuple[int, Rule]]] = {}
-        for order, rule in enumerate(rules):
-            for text in rule.words:
-                by_text.setdefault(text, []).append((order, rule))
-        pieces: dict[bytes, list[tuple[Word, bool]]] = {}
-        for word in [Word(text, pairs) for text, pairs in by_text.items()]:
-            pieces.setdefault(_piece(word.needle), []).append((word, False))
-        for word in [Word(text, ()) for text in dict.fromkeys(marks)]:
-            pieces.setdefault(_piece(word.needle), []).append((word, True))
-        self._pieces: Final[Mapping[bytes, list[tuple[Word, bool]]]] = pieces
+        ordered = list(enumerate(rules))
+        texts = {text for _, rule in ordered for text in rule.words}
+        shortest = sorted(least(texts))  # where a longer word is, a shorter one of it is, too
+        marks = tuple(dict.fromkeys(marks))
+        covered = {mark: [one for one in shortest if one in mark.lower()] for mark in marks}
+        words = [
+            Word(
+                one,
+                [pair for pair in ordered if any(one in text for text in pair[1].words)],
+                [mark for mark in marks if one in covered[mark]],
+            )
+            for one in shortest
+        ]
+        alone = [Word(mark, (), (mark,)) for mark in marks if not covered[mark]]
+        self._words: Final = [(word, _pieces(word.needle)) for word in (*words, *alone)]
         self._pieces_by_root: Final[dict[bytes, list[bytes]]] = {}
         """Of pieces that hold one another the shortest, and all that hold it: without it, none of them is there."""
-        for piece in sorted(filter(None, pieces), key=len):
+        for piece in sorted({piece for _, pieces in self._words for piece in pieces}, key=len):
             root = next((root for root in self._pieces_by_root if root in piece), piece)
             self._pieces_by_root.setdefault(root, []).append(piece)
         self._plain: set[bytes] = set()
@@ -125,31 +134,31 @@ class Gate:
     def __len__(self) -> int:
         return len(self._plain) + len(self._telling)
 
-    def lines(self, data: bytes, lines: Sequence[bytes]) -> dict[int, list[Word]]:
-        """The numbers from 0, ascending, of the lines that hold a word, and the words in each.
+    def hits(self, data: bytes, lines: Sequence[bytes]) -> dict[int, Hit]:
+        """The lines, by their numbers from 0, ascending, that a rule may find or that hold a mark.
 
         `data` is the lines, joined. Linear in it, for the words that are in it at all.
         """
         found = self._pieces_in(data)
-        if not found:
+        words = [word for word, pieces in self._words if pieces <= found]
+        if not words:
             return {}
         folded = data.translate(_LOWER)
-        starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
-        hits: dict[int, list[Word]] = {}
-        for piece in found:
-            for word, is_exact in self._pieces[piece]:
-                text, needle = data if is_exact else folded, word.needle
-                at = text.find(needle)
-                while at >= 0:
-                    number = bisect_right(starts, at) - 1
-                    hits.setdefault(number, []).append(word)
-                    at = text.find(needle, starts[number + 1])
-        return dict(sorted(hits.items()))
+        starts = list(accumulate([len(line) + 1 for line in lines], initial=0))
+        held: dict[int, list[Word]] = {}
+        for word in words:
+            text, needle = data if word.is_mark else folded, word.needle
+            at = text.find(needle)
+            while at >= 0:
+                number = bisect_right(starts, at) - 1
+                held.setdefault(number, []).append(word)
+                at = text.find(needle, starts[number + 1])
+        return _searched(held, lines)
 
     def _pieces_in(self, data: bytes) -> set[bytes]:
         tokens = set(data.translate(_FOLDED).split())
         tokens -= self._plain
-        found = {b""} if b"" in self._pieces else set()
+        found: set[bytes] = set()
         unseen: list[bytes] = []
         for token in tokens:
             if (pieces := self._telling.get(token)) is not None:
@@ -186,3 +195,57 @@ class Gate:
             else:
                 self._plain.add(token)
         return there
+
+
+def _searched(held: dict[int, list[Word]], lines: Sequence[bytes]) -> dict[int, Hit]:
+    """Of the lines that hold words those in which there is more: what a rule finds, or a mark."""
+    numbers = sorted(held)
+    raws = [lines[number].decode("utf-8", "replace") for number in numbers]
+    texts = list(map(clean, raws))
+    words = set(chain.from_iterable(held.values()))
+    able: dict[int, dict[int, Rule]] = {}
+    _find(able, [word.strong for word in words], texts)
+    _find(able, [word.folded for word in words], [text.lower() for text in texts])
+    hits: dict[int, Hit] = {}
+    for index, number in enumerate(numbers):
+        text, raw = texts[index], raws[index]
+        rules = able.get(index, {})
+        marks: list[str] = []
+        told: list[Rule] = []
+        folded = lines[number].translate(_LOWER).decode("utf-8", "replace")
+        for word in held[number]:
+            if word.always:
+                rules.update(word.always)
+            if word.weak:
+                rules.update([pair for needle, pair in word.weak if needle in text])
+            if word.told:
+                told += [rule for one, rule in word.told if one in folded]
+            if word.marks:
+                marks += [mark for mark in word.marks if mark in raw]
+        found = None
+        for order in sorted(rules) if len(rules) > 1 else rules:
+            rule = rules[order]
+            if any(word in folded for word in rule.words) and rule.pattern.search(text):
+                found = rule
+                break
+        if found is not None or marks or told:
+            hits[number] = Hit(text, found, tuple(told), frozenset(marks))
+    return hits
+
+
+def _find(able: dict[int, dict[int, Rule]], needles: Iterable[dict[str, list[_Placed]]], texts: Sequence[str]) -> None:
+    """Tells in which of the texts which rules have what they need."""
+    together: dict[str, list[_Placed]] = {}
+    for one in needles:
+        for needle, pairs in one.items():
+            together.setdefault(needle, []).extend(pairs)
+    if not together:
+        return
+    joined = "\n".join(("", *texts, ""))
+    starts = list(accumulate([len(text) + 1 for text in texts], initial=0))
+    for needle, pairs in together.items():
+        at = joined.find(needle)
+        while at >= 0:
+            index = bisect_right(starts, at) - 1
+            able.setdefault(index, {}).update(pairs)
+            at = joined.find(needle, starts[index + 1])

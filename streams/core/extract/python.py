@@ -27,7 +27,7 @@ RULES: Final = (
     rule(
         "pytest.line",
         "failed",
-        r"^(?:FAILED|ERROR)(?: \[[\d.]+s?\])? \S+\.py(?:::\S*)?(?:\s+-\s+|$)",
+        r"^(?:FAILED|ERROR)(?: \[[\d.]+s?\])? (?=\S+?\.py(?:::\S|\s|$))(?>\S+)(?:\s+-\s+|$)",
         0.82,
         goes_on=r"^(?:FAILED|ERROR) \S+\.py|^E\s|^\s{2,}\S",
         lines_max=30,
@@ -195,7 +195,7 @@ RULES: Final = (
     rule("tox.invocation", "invocationerror", r"InvocationError", 0.18, consequence=True),
     rule(
         "flake8.place",
-        ".py:",
+        ".py:0",
         r"^\S+\.pyi?:\d+:\d+:? [A-Z]{1,4}\d{1,5}\b",
         0.78,
         goes_on=r"^\S+\.pyi?:\d+:\d+:? [A-Z]|^\s+\S",

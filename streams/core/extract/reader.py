@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from streams.core.extract.baseline import Baseline, hashed
 from streams.core.extract.ending import END_LINES, RAN_LINES, Ending, is_tried_again, is_warning, says_nothing_failed
-from streams.core.extract.gate import Word, first_rule
+from streams.core.extract.gate import Hit
 from streams.core.extract.news import AROUND, News
 from streams.core.extract.rule import BEFORE_LINES_MAX, Rule
 from streams.core.extract.step import NO_STEP, Step, Steps
-from streams.core.extract.tools import STEP_MARK
+from streams.core.extract.tools import END_MARK, STEP_MARK
 from streams.core.extract.window import Window
 
 CANDIDATES_MAX: Final = 400
@@ -137,33 +136,30 @@ class Reader:
         awaits = self.open is not None or self.steps.watches or self.run is not None
         return awaits or self.at < self.ending.ran_at + RAN_LINES
 
-    def feed(self, at: int, words: Sequence[Word]) -> None:
-        """Looks at line `at` of the window; `words` are those that it holds. Lines between are without a word."""
+    def feed(self, at: int, hit: Hit | None) -> None:
+        """Looks at line `at` of the window, in which `hit` is all that may be. Lines between are without any."""
         self.at = at
-        if self.steps.watches:
-            self.window.put(at, self.steps.each(self.window.raw(at)))
-            self._enter_step()
         grew = False
         if self.open is not None or self.run is not None:
             known = self._is_known(at)
             grew = self.open is not None and self._grow(self.open, self.window.text(at), known=known)
-        if any(word.rules for word in words):
-            self._look(words, grew=grew)
+        if hit is not None:
+            self._look(hit, grew=grew)
         elif at <= self.ending.ran_at + RAN_LINES:
             self.ending.look(at, self.window.text(at))
 
     def _is_known(self, at: int) -> bool:
         return self.news is not None and self.news.is_known(at)
 
-    def _look(self, words: Sequence[Word], *, grew: bool) -> None:
-        text = self.window.text(self.at)
-        if any(word.rules and word.rules[0][1] is STEP_MARK for word in words):
+    def _look(self, hit: Hit, *, grew: bool) -> None:
+        text, rule = hit.text, hit.rule
+        if STEP_MARK in hit.told:
             self.steps.look(self.window.raw(self.at), text)
-            self._enter_step()
-        self.ending.look(self.at, text)
+            self.enter_step()
+        if END_MARK in hit.told or self.at <= self.ending.ran_at + RAN_LINES:
+            self.ending.look(self.at, text)
         if self.steps.in_command:
             return
-        rule = first_rule(words, text)
         if rule is None or (not rule.fatal and (_ECHO.match(text) or says_nothing_failed(text))):
             return
         if rule.fatal:
@@ -193,7 +189,7 @@ class Reader:
             block.last, block.quiet, block.foreign = self.at, 0, 0
             self._watched = self.at + AROUND
 
-    def _enter_step(self) -> None:
+    def enter_step(self) -> None:
         """Remembers where the step began: what stands before it belongs to no block of it."""
         if self.steps.at is not self._step:
             self._step, self._step_at = self.steps.at, self.at

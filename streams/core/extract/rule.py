@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+_DIGIT: Final = re.compile(r"\d")
 BLOCK_LINES_MAX: Final = 80
 """A block that goes on longer is cut, unless its rule says otherwise."""
 BEFORE_LINES_MAX: Final = 40
@@ -19,7 +20,7 @@ BEFORE_LINES_MAX: Final = 40
 class Rule:
     id: str
     words: tuple[str, ...]
-    """In lower case; one of them stands in every line that the pattern finds."""
+    """In lower case, with `0` for any digit; one of them stands in every line that the pattern finds."""
     pattern: re.Pattern[str]
     score: float
     """How surely such a line is the cause of a failure, 0 to 1."""
@@ -83,14 +84,14 @@ def rule(
     joins: bool = False,
     lines_max: int = BLOCK_LINES_MAX,
 ) -> Rule:
-    """A Rule from expressions as text; `words` are separated by `|`."""
+    """A Rule from expressions as text; `words` are separated by `|`; for a digit in them any digit counts."""
 
     def compiled(text: str) -> re.Pattern[str] | None:
         return re.compile(text) if text else None
 
     return Rule(
         id=name,
-        words=tuple(words.split("|")),
+        words=tuple(_DIGIT.sub("0", words).split("|")),
         pattern=re.compile(pattern),
         score=score,
         fatal=fatal,

@@ -23,7 +23,7 @@ RULES: Final = (
     rule("minitest.inline", "failure", r"^(?:Failure|Error):\s*$", 0.88, after=12),
     rule(
         "rubocop.place",
-        ".rb:",
+        ".rb:0",
         r"^[^\s:]{1,300}\.rb:\d+:\d+: [CWEFR]: ",
         0.85,
         goes_on=r"^\S+:\d+:\d+: [CWEFR]: |^\s*\^|^\s*\S",

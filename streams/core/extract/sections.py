@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from streams.core.extract.baseline import Baseline
@@ -90,13 +91,13 @@ class Sections:
         """Whether the next line must be fed, whatever it says; others only if one of WORDS is in them."""
         return self._open is not None or self._area is not None or bool(self._run)
 
-    def feed(self, at: int, line: str, text: str, step: Step) -> None:
-        """Takes line `at` of a step, as it is and cleaned. Lines between are without any of WORDS."""
+    def feed(self, at: int, line: str, text: str, step: Step, marks: frozenset[str]) -> None:
+        """Takes line `at` of a step, as it is and cleaned; `marks` are all of WORDS in it. Lines between have none."""
         if self._area is not None and self._area[0].area_ends.search(text):
             self._close()
             self.areas.append((self._area[1], at))
             self._area = None
-        for runner in RUNNERS:
+        for runner in RUNNERS if self._area is not None else _able(marks):
             if runner.area is not None and runner.area.search(text):
                 self._close()
                 self._area = self._area or (runner, at)
@@ -126,14 +127,14 @@ class Sections:
 
     def _ran(self, at: int, text: str) -> None:
         """What a Go test prints before it says how it ended, where the run is a talkative one."""
-        if match := _RUN.match(text):
+        if text.startswith("=== ") and (match := _RUN.match(text)):
             self._run = match.group(1)
             if self._run not in self._runs and len(self._runs) >= RUNS_MAX:
                 del self._runs[next(iter(self._runs))]
             self._runs.setdefault(self._run, [])
         elif text.startswith(("FAIL", "ok ", "PASS")):
             self._run = ""
-        elif passed := _PASS.match(text):
+        elif "--- " in text and (passed := _PASS.match(text)):
             self._runs.pop(passed.group(1), None)
             self._run = ""
         elif self._open is None and len(run := self._runs.get(self._run, [])) < RUN_LINES_MAX and self._run:
@@ -217,3 +218,9 @@ class Sections:
 
 WORDS: Final = ("FAILED ", "ERROR ", "=== ", *(word for runner in RUNNERS for word in runner.words))
 """One of them stands in each line that opens something."""
+
+
+@lru_cache(maxsize=256)
+def _able(marks: frozenset[str]) -> tuple[Runner, ...]:
+    """The runners that may open something outside of an area in a line with these marks."""
+    return tuple(runner for runner in RUNNERS if not marks.isdisjoint(runner.words))

@@ -33,9 +33,16 @@ class Window:
 
     def put(self, at: int, line: str) -> None:
         """Line `at` without what stands before it."""
-        if line != self.raw(at):
-            self._lines[at - self._before - 1] = line.encode("utf-8", "replace")
-            self._texts.pop(at, None)
+        self._lines[at - self._before - 1] = line.encode("utf-8", "replace")
+        self._texts.pop(at, None)
+
+    def know(self, at: int, text: str) -> None:
+        """What line `at` is when it is cleaned."""
+        self._texts[at] = text
+
+    def bytes(self, at: int) -> bytes:
+        """Line `at` as it came."""
+        return self._lines[at - self._before - 1]
 
     def text(self, at: int) -> str:
         """Line `at`, cleaned."""
