@@ -28,6 +28,7 @@ from streams.contract.errors import MalformedRecord
 from streams.contract.telemetry import LogEvent
 from streams.contract.verdict import Verdict
 from streams.contract.wire import R, from_bytes
+from streams.core.alias import widest
 from streams.core.aliaser import Aliaser
 
 POLL_MS: Final = 500
@@ -99,8 +100,10 @@ class _Aliasing:
         log_event.info(LogEvent.ALIASES_LOADED, fingerprints=len(self._aliaser), edges=self._aliaser.edges_held)
         while not self._stop.is_set():
             while self._aliaser.is_due and not self._stop.is_set():
-                await self._send(self._aliaser.edges(lengths_max=1))
-                await asyncio.sleep(0)
+                # up to 60 ms of work: in a thread, since the agent's heartbeats and questions share this loop
+                lot = self._aliaser.next_lot()
+                forms = await asyncio.to_thread(widest, lot.forms)
+                await self._send(self._aliaser.joined(lot, forms))
             while self._aliaser.sharing.is_due and not self._stop.is_set():
                 await self._send(self._aliaser.sharing.verdicts())
                 await asyncio.sleep(0)

@@ -63,6 +63,13 @@ class _Known:
     first_at_ms: int
 
 
+class Lot(NamedTuple):
+    """Fingerprints that are compared with each other, at most ALIKE_MAX."""
+
+    alike: Alike
+    forms: tuple[str, ...]
+
+
 class Neighbour(NamedTuple):
     """A fingerprint that may be the same problem as another: of the same type, tool and code, and with like words."""
 
@@ -121,10 +128,8 @@ class Aliaser:
         for near in self._nearest.of(mark.form, NEAR_LOOKED_AT, but=value) if mark.form else ():
             alike = self._where.get(near.key)
             other = None if alike is None else self._alike[alike].get(near.key)
-            group, edge = (
-                self._groups.name(near.key) or near.key,
-                self._groups.edge("|".join(sorted((value, near.key)))),
-            )
+            group = self._groups.name(near.key) or near.key
+            edge = self._groups.edge("|".join(sorted((value, near.key))))
             if (
                 other is None
                 or (other.alike[0], other.given) != (unseen.origin, mark.given)
@@ -146,9 +151,46 @@ class Aliaser:
         counts as made. None is made that joins nothing: between two that a person took apart, past the bound of edges.
         """
         made: list[Alias] = []
-        for alike in list(self._due)[:lengths_max]:
-            del self._due[alike]
-            made += self._compared(alike)
+        for _ in range(min(lengths_max, len(self._due))):
+            lot = self.next_lot()
+            made += self.joined(lot, widest(lot.forms))
+        return made
+
+    def next_lot(self) -> Lot:
+        """What was due longest, taken out: its forms go to `alias.widest`, in any thread, and what comes of it to
+        `joined`, before anything else is told. Raises: StopIteration when nothing is due.
+        """
+        alike = next(iter(self._due))
+        del self._due[alike]
+        return Lot(alike, tuple(one.form for one in self._alike.get(alike, {}).values() if one.form))
+
+    def joined(self, lot: Lot, forms: Mapping[str, str]) -> list[Alias]:
+        """The edges of a lot, by what `alias.widest` makes of its forms. See `edges`."""
+        known: Mapping[str, _Known] = self._alike.get(lot.alike, {})
+        same: dict[tuple[bytes, str], list[str]] = {}
+        for value, one in known.items():
+            same.setdefault((one.given, forms[one.form] if one.form else ""), []).append(value)
+        made: list[Alias] = []
+        for (_, form), values in sorted(same.items()):
+            first, *others = sorted(values)
+            rule = known[first].rule
+            reason = f"{rule}, {len(values)} fingerprints {_SAID[rule]}"
+            if rule == SLOT_RULE and form:
+                reason = f"{reason}: {form[:FORM_CHARS_SHOWN]}"
+            for other in others:
+                if self._groups.name(first) and self._groups.name(first) == self._groups.name(other):
+                    continue
+                edge = alias_of(
+                    first,
+                    other,
+                    origin=lot.alike[0],
+                    source=AliasSource.RULE,
+                    reason=reason,
+                    decided_at_ms=max(known[first].first_at_ms, known[other].first_at_ms),
+                )
+                if changed := self._groups.apply(edge):
+                    self.sharing.on_regrouped(changed)
+                    made.append(edge)
         return made
 
     def _keep(self, unseen: Unseen) -> None:
@@ -174,35 +216,6 @@ class Aliaser:
         del self._alike[alike][value]
         if not self._alike[alike]:
             del self._alike[alike]
-
-    def _compared(self, alike: Alike) -> list[Alias]:
-        known: Mapping[str, _Known] = self._alike.get(alike, {})
-        forms = widest(one.form for one in known.values() if one.form)
-        same: dict[tuple[bytes, str], list[str]] = {}
-        for value, one in known.items():
-            same.setdefault((one.given, forms[one.form] if one.form else ""), []).append(value)
-        made: list[Alias] = []
-        for (_, form), values in sorted(same.items()):
-            first, *others = sorted(values)
-            rule = known[first].rule
-            reason = f"{rule}, {len(values)} fingerprints {_SAID[rule]}"
-            if rule == SLOT_RULE and form:
-                reason = f"{reason}: {form[:FORM_CHARS_SHOWN]}"
-            for other in others:
-                if self._groups.name(first) and self._groups.name(first) == self._groups.name(other):
-                    continue
-                edge = alias_of(
-                    first,
-                    other,
-                    origin=alike[0],
-                    source=AliasSource.RULE,
-                    reason=reason,
-                    decided_at_ms=max(known[first].first_at_ms, known[other].first_at_ms),
-                )
-                if changed := self._groups.apply(edge):
-                    self.sharing.on_regrouped(changed)
-                    made.append(edge)
-        return made
 
 
 def _known(fingerprint: Fingerprint, origin: Origin, first_at_ms: int) -> _Known:
