@@ -184,7 +184,7 @@ class Fingerprinter:
             read = _read("ci", text, "", "", None, "", None, "", found)
             self._texts.put(text, None if found.frames else found.kept, read.fingerprint.value)
             return read.fingerprint.value
-        value = _hashed(f"{_BARE_TEXT}{len(found.template)}:{found.template}".encode("utf-8", "surrogatepass"))
+        value = hashed(f"{_BARE_TEXT}{len(found.template)}:{found.template}".encode("utf-8", "surrogatepass"))
         self._texts.put(text, found.kept, value)
         return value
 
@@ -423,10 +423,10 @@ def _id(level: str, parts: Sequence[Part], version: str = VERSION) -> str:
     for part in parts:
         fields.append(part.name)
         fields.append(part.value)
-    return _hashed(_canonical(fields), version)
+    return hashed(_canonical(fields), version)
 
 
-def _hashed(canonical: bytes, version: str = VERSION) -> str:
+def hashed(canonical: bytes, version: str = VERSION) -> str:
     """Version, dot, base32 (RFC 4648, lower case, no padding) of the first 16 bytes of SHA-256."""
     n = int.from_bytes(sha256(canonical).digest()[:16], "big")
     two = _BASE32

@@ -207,7 +207,7 @@ def _assertion(line: str) -> tuple[str, str, int, str] | None:
 
 def _call(line: str) -> tuple[int, str, str] | None:
     """Read one line as a frame of any of the known tools: its number, the symbol, a place already split off."""
-    if "#" in line[:60] and not any(mark in line for mark in _NUMBERED_BY_OTHERS):
+    if "#" in line[:60] and not any(map(line.__contains__, _NUMBERED_BY_OTHERS)):
         numbered = _NUMBERED.match(line) or (_LLDB.match(line) if "frame #" in line else None)
         if numbered:
             return int(numbered[1]), numbered[2], ""

@@ -52,10 +52,10 @@ def find(lines: Sequence[str]) -> Found | None:
     latest: Reading | None = None
     closed = False
     for number, line in enumerate(lines):
-        frame = _called(line) if " at " in line[:60] or ") (at " in line else None
-        if frame:
+        called = _called(line) if " at " in line[:60] or ") (at " in line else None
+        if called:
             if raised and not closed and len(frames) < FRAMES_MAX:
-                frames.append(frame)
+                frames.append(_frame(*called))
                 latest = at, raised, message, frames, chain
             continue
         if _LINK in line:
@@ -71,14 +71,15 @@ def find(lines: Sequence[str]) -> Found | None:
     return built(LANGUAGE, latest)
 
 
-def _called(line: str) -> Frame | None:
+def _called(line: str) -> tuple[str, str, str] | None:
+    """Symbol, file and line number of a call."""
     call = _CALL.match(line)
     if call and (call[3] or "." in call[1]) and _ARGUMENTS.match(call[2]):
-        return _frame(call[1], call[3] or "", call[4] or "")
+        return call[1], call[3] or "", call[4] or ""
     if "[0x" in line and (call := _MONO.match(line)):
-        return _frame(call[1].replace("/", "."), "" if call[3].startswith("<") else call[3], call[4])
+        return call[1].replace("/", "."), "" if call[3].startswith("<") else call[3], call[4]
     if ") (at " in line and (call := _UNITY.match(line)):
-        return _frame(call[1].replace("/", ".").replace(":", "."), call[3], call[4])
+        return call[1].replace("/", ".").replace(":", "."), call[3], call[4]
     return None
 
 

@@ -86,7 +86,7 @@ def find(lines: Sequence[str]) -> Found | None:
             if chain and len(chain[-1].calls) < FRAMES_MAX:
                 chain[-1].calls.append(call)
             continue
-        raised = _RAISED.match(line) if any(word in line for word in _RAISING) else None
+        raised = _RAISED.match(line) if any(map(line.__contains__, _RAISING)) else None
         if raised:
             cause = bool(_CAUSE.match(line))
             kind = f"{raised[1]} [{raised[2]}]" if raised[2] else raised[1]

@@ -62,7 +62,7 @@ def parse(text: str) -> Trace | None:
     the later wins, since a tool prints the failure of what it called before its own. Reads at most
     ``TEXT_CHARS_MAX`` characters (head and tail), keeps at most ``FRAMES_MAX`` frames. Never raises.
     """
-    if not any(mark in text for mark in _MARKS):
+    if not any(map(text.__contains__, _MARKS)):
         return None
     return parse_lines(text, bounded_lines(text))
 
@@ -76,7 +76,7 @@ def parse_lines(text: str, lines: Sequence[str]) -> Trace | None:
     best: Found | None = None
     best_rank = (-1, False, -1)
     for marks, find in _LANGUAGES:
-        if not any(mark in text for mark in marks):
+        if not any(map(text.__contains__, marks)):
             continue
         found = find(lines)
         if found is None:
