@@ -267,12 +267,19 @@ def _measured_line(line: str) -> Measured:
     if is_frame(line) or is_trace_head(line):
         return _FRAME
     words = line.split()
+    # By shape: most words with digits are new, few of their shapes are.
+    shape = digits_to_zero(line)
+    shapes = words if shape == line else shape.split()
     if len(words) > LINE_WORDS_MAX:
         del words[LINE_WORDS_READ_MAX:]
-    masked = list(map(_words.__getitem__, words))
+        shapes = shapes[:LINE_WORDS_READ_MAX]
+    masked = list(map(_words.__getitem__, shapes))
     joined = " ".join(masked)
     spans: tuple[Span, ...] | None = ()
     if MARK in joined:
+        if KEPT in joined:
+            masked = [_words[words[i]] if m.startswith(KEPT) else m for i, m in enumerate(masked)]
+            joined = " ".join(masked)
         if UNSHOWN in joined:
             found = _measured_line(printable(line))
             return found._replace(kept=None) if found.kept else found
