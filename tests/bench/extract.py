@@ -1,0 +1,128 @@
+"""MB/s of log extraction beside `grep -c error` and plain line iteration in the same run, and peak memory.
+
+`python tests/bench/extract.py [--mb 16] [--memory-mb 128]`; the long form of the second is `--memory-mb 1000`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from streams.contract.failure import Ci
+from streams.core.extract.baseline import Baseline
+from streams.core.extract.extract import findings
+from streams.producers.joblog import read_log
+
+WORDS = "core net ui auth cart order stock user index cache queue store parser lexer graph node edge batch".split()
+PIECE = 64 * 1024
+ROUNDS = 3
+BLOCK = 4_000_000
+
+
+def make(r: random.Random) -> str:
+    if r.random() < 0.7:
+        return f"[{r.randint(1, 99):3d}%] Building CXX object src/{r.choice(WORDS)}/{r.choice(WORDS)}.cpp.o"
+    return (
+        f"c++ -O2 -Wall -Werror=return-type -I/builds/{r.choice(WORDS)} -o {r.choice(WORDS)}.o -c {r.choice(WORDS)}.cpp"
+    )
+
+
+def npm(r: random.Random) -> str:
+    return (
+        f"npm http fetch GET 200 https://npm.example.org/{r.choice(WORDS)}-{r.randint(1, 99)}.tgz {r.randint(1, 900)}ms"
+    )
+
+
+def pytest(r: random.Random) -> str:
+    return f"tests/{r.choice(WORDS)}/test_{r.choice(WORDS)}.py::test_{r.choice(WORDS)}[{r.randint(1, 99)}] PASSED [ 7%]"
+
+
+def maven(r: random.Random) -> str:
+    if r.random() < 0.7:
+        return f"[INFO] Downloaded from central: https://example.org/{r.choice(WORDS)}-{r.randint(1, 99)}.jar (9 kB)"
+    return f"[INFO] Tests run: {r.randint(1, 60)}, Failures: 0, Errors: 0, Skipped: 0 - in org.{r.choice(WORDS)}.Test"
+
+
+def ansi(r: random.Random) -> str:
+    return f"\x1b[32m\x1b[1m   Compiling\x1b[0m {r.choice(WORDS)}-{r.choice(WORDS)} v0.{r.randint(1, 99)}.1"
+
+
+def github(r: random.Random) -> str:
+    line = r.choice((make, npm, pytest, maven, ansi))
+    return f"2026-11-20T10:{r.randint(10, 59)}:{r.randint(10, 59)}.{r.randint(10**6, 10**7 - 1)}Z {line(r)}"
+
+
+KINDS = (github, make, npm, pytest, maven, ansi)
+
+
+def log(kind: Callable[[random.Random], str], size: int, seed: int) -> bytes:
+    r = random.Random(seed)
+    lines: list[str] = []
+    held = 0
+    while held < size:
+        lines.append(kind(r))
+        held += len(lines[-1]) + 1
+    return "\n".join(lines).encode() + b"\n"
+
+
+def pieces(data: bytes) -> Iterator[bytes]:
+    return (data[at : at + PIECE] for at in range(0, len(data), PIECE))
+
+
+def best(run: Callable[[], object]) -> float:
+    """Seconds of the best round."""
+    times = []
+    for _ in range(ROUNDS):
+        begun = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - begun)
+    return min(times)
+
+
+def speed(megabytes: int) -> None:
+    print("kind     MB/s  with baseline  of plain iteration  of grep")
+    for kind in KINDS:
+        data = log(kind, megabytes * 1_000_000, 1)
+        passed = Baseline.of(log(kind, BLOCK, 2).decode().split("\n"))
+        plain = best(lambda data=data: sum(1 for _ in io.BytesIO(data)))  # type: ignore[misc]
+        grep = best(lambda data=data: subprocess.run(["grep", "-c", "error"], input=data, stdout=-3, check=False))  # type: ignore[misc]
+        without = best(lambda data=data: findings(pieces(data)))  # type: ignore[misc]
+        warm = best(lambda data=data, passed=passed: findings(pieces(data), baseline=passed))  # type: ignore[misc]
+        rate = len(data) / 1e6 / without
+        told = f"{len(data) / 1e6 / warm:9.1f} {plain / without:18.4f} {grep / without:14.4f}"
+        print(f"{kind.__name__:8} {rate:5.1f} {told}")
+
+
+def memory(megabytes: int) -> None:
+    """Reads so much, made on the fly, and prints the peak of this process."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    block = log(github, BLOCK, 1)
+    many = (piece for _ in range(megabytes * 1_000_000 // len(block)) for piece in pieces(block))
+    begun = time.perf_counter()
+    told = sum(1 for _ in read_log(many, Ci(), occurred_at_ms=1, failed=True))
+    seconds = time.perf_counter() - begun
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(f"{megabytes} MB read in {seconds:.0f} s, {told} failures; {before} MB before, {peak} MB at most")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mb", type=int, default=16)
+    parser.add_argument("--memory-mb", type=int, default=128)
+    parser.add_argument("--only-memory", action="store_true")
+    told = parser.parse_args()
+    if told.only_memory:
+        memory(told.memory_mb)
+        return
+    speed(told.mb)
+    subprocess.run([sys.executable, __file__, "--only-memory", "--memory-mb", str(told.memory_mb)], check=True)
+
+
+if __name__ == "__main__":
+    main()
