@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from itertools import product
-from re import _constants as ops  # type: ignore[attr-defined]  # the reading of an expression has no public name
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _constants as ops  # the reading of an expression has no public name
+from re import _parser as parser
 from typing import Any, Final
 
 _TOGETHER_MAX: Final = 8
