@@ -75,7 +75,8 @@ def test_servers_that_are_away_are_each_named_and_the_status_is_1(as_json):
     command = [sys.executable, "-m", "agents.cli", "status", *(["--json"] if as_json else [])]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
-    told = [line for line in done.stderr.splitlines() if line.startswith("faultline: ")]
+    waits, *told = [line for line in done.stderr.splitlines() if line.startswith("faultline: ")]
+    assert waits.startswith(f"faultline: waiting for Kafka at 127.0.0.1:{kafka}"), done.stderr
     assert len(told) == 3, done.stderr
     for port in (kafka, mongodb, opensearch):
         assert sum(f":{port}" in line for line in told) == 1, told
