@@ -106,7 +106,13 @@ def test_a_server_that_hangs_is_given_up_after_the_socket_timeout(mongodb: str, 
         with store.failing("insert", times=None, **how), pytest.raises(SinkUnavailable, match="does not answer"):
             store.offer(records)
         time.sleep(3)  # the server ends what hung
-        store.write(records)
+        late_s = time.monotonic() + 30
+        while True:  # as a role does: on a busy machine 700 ms may be too little once more
+            try:
+                store.write(records)
+                break
+            except SinkUnavailable:
+                assert time.monotonic() < late_s
         assert len(store.documents(Origin.CI)) == 20
 
 

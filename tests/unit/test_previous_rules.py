@@ -119,7 +119,7 @@ def test_a_verdict_is_found_under_the_rules_before_and_nobody_is_asked(path: Pat
     assert (asked(out), kinds(out)[after]) == ([], "timeout")
     handed = [one.record for one in out if isinstance(one.record, Verdict)]
     assert {(record_key(one), one.inherited_from) for one in handed} == {
-        (f"{after}/llm", Fingerprinter()(origin="ci", message=OLD[0]).value)
+        (f"{after}/llm/inherited", Fingerprinter()(origin="ci", message=OLD[0]).value)
     }
     assert asked(path.fails(OLD[0], at_ms=AT_MS + 2 * SUCCESSION_MS)) == []
     assert kinds(path.fails(OLD[1]))[after] == "network_error", "of two that are one now the later verdict stands"
