@@ -21,7 +21,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import Final, NamedTuple
 
-from streams.core.credentials.formats import FORMATS, Format
+from streams.core.credentials.formats import FORMATS
 from streams.core.credentials.names import (
     FOLDERS,
     KEYS,
@@ -32,6 +32,7 @@ from streams.core.credentials.names import (
     SERVICES,
     WHOLE_PASSWORDS,
 )
+from streams.core.credentials.row import Format
 from streams.core.template.randomness import has_random_letters
 
 ROUNDS_MAX: Final = 4
@@ -62,9 +63,12 @@ _AFTER_PASSWORD: Final = re.compile(
     r"(?:\\?[\"'`](?P<quoted>[^\"'`\\\n<>]{4,})|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\$]{4,}))"
 )
 _ASSIGNED: Final = re.compile(
-    r"[=:>,?|](?:(?<==)>|(?<=:):{0,2}=|(?<=\?)=|(?<=\|)\||(?<=[=:>,]))[\s\"'`=\\]{0,5}(?P<bare>[\w.~+/@=-]{10,})"
+    r"[=:>,?|](?:(?<==)>|(?<=:):{0,2}=|(?<=\?)=|(?<=\|)\||(?<=[=:>,]))[\s\"'`=\\]{0,5}(?P<bare>[\w.~+/@-]{10,}(?:={1,2}(?![\w.~+/@=-]))?)"
 )
-"""An assignment of something long. Whether it looks random is judged before anybody asks what stands in front of it."""
+"""An assignment of something long. Whether it looks random is judged before anybody asks what stands in front of it.
+
+A value ends where another one begins: of `failed: KEY=value` the second is the one that counts.
+"""
 _LONG_ENOUGH: Final = re.compile(r"[\w.~+/@=-]{10}")
 """What each such assignment holds, found faster."""
 _GOES_ON: Final = re.compile(r"[\w.-]")

@@ -118,6 +118,8 @@ IN_PLACE += [
     ("X-Vault-Token: " + "GQfgYXVsRvUeWayMRrtUdsrQPf", "GQfgYXVsRvUeWayMRrtUdsrQPf"),
     ("SERVICE_TOKEN=" + "YDNrHgz_EDS6OWut_-tG", "YDNrHgz_EDS6OWut_-tG"),
     ("code_verifier=" + MIXED_40, MIXED_40),
+    ("step failed: CI_TOKEN=" + MIXED_40, MIXED_40),
+    ("detail=APP_API_KEY=" + AN_ID + " attempt=2", AN_ID),
 ]
 ROUNDS = [("", ""), ("worker-3 failed with ", " after 3 attempts"), ("ctx=(", ")"), ("first line\n", "\nlast line")]
 

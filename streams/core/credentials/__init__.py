@@ -2,8 +2,13 @@
 
 | module | holds |
 |---|---|
-| `formats` | tokens that are known by their own shape: prefixes, lengths, headers, blocks, URLs |
+| `row` | one format: its literals, its pattern, when it is tried |
+| `places` | known by what they stand in: armour, tokens of several parts, URLs, hooks, headers |
+| `commands` | given to a command, to SQL, to a script |
+| `clouds`, `services` | known by the prefix or the form of their issuer |
+| `files` | settings, and hashes of passwords |
+| `formats` | all of these, in the order that names a credential which two of them find |
 | `names` | names in front of a value: fields such as a password, and services whose keys have no shape of their own |
 
-`streams/core/redact.py` applies both.
+`streams/core/redact.py` applies them.
 """

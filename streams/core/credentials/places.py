@@ -1,0 +1,147 @@
+"""Credentials that are known by what they stand in: armour, tokens of several parts, URLs, hooks, headers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from streams.core.credentials.row import Format, begins
+
+PLACES: Final[tuple[Format, ...]] = (
+    # Blocks and structures first: they hold lines that later rows would cut in pieces.
+    Format(
+        "private-key",
+        "A private key in PEM or PGP armour, also cut off or with escaped line ends.",
+        ("-----begin",),
+        r"-----BEGIN[ A-Z0-9_-]{0,60}PRIVATE KEY(?: BLOCK)?-----[^-]*(?:-(?!----)[^-]*)*"
+        r"(?:-----END[ A-Z0-9_-]{0,60}-----)?",
+        anchored=True,
+    ),
+    Format("age-key", "A private key of age.", ("age-secret-key-1",), r"AGE-SECRET-KEY-1[0-9A-Z]{40,}", anchored=True),
+    Format(
+        "putty-key",
+        "A private key of PuTTY.",
+        ("private-lines:",),
+        r"Private-Lines: \d+(?P<s>(?:\r?\n[A-Za-z0-9+/=]{8,})+)",
+        anchored=True,
+    ),
+    begins(
+        "jwt",
+        "A JSON Web Token, signed or not.",
+        ("eyj",),
+        r"(?<![_-])eyJ[A-Za-z0-9_-]{10,}={0,2}(?:\.[A-Za-z0-9_/\\-]{8,}={0,2}){1,4}",
+        exact=True,
+    ),
+    begins(
+        "jwt-like",
+        "Two parts and a signature, as a JSON Web Token has them.",
+        ("ey",),
+        r"(?<![_-])ey[A-Za-z0-9]{17,}\.ey[A-Za-z0-9/\\_-]{17,}(?:\.[A-Za-z0-9/\\_-]{0,4096}={0,2})?",
+        exact=True,
+    ),
+    begins(
+        "jwt-base64",
+        "A JSON Web Token in base64, perhaps over several lines.",
+        ("zxlk", "zxlq"),
+        r"ZXl[KQ][A-Za-z0-9+/_\\-]{4,}(?:\r?\n[A-Za-z0-9+/_\\-]{8,}){0,50}={0,2}",
+        exact=True,
+    ),
+    begins("grafana-key", "A Grafana API key.", ("eyjrijoi",), r"eyJrIjoi[A-Za-z0-9+/]{40,}={0,3}"),
+    Format(
+        "1password-service",
+        "A 1Password service account.",
+        ("ops_eyj",),
+        r"ops_eyJ[A-Za-z0-9+/=_-]{40,}",
+        anchored=True,
+    ),
+    begins(
+        "1password-secret-key",
+        "A 1Password secret key.",
+        ("a3-",),
+        r"A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}",
+    ),
+    Format(
+        "url-password",
+        "A password in a URL.",
+        ("://",),
+        r"://[^\s/:@\"'<>?#|]{0,128}:(?P<s>[^\s@/\"'<>|]{1,256})@(?=[\w\[.%-])",
+        anchored=True,
+        needs=("@",),
+    ),
+    Format(
+        "url-userinfo",
+        "A token as the user of a URL.",
+        ("://",),
+        r"://(?P<s>(?=[A-Za-z_~.%-]{0,60}\d)[A-Za-z0-9_~.%-]{20,256})@(?=[\w\[.%-])",
+        anchored=True,
+        needs=("@",),
+    ),
+    # Places where webhooks are posted to: who knows the address may write.
+    Format(
+        "slack-webhook",
+        "A Slack webhook or workflow address.",
+        ("hooks.slack.com",),
+        r"hooks\.slack\.com/(?P<s>(?:services|workflows|triggers)/[A-Za-z0-9+/_-]{20,})",
+        anchored=True,
+    ),
+    Format(
+        "discord-webhook",
+        "A Discord webhook.",
+        ("/api/webhooks/",),
+        r"/api/webhooks/(?P<s>\d{10,}/[\w-]{20,})",
+        anchored=True,
+    ),
+    Format(
+        "teams-webhook",
+        "A Microsoft Teams webhook.",
+        ("webhook.office.com",),
+        r"webhook\.office\.com/(?P<s>webhookb2/[A-Za-z0-9@/_-]{40,})",
+    ),
+    Format("google-chat-webhook", "A Google Chat webhook.", ("chat.googleapis.com",), r"(?<=[?&]token=)[\w%-]{20,}"),
+    Format(
+        "zapier-webhook",
+        "A Zapier hook.",
+        ("hooks.zapier.com",),
+        r"hooks\.zapier\.com/(?P<s>hooks/catch/[\w/]{8,})",
+        anchored=True,
+    ),
+    # Headers.
+    Format(
+        "authorization",
+        "An Authorization header.",
+        ("authorization",),
+        r"authorization[\"'\\]{0,3}\s{0,3}[:=,]{1,2}>?\s{0,3}[\"'\\]{0,3}"
+        r"(?:(?:bearer|basic|token|digest|negotiate|apikey|api-key|api-token|key|bot|aws4-hmac-sha256|splunk|ntlm|oauth|hmac|genie"
+        r"key|sso-key|ssws)[ :=]{1,3}[\"'\\]{0,2}(?P<s>[^\s\"'\\,;<>{}$*][^\s\"'\\,;<>{}]{5,})"
+        r"|(?P<t>(?=[\w.~+/=@:-]{0,40}\d)[\w.~+/=@:-]{8,}))",
+        anchored=True,
+    ),
+    Format(
+        "bearer",
+        "A bearer token.",
+        ("bearer ",),
+        r"bearer[ ]{1,3}(?P<s>(?=[\w.~+/-]{0,40}\d)[\w.~+/-]{16,}={0,3})",
+        anchored=True,
+    ),
+    Format(
+        "basic",
+        "Credentials of HTTP basic authentication.",
+        ("basic ",),
+        r"basic[ ]{1,2}(?P<s>(?=[A-Za-z0-9+/]{0,24}\d)[A-Za-z0-9+/]{12,}={0,2})(?![\w-])",
+        anchored=True,
+    ),
+    Format(
+        "cookie",
+        "The cookies of a header.",
+        ("cookie:", "cookie':", 'cookie":', 'cookie\\":'),
+        r"cookie2?[\"'\\]{0,3}:\s{0,3}[\"'\\]{0,3}(?P<s>[^\s\"'\\=;<>]{1,128}=[^\r\n\"'\\<>]{4,})",
+        anchored=True,
+    ),
+    Format(
+        "session-cookie",
+        "A session cookie.",
+        ("_session=", "sessionid=", "session_id=", "phpsessid=", "jsessionid=", "connect.sid="),
+        r"(?:_session|sessionid|session_id|phpsessid|jsessionid|connect\.sid)=(?P<s>[^\s\"';,<>&]{8,})",
+        anchored=True,
+        needs=("=",),
+    ),
+)

@@ -1,0 +1,53 @@
+"""One format of a token that is known by its own shape.
+
+A row is searched for only in a text that holds one of its literals at the start of a word (no literals: in a text that
+has a long word), so that a text without a credential costs little; `anchored` rows are tried only where a literal is.
+Patterns are linear: a run of one class that a match consumes whole, behind a literal start.
+Group `s` is what is replaced where the match holds more than the credential.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+_START: Final = r"(?<![A-Za-z0-9])"
+FILE: Final = r"[\w./~-]{1,128}\.(?:pem|key|crt|cer|der|json|txt|ya?ml|pub|p12|pfx|jks|cfg|conf|env|toml|ini)(?![\w.])"
+UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Format:
+    """One published format. Compared by identity: each stands once in the table, and its fields are long to hash."""
+
+    id: str
+    reason: str
+    """What it is, for people."""
+    literals: tuple[str, ...]
+    """Lower case; one of them is in every match, and its first letter or digit starts a word there.
+
+    Where that does not tell (none, or a short word that may go on) the literal itself is looked for.
+    """
+    pattern: str
+    exact_case: bool = False
+    """Whether case is part of the format. Otherwise a copy in another case is taken as well."""
+    anchored: bool = False
+    """Whether every match begins with one of the literals."""
+    needs: tuple[str, ...] = ()
+    """One of these, in exact case, is in every match too, or right in front of it, where the literals are common."""
+    word_chars: int = 0
+    """So many letters and digits follow each other in every match; asked for where there are no literals."""
+
+
+def begins(rule: str, reason: str, literals: tuple[str, ...], pattern: str, *, exact: bool = False) -> Format:
+    """A pattern that begins with one of the literals, at the start of a word."""
+    return Format(rule, reason, literals, _START + pattern, exact_case=exact, anchored=True)
+
+
+def prefixed(
+    rule: str, reason: str, *prefixes: str, least: int = 20, body: str = r"[\w-]", exact: bool = False
+) -> Format:
+    """A prefix, then at least `least` characters of `body`."""
+    starts = "|".join(prefix.replace(".", r"\.") for prefix in prefixes)
+    lowered = tuple(prefix.lower() for prefix in prefixes)
+    return begins(rule, reason, lowered, rf"(?:{starts}){body}{{{least},}}", exact=exact)
