@@ -7,30 +7,17 @@ not set. All faults come in one error, each with the variable, what was given, a
 
 from __future__ import annotations
 
-import difflib
-import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streams.contract.errors import ConfigurationError
 from streams.contract.taxonomy import Taxonomy, default_taxonomy
+from streams.environment import by_variable, fault, given
 
-PREFIX: Final = "FAULTLINE_"
-OTHER_NAMES: Final = re.compile(
-    r"FAULTLINE_(?:CI|ALLOW_SKIP|CHAOS_\w+|TEST_(?:KAFKA|MONGODB|OPENSEARCH)"
-    r"|SERVICE_(?:HOST|PORT)(?:_\w+)?|PORT_\d+_\w+)"
-)
-"""Not settings: switches of the test suite, and what Kubernetes sets for a service that is named faultline."""
-REDACTED: Final = "(set, not shown)"
-SHOWN_CHARS_MAX: Final = 100
-CONFIG_BYTES_MAX: Final = 1024 * 1024
 _LLM: Final = r"^[A-Za-z0-9][A-Za-z0-9_.:/@\-]{0,127}$"
 """Names of language models, those of gateways and local servers among them."""
 
@@ -427,13 +414,14 @@ class Settings(BaseSettings):
 
         Raises: ConfigurationError with every fault, one a line.
         """
-        given, faults = _given(environ, config)
+        fields = by_variable(cls)
+        found, faults = given(fields, environ, config)
         try:
-            settings = cls.model_validate({variable: one.value for variable, one in given.items()})
+            settings = cls.model_validate({variable: one.value for variable, one in found.items()})
         except ValidationError as error:
             told = error.errors(include_url=False, include_input=False)
             wrong = {str(one["loc"][0]): one["msg"] for one in told if one["loc"]}
-            faults += [_fault(variable, given[variable], reason) for variable, reason in wrong.items()]
+            faults += [fault(name, fields[name][1], found[name], reason) for name, reason in wrong.items()]
             faults += [one["msg"].removeprefix("Value error, ") for one in told if not one["loc"]]
             raise ConfigurationError("\n".join(faults)) from None  # the cause would show what was given
         if faults:
@@ -441,111 +429,8 @@ class Settings(BaseSettings):
         return settings
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
-    """One setting, as `faultline config print` shows it."""
-
-    name: str
-    value: str
-    """Redacted when it is a secret."""
-    is_default: bool
-    source: str
-    """`default`, `environment`, or the path of the file."""
-    meaning: str
-
-
-def described(
-    settings: Settings, environ: Mapping[str, str] | None = None, *, config: Path | None = None
-) -> list[Described]:
-    """Every setting in the order of the table above. `environ` and `config`, as they were read, tell the sources.
-
-    Raises: ConfigurationError when the file cannot be read any more.
-    """
-    given, _ = _given(environ or {}, config)
-    out = []
-    for variable, (name, field) in _by_variable().items():
-        value = getattr(settings, name)
-        source = given[variable].source if variable in given else "default"
-        is_default = value == field.default
-        if source == "default" and not is_default:
-            source = "argument"
-        out.append(Described(variable, _shown(value), is_default, source, field.description or ""))
-    return out
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
-    value: object
-    source: str
-
-
 def _read(variable: str, path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{variable}={path}: cannot be read ({error})") from error
-
-
-def _by_variable() -> dict[str, tuple[str, FieldInfo]]:
-    return {str(field.validation_alias): (name, field) for name, field in Settings.model_fields.items()}
-
-
-def _given(environ: Mapping[str, str], config: Path | None) -> tuple[dict[str, _Given], list[str]]:
-    """What is set, by variable, and what is wrong with the names."""
-    known = _by_variable()
-    found: dict[str, _Given] = {}
-    faults: list[str] = []
-    for variable, value in _file(config).items():
-        if variable in known:
-            found[variable] = _Given(value, str(config))
-        else:
-            faults.append(_unknown(variable, str(config)))
-    for variable, value in environ.items():
-        if variable in known and value:
-            found[variable] = _Given(value, "environment")
-        elif variable not in known and variable.startswith(PREFIX) and not OTHER_NAMES.fullmatch(variable):
-            faults.append(_unknown(variable, "environment"))
-    return found, sorted(faults)
-
-
-def _file(config: Path | None) -> Mapping[str, object]:
-    if config is None:
-        return {}
-    try:
-        with config.open("rb") as file:
-            data = file.read(CONFIG_BYTES_MAX + 1)
-        if len(data) > CONFIG_BYTES_MAX:
-            raise ConfigurationError(f"{config}: longer than {CONFIG_BYTES_MAX} bytes; name a TOML file of settings")
-        return tomllib.loads(data.decode("utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{config}: {error.strerror}; name a readable TOML file with --config") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{config}: not TOML: {error}") from error
-
-
-def _unknown(variable: str, source: str) -> str:
-    known = list(_by_variable())
-    without = PREFIX + variable.upper()  # a forgotten prefix is the likeliest slip
-    near = without if without in known else difflib.get_close_matches(variable.upper(), known, n=1, cutoff=0.0)[0]
-    return f"{variable[:SHOWN_CHARS_MAX]} ({source}): not a setting; the nearest one is {near}"
-
-
-def _fault(variable: str, given: _Given, told: str) -> str:
-    _, field = _by_variable()[variable]
-    extra = field.json_schema_extra
-    expected = extra.get("expected") if isinstance(extra, dict) else ""
-    is_secret = "SecretStr" in str(field.annotation)
-    shown = REDACTED if is_secret else repr(given.value)[:SHOWN_CHARS_MAX]
-    reason = told.removeprefix("Value error, ")
-    hint = ""
-    if str(given.value).startswith(("tcp://", "udp://")):
-        hint = "; Kubernetes sets it for a service named faultline: set enableServiceLinks: false"
-    return f"{variable}={shown} ({given.source}): expected {expected}; {reason[:1].lower()}{reason[1:]}{hint}"
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, SecretStr):
-        return REDACTED
-    if isinstance(value, frozenset | tuple):
-        return ",".join(sorted(value) if isinstance(value, frozenset) else value)
-    return "" if value is None else str(value)

@@ -40,7 +40,8 @@ def check(*, file: options.Config = None) -> None:
 @config.command("print", epilog="\b\nExample:\n  faultline config print --json")
 def print_settings(*, file: options.Config = None, as_json: options.Json = False) -> None:
     """Print every setting with its source; credentials are not shown."""
-    from streams.settings import Settings, described
+    from streams.environment import described
+    from streams.settings import Settings
 
     rows = described(Settings.read(os.environ, config=file), os.environ, config=file)
     if as_json:

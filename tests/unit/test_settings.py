@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from streams.contract.errors import ConfigurationError
-from streams.settings import REDACTED, Settings, described
+from streams.environment import REDACTED, described
+from streams.settings import Settings
 
 KEY = "sk-ant-canary-0123456789"
 
