@@ -16,6 +16,7 @@
 | `said` | a report's text -> the lines in which the error speaks |
 | `phrases` | which of many phrases stand in a text |
 | `rules`, `known_failures/` | text -> kind by ordered rules; the rules themselves |
+| `judge` | a failure -> the verdict of its own text and status |
 | `ladder` | which verdict wins; what a status or signal alone says |
 | `fold`, `window` | failures -> folds; which windows, which are over |
 | `partition` | key -> partition, as Kafka's own clients have it |

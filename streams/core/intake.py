@@ -5,10 +5,9 @@ Decode or reject; drop repeats; clamp the time; clean and redact; fingerprint; j
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -19,39 +18,30 @@ from streams.contract.failure import Failure, bounded, identified
 from streams.contract.fingerprint import Fingerprint
 from streams.contract.fold import BATCH_BYTES_MAX, BATCH_FOLDS_MAX, Cursor, FoldBatch, SealedFold, Successor
 from streams.contract.taxonomy import Taxonomy, status_from_text, status_kind
-from streams.contract.verdict import EVIDENCE_CHARS_MAX, REASON_CHARS_MAX, Unanswered, Verdict, VerdictSource
+from streams.contract.verdict import EVIDENCE_CHARS_MAX, REASON_CHARS_MAX, Unanswered, Verdict
 from streams.contract.wire import Refused, failures_from_bytes, from_bytes, to_bytes
 from streams.core.clean import printable
 from streams.core.fingerprint import Fingerprinter
 from streams.core.fold import Told, folds_of, sealed
-from streams.core.ladder import status_verdict
+from streams.core.judge import Judge
 from streams.core.legacy import benchmark_fingerprint, benchmark_normalise, ci_error_hash
 from streams.core.partition import partition_of
 from streams.core.redact import redact
-from streams.core.rules import RuleBook, RuleHit
+from streams.core.rules import RuleBook
 from streams.core.safe import safe
-from streams.core.said import said
 from streams.core.window import clamped
 
-RULE_TEXT_CHARS_MAX = 16 * 1024
-"""What rules read of message and traceback together: its head and its tail."""
 EARLIER_TEXT_CHARS_MAX = 10_000
 """The earlier CI system cut an error text here before it hashed it (`MAX_ERROR_LENGTH`)."""
-JUDGED_MAX = 10_000
-"""Texts whose verdict is remembered, 1 to 3 KB each; the oldest half goes when there are more."""
-KEY_CHARS_MAX = 512
-"""A longer text is remembered by its digest."""
 SUCCEEDED_MAX = 20_000
 """Fingerprints of which it is remembered that they were looked at under the rules before, about 150 bytes each."""
 LOOKED_BACK_MAX = 20
 """Failures of one fingerprint that are looked at so: it may have been several before."""
 TOGETHER = 100
 """Failures read step by step together."""
-_Key = tuple[object, ...]
-
-
 _Item = SealedFold | Verdict | Unanswered | Alias | Successor
 """What batches carry."""
+_P = TypeVar("_P", Verdict, Unanswered, Alias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +130,9 @@ class FoldStage:
         self._before = before
         self._looked_back: dict[str, int] = {}
         """Failures looked at under `before`, by fingerprint."""
-        self._rules = rules
+        self._judge = Judge(rules, taxonomy)
         self._taxonomy = taxonomy
         self._partitions = partitions
-        self._judged: dict[_Key, Verdict] = {}
 
     def on_failures(
         self,
@@ -186,53 +175,44 @@ class FoldStage:
 
     def on_verdicts(self, records: Sequence[RawRecord], place: Stretch, *, at_ms: int) -> Intake:
         """Pass verdicts on to the tables that hold their fingerprints."""
-        out = Intake()
-        verdicts: dict[int, list[Verdict]] = {}
-        for record in records:
-            try:
-                verdict = self._checked(from_bytes(Verdict, record.value or b""))
-            except MalformedRecord as error:
-                out.reject(record.offset, record.value or b"", error)
-                continue
-            verdicts.setdefault(partition_of(verdict.fingerprint, self._partitions), []).append(verdict)
-            out.accepted += 1
-            out.outcomes.append(1)
-        out.batches = self._batches(verdicts, place, at_ms)
-        return out
+        return self._passed_on(records, place, at_ms, self._verdict, self._its_own)
 
     def on_unanswered(self, records: Sequence[RawRecord], place: Stretch, *, at_ms: int) -> Intake:
         """Pass on what the llm gave no verdict for."""
-        out = Intake()
-        told: dict[int, list[Unanswered]] = {}
-        for record in records:
-            try:
-                one = from_bytes(Unanswered, record.value or b"")
-            except MalformedRecord as error:
-                out.reject(record.offset, record.value or b"", error)
-                continue
-            told.setdefault(partition_of(one.fingerprint, self._partitions), []).append(one)
-            out.accepted += 1
-            out.outcomes.append(1)
-        out.batches = self._batches(told, place, at_ms)
-        return out
+        return self._passed_on(records, place, at_ms, _unanswered, self._its_own)
 
     def on_aliases(self, records: Sequence[RawRecord], place: Stretch, *, at_ms: int) -> Intake:
         """Pass edges on to every target: each names the groups by all of them."""
+        everywhere = range(self._partitions)
+        return self._passed_on(records, place, at_ms, _alias, lambda _: everywhere)
+
+    def _passed_on(
+        self,
+        records: Sequence[RawRecord],
+        place: Stretch,
+        at_ms: int,
+        read: Callable[[bytes], _P],
+        targets: Callable[[_P], Iterable[int]],
+    ) -> Intake:
+        """What is no failure, read and passed on to the tables of some targets."""
         out = Intake()
-        edges: list[Alias] = []
+        items: dict[int, list[_Item]] = {}
         for record in records:
             try:
-                edge = from_bytes(Alias, record.value or b"")
-                if edge.a >= edge.b:
-                    raise MalformedRecord("`a` sorts before `b`, and they differ", place="$.a")
+                item = read(record.value or b"")
             except MalformedRecord as error:
                 out.reject(record.offset, record.value or b"", error)
                 continue
-            edges.append(replace(edge, reason=printable(redact(edge.reason))[:REASON_CHARS_MAX]))
+            for target in targets(item):
+                items.setdefault(target, []).append(item)
             out.accepted += 1
             out.outcomes.append(1)
-        out.batches = self._batches(dict.fromkeys(range(self._partitions), edges), place, at_ms)
+        out.batches = self._batches(items, place, at_ms)
         return out
+
+    def _its_own(self, item: Verdict | Unanswered) -> Iterable[int]:
+        """The target whose tables hold the fingerprint."""
+        return (partition_of(item.fingerprint, self._partitions),)
 
     def on_tick(self, *, topic: str, partition: int, at: int, at_ms: int) -> FoldBatch:
         """Time, as a record: the source has nothing up to `at_ms`."""
@@ -270,7 +250,7 @@ class FoldStage:
         failures = [safe(failure) for failure in failures]
         failures = [_with_status(failure) for failure in failures]
         fingerprints = [_made(self._fingerprint, failure) for failure in failures]
-        verdicts = [replace(self.judged(failure), decided_at_ms=failure.occurred_at_ms) for failure in failures]
+        verdicts = [replace(self._judge(failure), decided_at_ms=failure.occurred_at_ms) for failure in failures]
         earlier = [_earlier(failure) for failure in failures]
         return [
             Told(failure, fingerprint, verdict, original, *names)
@@ -296,59 +276,8 @@ class FoldStage:
                 out[Successor(before, value, one.failure.origin)] = None
         return list(out)
 
-    def judged(self, failure: Failure) -> Verdict:
-        """The verdict of the failure's own text and status: a rule's where one matches, else the status's."""
-        key = _key(failure)
-        verdict = self._judged.get(key)
-        if verdict is None:
-            if len(self._judged) >= JUDGED_MAX:
-                for old in list(self._judged)[: JUDGED_MAX // 2]:
-                    del self._judged[old]
-            verdict = self._judged[key] = self._judge(failure)
-        return verdict
-
-    def _judge(self, failure: Failure) -> Verdict:
-        text = failure.text
-        if len(text) > RULE_TEXT_CHARS_MAX:
-            text = f"{text[: RULE_TEXT_CHARS_MAX // 2]}\n{text[-RULE_TEXT_CHARS_MAX // 2 :]}"
-        spoken = said(text)
-        hit = self._matched(failure, spoken)
-        if hit is None and spoken is not text:
-            hit = self._matched(failure, text)
-        if hit is None or not self._taxonomy.has(failure.origin, hit.kind):
-            return status_verdict(
-                origin=failure.origin,
-                http_status=failure.http_status,
-                exit_code=failure.exit_code,
-                at_ms=0,
-                taxonomy=self._taxonomy,
-            )
-        return Verdict(
-            fingerprint="",
-            origin=failure.origin,
-            kind=hit.kind,
-            family=self._taxonomy.family(failure.origin, hit.kind),
-            confidence=hit.confidence,
-            source=VerdictSource.RULE,
-            decided_at_ms=0,
-            reason=hit.reason[:REASON_CHARS_MAX],
-            evidence=hit.evidence[:EVIDENCE_CHARS_MAX],
-            transient=hit.transient,
-            taxonomy_version=self._taxonomy.version,
-            rule_id=hit.rule_id,
-        )
-
-    def _matched(self, failure: Failure, text: str) -> RuleHit | None:
-        return self._rules.classify(
-            origin=failure.origin,
-            text=text,
-            exception_type=failure.exception_type,
-            http_status=failure.http_status,
-            provider_error_code=failure.provider_error_code,
-            exit_code=failure.exit_code,
-        )
-
-    def _checked(self, verdict: Verdict) -> Verdict:
+    def _verdict(self, data: bytes) -> Verdict:
+        verdict = from_bytes(Verdict, data)
         if not verdict.fingerprint:
             raise MalformedRecord("a verdict names its fingerprint", place="$.fingerprint")
         if verdict.source.is_own_text:
@@ -399,6 +328,17 @@ def _made(fingerprinter: Fingerprinter, failure: Failure) -> Fingerprint:
 _encoded = msgspec.msgpack.Encoder().encode
 
 
+def _unanswered(data: bytes) -> Unanswered:
+    return from_bytes(Unanswered, data)
+
+
+def _alias(data: bytes) -> Alias:
+    edge = from_bytes(Alias, data)
+    if edge.a >= edge.b:
+        raise MalformedRecord("`a` sorts before `b`, and they differ", place="$.a")
+    return replace(edge, reason=printable(redact(edge.reason))[:REASON_CHARS_MAX])
+
+
 def _with_status(failure: Failure) -> Failure:
     if failure.benchmark is None or failure.http_status is not None:
         return failure
@@ -414,22 +354,6 @@ def _earlier(failure: Failure) -> tuple[str, str, str]:
     kind = status_kind(failure.http_status)
     normalised = benchmark_normalise(failure.message)
     return benchmark_fingerprint(where.provider, where.model, where.stage, kind, normalised), kind, normalised
-
-
-def _key(failure: Failure) -> _Key:
-    """All that a verdict of the failure's own text depends on; of a long text 16 bytes of its SHA-256."""
-    text: object = (failure.message, failure.traceback)
-    if len(failure.message) + len(failure.traceback) > KEY_CHARS_MAX:
-        parts = f"{len(failure.message)}\0{failure.message}{failure.traceback}"
-        text = hashlib.sha256(parts.encode("utf-8", "replace")).digest()[:16]
-    return (
-        failure.origin,
-        text,
-        failure.http_status,
-        failure.exit_code,
-        failure.exception_type,
-        failure.provider_error_code,
-    )
 
 
 def _chunks(items: Iterable[_Item]) -> Iterable[list[_Item]]:

@@ -16,12 +16,12 @@ from streams.core.extract.baseline import Baseline
 from streams.core.extract.extract import extract as blocks_of
 from streams.core.fingerprint import Fingerprinter
 from streams.core.frames.crash import crash_state
-from streams.core.intake import FoldStage
+from streams.core.judge import Judge
 from streams.core.known_failures.book import default_rules
 from streams.producers.junit import read_junit
 
 _fingerprint = Fingerprinter()
-_stage = FoldStage(fingerprinter=_fingerprint, rules=default_rules(), taxonomy=default_taxonomy(), partitions=1)
+_judge = Judge(default_rules(), default_taxonomy())
 
 fingerprint = _fingerprint.text
 frames = crash_state
@@ -36,12 +36,12 @@ def classify_benchmark(text: str, status: int | None) -> tuple[str, float]:
     failure = Failure(
         origin=Origin.BENCHMARK, message=text, occurred_at_ms=0, http_status=status, benchmark=Benchmark()
     )
-    verdict = _stage.judged(failure)
+    verdict = _judge(failure)
     return verdict.kind, verdict.confidence
 
 
 def classify_ci(text: str) -> tuple[str, str, float]:
-    verdict = _stage.judged(Failure(origin=Origin.CI, message=text, occurred_at_ms=0, ci=Ci()))
+    verdict = _judge(Failure(origin=Origin.CI, message=text, occurred_at_ms=0, ci=Ci()))
     return verdict.kind, verdict.family, verdict.confidence
 
 

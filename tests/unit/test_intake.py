@@ -260,7 +260,7 @@ def test_a_fault_of_ours_in_one_text_rejects_that_one_alone(monkeypatch: pytest.
             raise IndexError("list index out of range")
         return text
 
-    monkeypatch.setattr("streams.core.intake.said", broken)
+    monkeypatch.setattr("streams.core.judge.said", broken)
     poison = ci_failure("poison")
     intake = taken(to_bytes(ci_failure("good")), to_bytes(poison))
     assert intake.accepted == 1
