@@ -8,7 +8,8 @@
 | `headers`, `outgoing` | headers of our records; what somebody decided, as a record |
 | `reject` | what cannot be read, as a record of the rejected topic |
 | `stretch` | records in hand, cut into pieces |
-| `fold` | the fold role: raw records -> `FoldBatch`es, one transaction a stretch of an input partition |
+| `fold` | the fold role: a member of its group, with a task for each input partition |
+| `fold_partition` | one of them: raw records -> `FoldBatch`es, one transaction a stretch |
 | `counts` | what the fold role did with a partition, kept beside its offset |
 | `sink` | the role of a sink: records -> a store, then the offsets |
 | `lag`, `standing`, `probe` | how far a reader is behind; how far each role is; whether brokers answer |

@@ -50,8 +50,8 @@ def now_ms() -> int:
 
 def fold(settings: Settings, port: int | None) -> int:
     """The fold stage."""
-    from streams.broker.fold import FoldLimits
     from streams.broker.fold import fold as work_on
+    from streams.broker.fold_partition import FoldLimits
     from streams.core.intake import FoldStage
     from streams.core.known_failures.book import default_rules
     from streams.core.own_rules.fingerprinter import fingerprinter_before, fingerprinter_under

@@ -22,7 +22,7 @@ from aiokafka import TopicPartition
 from streams.broker.admin import administering, check
 from streams.broker.clients import Cluster
 from streams.broker.counts import Counts
-from streams.broker.fold import FAILURES, ROLE
+from streams.broker.fold_partition import FAILURES, ROLE
 from streams.broker.reader import Reader, reading
 from streams.contract import topics
 from streams.contract.errors import ConfigurationError

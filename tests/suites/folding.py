@@ -20,7 +20,8 @@ from suites.records import AT_MS, benchmark_failure, ci_failure
 
 from streams.broker import admin
 from streams.broker.clients import Cluster, GroupTiming, close
-from streams.broker.fold import FoldLimits, fold
+from streams.broker.fold import fold
+from streams.broker.fold_partition import FoldLimits
 from streams.contract import topics
 from streams.contract.failure import Failure
 from streams.contract.fold import Cursor, FoldBatch

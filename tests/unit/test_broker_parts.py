@@ -15,7 +15,7 @@ from aiokafka.errors import IllegalStateError
 from structlog.testing import capture_logs
 from suites.records import benchmark_failure, ci_failure
 
-from streams.broker import fold
+from streams.broker import fold_partition
 from streams.broker.admin import ALL, Difference, advice, configs_of
 from streams.broker.clients import Cluster, Stopping, unless
 from streams.broker.headers import REPLAY_JOB, event_headers, headers_of
@@ -273,10 +273,10 @@ def test_only_a_long_look_back_is_a_line_of_the_log(
 
     coordinator = SimpleNamespace(fetch_committed_offsets=lambda _: asyncio.sleep(0, {}))
     consumer = SimpleNamespace(_coordinator=coordinator, beginning_offsets=nothing, seek=lambda *_: None)
-    limits = fold.FoldLimits()
+    limits = fold_partition.FoldLimits()
     role: Any = SimpleNamespace(cluster=Cluster("b:1"), consumer=consumer, limits=limits)
-    monkeypatch.setattr(fold, "REMEMBERED_S_MIN", least_s)
-    one = fold._Partition(role, place)
+    monkeypatch.setattr(fold_partition, "REMEMBERED_S_MIN", least_s)
+    one = fold_partition.FoldedPartition(role, place)
     monkeypatch.setattr(one, "_look_back", some)
     with capture_logs() as told:
         asyncio.run(one._find_place())

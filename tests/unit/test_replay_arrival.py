@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from suites.records import AT_MS, ci_failure
 
-from streams.broker.fold import _raw
+from streams.broker.fold_partition import _raw
 from streams.broker.headers import REPLAY_BACKFILL, REPLAY_JOB, REPLAY_RECEIVED
 from streams.contract import topics
 from streams.contract.failure import Failure
