@@ -244,7 +244,7 @@ def _name(word: str) -> str:
 
 def _again(word: str, name: str) -> str:
     """A word that repeats a value, with the value marked."""
-    if _name(word) != name:
+    if name not in word or _name(word) != name:  # the first is quick, and nearly always decides
         return word
     return word.replace(f"<path:{name}>", AGAIN) if "<path:" in word else word.replace(name, AGAIN)
 

@@ -12,11 +12,13 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from suites.load import Client, batches, load
+from suites.families import partition, partition_of, with_families
+from suites.load import Client, Told, batches, load
 from suites.server import Server, raw
 
 KILLS = int(os.environ.get("FAULTLINE_CHAOS_KILLS", "4"))
@@ -38,18 +40,21 @@ ARRIVAL = {
 """Fields that tell of the arrival itself."""
 
 
-def drained(server: Server, expected: int) -> None:
-    """Wait until every stage has read its input to the end, by the log itself."""
+def drained(server: Server, ledger: Mapping[str, Told]) -> None:
+    """Wait until every stage has read its input to the end, by the log itself, and the rules have no more to join."""
     lag = (
-        "SELECT count(*) FROM heads h WHERE h.topic NOT IN ('failures.rejected.v1', 'fingerprints.unseen.v1') AND"
-        " h.next > coalesce((SELECT o.offset FROM offsets o WHERE o.topic = h.topic AND o.part = h.part), 0)"
+        "SELECT count(*) FROM heads h WHERE h.topic <> 'failures.rejected.v1' AND"
+        " h.next > coalesce((SELECT min(o.offset) FROM offsets o WHERE o.topic = h.topic AND o.part = h.part), 0)"
     )
     until = time.monotonic() + DRAIN_S
+    found: object = None
     while time.monotonic() < until:
-        if raw(server.data, "SELECT count(*) FROM documents")[0][0] >= expected and raw(server.data, lag)[0][0] == 0:
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"not drained within {DRAIN_S} s: {server.said()}")
+        if raw(server.data, lag)[0][0] == 0 and len(stored := documents(server.data)) >= len(ledger):
+            found = partition_of(stored, {name: told.problem for name, told in ledger.items()})
+            if found == partition(FINGERPRINTS) and raw(server.data, lag)[0][0] == 0:
+                return
+        time.sleep(0.5)
+    raise AssertionError(f"not drained within {DRAIN_S} s, groups {found}: {server.said()}")
 
 
 def run(data: Path, *, kills: int, start_ms: int) -> tuple[Client, int]:
@@ -65,7 +70,8 @@ def run(data: Path, *, kills: int, start_ms: int) -> tuple[Client, int]:
 
     def send() -> None:
         try:
-            found = load(failures=FAILURES, fingerprints=FINGERPRINTS, seed=SEED, start_ms=start_ms)
+            alone = load(failures=FAILURES, fingerprints=FINGERPRINTS, seed=SEED, start_ms=start_ms)
+            found = with_families(alone, failures=FAILURES, fingerprints=FINGERPRINTS, seed=SEED)
             for number, batch in enumerate(batches(found)):
                 client.send(batch, with_refused=number % 7 == 3)
                 if number % 10 == 5:
@@ -89,7 +95,7 @@ def run(data: Path, *, kills: int, start_ms: int) -> tuple[Client, int]:
         if errors:
             raise AssertionError(server.said()) from errors[0]
         server.wait_until_up()
-        drained(server, len(client.ledger))
+        drained(server, client.ledger)
         assert server.stop() == 0, server.said()
     finally:
         if server.process is not None and server.process.poll() is None:
@@ -142,4 +148,7 @@ def test_nothing_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> None:
             )
         )
         assert counted == dict(truth), span
-    print(f"{killed} kills, {client.retries} retries, {len(stored)} documents, {len(groups)} groups")
+    joined = sum(len(problems) > 1 for problems in partition(FINGERPRINTS))
+    print(
+        f"{killed} kills, {client.retries} retries, {len(stored)} documents, {len(groups)} fingerprints, {joined} groups joined"
+    )
