@@ -1,7 +1,8 @@
 """The cluster form under faults: kills, servers that go away, workers that come and go. Nothing is lost or doubled.
 
 The servers are this test's own, so that they can be killed. What is compared comes from the producer's ledger and the
-raw stores. Short forms by default; `make chaos` sets the variables below for the long ones.
+raw stores; the groups that aliases make are those of a run without faults. Short forms by default; `make chaos` sets
+the variables below for the long ones.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,14 @@ from suites.cluster import (
     Installation,
     failures,
     fingerprint_of,
+    kind_of,
     not_labelled,
     rollup_truth,
     rollups_found,
     wait_until,
 )
 from suites.fake_llm.process import FakeLlmProcess
+from suites.families import of_several_kinds, partition, partition_of, with_families
 from suites.load import load
 from suites.servers import private
 from testservers.instance import Instance
@@ -66,11 +69,12 @@ def llm(tmp_path: Path) -> Iterator[FakeLlmProcess]:
         yield server
 
 
-@pytest.fixture
-def installation(servers: dict[str, Instance], tmp_path: Path, llm: FakeLlmProcess) -> Iterator[Installation]:
+@contextmanager
+def installed(servers: dict[str, Instance], folder: Path, llm: FakeLlmProcess) -> Iterator[Installation]:
+    """Every role, over topics and stores of its own."""
     name = f"c{random.SystemRandom().randrange(10**9)}"
     made = Installation(
-        tmp_path,
+        folder,
         kafka=servers["kafka"].address,
         mongodb=servers["mongodb"].address,
         opensearch=servers["opensearch"].address,
@@ -90,12 +94,48 @@ def installation(servers: dict[str, Instance], tmp_path: Path, llm: FakeLlmProce
         made.end()
 
 
+@pytest.fixture
+def installation(servers: dict[str, Instance], tmp_path: Path, llm: FakeLlmProcess) -> Iterator[Installation]:
+    with installed(servers, tmp_path, llm) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def calm(servers: dict[str, Instance], tmp_path_factory: pytest.TempPathFactory) -> set[frozenset[int]]:
+    """Problems by group, as both stores have them after a run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("calm")
+    with FakeLlmProcess(folder / "llm.jsonl") as llm, installed(servers, folder, llm) as made:
+        ledger = ledger_of(SEED)
+        made.publish([failure for _, failure in ledger.values()])
+
+        def groups() -> list[set[frozenset[int]]]:
+            return groups_of(made, ledger)
+
+        wait_until(made.mongo_count, len(ledger), seconds=ANSWERED_S, told=made.said)
+        wait_until(made.opensearch_count, len(ledger), seconds=ANSWERED_S, told=made.said)
+        wait_until(groups, [partition(FINGERPRINTS)] * 2, seconds=ANSWERED_S, told=made.said)
+        return groups()[0]
+
+
+def ledger_of(seed: int) -> dict[str, tuple[int, Failure]]:
+    """The load with the families."""
+    start_ms = (int(time.time()) // 60 - 120) * 60_000
+    alone = load(failures=FAILURES, fingerprints=FINGERPRINTS, seed=seed, start_ms=start_ms)
+    return failures(with_families(alone, failures=FAILURES, fingerprints=FINGERPRINTS, seed=seed))
+
+
+def groups_of(installation: Installation, ledger: dict[str, tuple[int, Failure]]) -> list[set[frozenset[int]]]:
+    """Problems by group, in either store."""
+    problem_of = {name: problem for name, (problem, _) in ledger.items()}
+    stores = installation.mongo_documents(), installation.opensearch_documents()
+    return [partition_of(store, problem_of) for store in stores]
+
+
 def under(
     installation: Installation, fault: Callable[[random.Random], None], *, seed: int = SEED
 ) -> dict[str, tuple[int, Failure]]:
     """Publish the load over FAULT_S seconds while `fault` goes on, again and again. Returns the ledger."""
-    start_ms = (int(time.time()) // 60 - 120) * 60_000
-    ledger = failures(load(failures=FAILURES, fingerprints=FINGERPRINTS, seed=seed, start_ms=start_ms))
+    ledger = ledger_of(seed)
     sent = [failure for _, failure in ledger.values()]
     errors: list[BaseException] = []
 
@@ -120,10 +160,16 @@ def under(
     return ledger
 
 
-def healed(installation: Installation, llm: FakeLlmProcess, ledger: dict[str, tuple[int, Failure]]) -> float:
+def healed(
+    installation: Installation,
+    llm: FakeLlmProcess,
+    ledger: dict[str, tuple[int, Failure]],
+    calm: set[frozenset[int]],
+) -> float:
     """Everything arrives within RECOVERY_S, and is what the ledger says. Returns the seconds it took.
 
-    Each document of both stores ends with the label that the language model gives its text.
+    Each document of both stores ends with the group of a run without faults and with the label that the language model
+    gives its text; those that aliases join with one label, which is that of one of them.
     """
     began = time.monotonic()
     for count in (installation.mongo_count, installation.opensearch_count):
@@ -141,23 +187,34 @@ def healed(installation: Installation, llm: FakeLlmProcess, ledger: dict[str, tu
     truth = rollup_truth(ledger, fingerprints)
     wait_until(lambda: rollups_found(installation.mongo_rollups()) == truth, True, seconds=30, told=installation.said)
 
-    def wrong() -> list[dict[str, str]]:
-        stores = installation.mongo_documents(), installation.opensearch_documents()
-        return [not_labelled(store, ledger, llm.kind_of) for store in stores]
+    joined = [problems for problems in calm if len(problems) > 1]
+    alone = {name: one for name, one in ledger.items() if not any(one[0] in problems for problems in joined)}
 
-    wait_until(wrong, [{}, {}], seconds=ANSWERED_S, told=installation.said)
+    labels = {name: llm.kind_of(one.origin.value, one.message) for name, (_, one) in ledger.items()}
+    problem_of = {name: problem for name, (problem, _) in ledger.items()}
+
+    def wrong() -> list[tuple[dict[str, str], list[set[str]]]]:
+        found = []
+        for store in (installation.mongo_documents(), installation.opensearch_documents()):
+            kinds = {name: kind_of(store[name]) for name in ledger}
+            found.append((not_labelled(store, alone, llm.kind_of), of_several_kinds(kinds, labels, problem_of, joined)))
+        return found
+
+    wait_until(lambda: groups_of(installation, ledger), [calm] * 2, seconds=ANSWERED_S, told=installation.said)
+    wait_until(wrong, [({}, [])] * 2, seconds=ANSWERED_S, told=installation.said)
     assert installation.cursor_exits() == 0, installation.said()
     return took_s
 
 
 def told(what: str, installation: Installation, took_s: float) -> None:
     exits = sum(len(role.exits) for role in installation.roles)
-    print(f"{what}: {FAILURES} failures, {exits} exits of roles, lag 0 after {took_s:.1f} s, 0 cursor exits")
+    right = "groups as without faults, 0 cursor exits"
+    print(f"{what}: {FAILURES} failures, {exits} exits of roles, {right}, lag 0 after {took_s:.1f} s")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_kill_9_of_any_role_loses_and_doubles_nothing(
-    installation: Installation, llm: FakeLlmProcess, seed: int
+    installation: Installation, llm: FakeLlmProcess, calm: set[frozenset[int]], seed: int
 ) -> None:
     killed: Counter[str] = Counter()
 
@@ -168,11 +225,11 @@ def test_kill_9_of_any_role_loses_and_doubles_nothing(
         killed[role.name] += 1
 
     ledger = under(installation, kill, seed=seed)
-    told(f"seed {seed}: kill -9 of {dict(killed)}", installation, healed(installation, llm, ledger))
+    told(f"seed {seed}: kill -9 of {dict(killed)}", installation, healed(installation, llm, ledger, calm))
 
 
 def test_servers_that_are_away_for_a_while_one_at_a_time_lose_and_double_nothing(
-    servers: dict[str, Instance], installation: Installation, llm: FakeLlmProcess
+    servers: dict[str, Instance], installation: Installation, llm: FakeLlmProcess, calm: set[frozenset[int]]
 ) -> None:
     still = list(servers)
 
@@ -187,11 +244,11 @@ def test_servers_that_are_away_for_a_while_one_at_a_time_lose_and_double_nothing
     ledger = under(installation, go_away)
     while still:
         go_away(random.Random(SEED))
-    told(f"each server away for {AWAY_S:.0f} s", installation, healed(installation, llm, ledger))
+    told(f"each server away for {AWAY_S:.0f} s", installation, healed(installation, llm, ledger, calm))
 
 
 def test_a_worker_that_comes_and_goes_loses_and_doubles_nothing(
-    installation: Installation, llm: FakeLlmProcess
+    installation: Installation, llm: FakeLlmProcess, calm: set[frozenset[int]]
 ) -> None:
     third = installation.add("work")
 
@@ -203,15 +260,15 @@ def test_a_worker_that_comes_and_goes_loses_and_doubles_nothing(
         third.start()
 
     ledger = under(installation, come_and_go)
-    told("a third worker came and went", installation, healed(installation, llm, ledger))
+    told("a third worker came and went", installation, healed(installation, llm, ledger, calm))
 
 
 def test_a_worker_that_stands_still_for_longer_than_its_session_writes_nothing_afterwards(
-    installation: Installation, llm: FakeLlmProcess
+    installation: Installation, llm: FakeLlmProcess, calm: set[frozenset[int]]
 ) -> None:
     def stand_still(rnd: random.Random) -> None:
         time.sleep(2)
         rnd.choice(installation.of(rnd.choice(["fold", "work"]))).pause(9)
 
     ledger = under(installation, stand_still)
-    told("workers stood still", installation, healed(installation, llm, ledger))
+    told("workers stood still", installation, healed(installation, llm, ledger, calm))

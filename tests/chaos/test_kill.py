@@ -149,6 +149,5 @@ def test_nothing_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> None:
         )
         assert counted == dict(truth), span
     joined = sum(len(problems) > 1 for problems in partition(FINGERPRINTS))
-    print(
-        f"{killed} kills, {client.retries} retries, {len(stored)} documents, {len(groups)} fingerprints, {joined} groups joined"
-    )
+    there = f"{len(stored)} documents, {len(groups)} fingerprints, {joined} groups of several"
+    print(f"{killed} kills, {client.retries} retries, {there}")

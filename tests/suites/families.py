@@ -91,6 +91,19 @@ def partition(fingerprints: int) -> set[frozenset[int]]:
     return groups
 
 
+def of_several_kinds(
+    kinds: Mapping[str, str], labels: Mapping[str, str], problem_of: Mapping[str, int], groups: Iterable[frozenset[int]]
+) -> list[set[str]]:
+    """Kinds of each group, where they are not one, or none of the labels that its texts are given; by failure's id."""
+    wrong = []
+    for problems in groups:
+        those = [name for name, problem in problem_of.items() if problem in problems]
+        found = {kinds[name] for name in those}
+        if len(found) != 1 or not found <= {labels[name] for name in those}:
+            wrong.append(found)
+    return wrong
+
+
 def group_of(document: Mapping[str, Any]) -> str:
     """The group in a document of any store and either origin."""
     return next(str(document[name]) for name in GROUP_FIELDS.values() if name in document)
