@@ -180,18 +180,17 @@ def healed(
     assert set(mongo) == set(ledger) == set(opensearch)
     fingerprints = {name: fingerprint_of(document) for name, document in mongo.items()}
     assert fingerprints == {name: fingerprint_of(document) for name, document in opensearch.items()}
-    problem_of: dict[str, set[int]] = {}
-    for name, (problem, _) in ledger.items():
-        problem_of.setdefault(fingerprints[name], set()).add(problem)
-    assert all(len(problems) == 1 for problems in problem_of.values())
+    problem_of = {name: problem for name, (problem, _) in ledger.items()}
+    problems_of: dict[str, set[int]] = {}
+    for name, problem in problem_of.items():
+        problems_of.setdefault(fingerprints[name], set()).add(problem)
+    assert all(len(problems) == 1 for problems in problems_of.values())
     truth = rollup_truth(ledger, fingerprints)
     wait_until(lambda: rollups_found(installation.mongo_rollups()) == truth, True, seconds=30, told=installation.said)
 
     joined = [problems for problems in calm if len(problems) > 1]
     alone = {name: one for name, one in ledger.items() if not any(one[0] in problems for problems in joined)}
-
     labels = {name: llm.kind_of(one.origin.value, one.message) for name, (_, one) in ledger.items()}
-    problem_of = {name: problem for name, (problem, _) in ledger.items()}
 
     def wrong() -> list[tuple[dict[str, str], list[set[str]]]]:
         found = []
