@@ -6,15 +6,15 @@ Exit codes, signals, error numbers and HTTP statuses stay beside the words that 
 import re
 from collections.abc import Callable
 
-from streams.core.template.names import NAMING, TRIM, keep_name, mask_host, mask_url, mask_user
-from streams.core.template.terms import is_code
+from streams.core.template.names import NAMING, TRIM, keep_name, mask_host, mask_place, mask_url, mask_user
+from streams.core.template.terms import PLACE_KEYS, is_code
 
 MARK = "\x02"
 """Prefix of a masked word that a neighbour rule must look at; never part of a template."""
 NUMBER_NEXT, DATE_WORD, KEPT, USER_NEXT, CODE = MARK + "n", MARK + "d", MARK + "k", MARK + "u", MARK + "c"
 STATUS_BEFORE, SQL_PAIR, NAME_NEXT = MARK + "s", MARK + "q", MARK + "a"
 URL_NEXT = MARK + "r"
-RAW_NEXT, NAMED_ERROR, HOST_NEXT = MARK + "w", MARK + "e", MARK + "h"
+RAW_NEXT, NAMED_ERROR, HOST_NEXT, PLACE_NEXT = MARK + "w", MARK + "e", MARK + "h", MARK + "p"
 UNSHOWN = MARK + "x"
 """Stands for a word with characters that are not shown: its line is cleaned and masked again."""
 
@@ -46,6 +46,17 @@ _CODES: dict[str, re.Pattern[str]] = {
 }
 _CODES |= dict.fromkeys(["errorcode", "errcode", "returncode", "resultcode", "retcode"], _ANY_CODE)
 _CODES |= dict.fromkeys(["statuscode", "httpstatus", "responsecode", "httpcode"], _HTTP)
+# A server's answer; a number that others return counts something.
+_CODES |= dict.fromkeys(["responded", "answered", "replied", "returned", "smtp", "ftp", "said"], _HTTP)
+_MAIL_STATUS = re.compile(r"\d\.\d{1,3}\.\d{1,3}")
+# What a program needs or refuses: the first two numbers of a version say which, the others which build.
+_VERSION = re.compile(r"v?\d{1,2}(?:\.\d{1,2})?")
+_RUNTIMES = "python java jdk jre node.js nodejs ruby php perl cuda glibc tls ssl version"
+_CODES |= dict.fromkeys(_RUNTIMES.split(), _VERSION)
+_SERVERS = "server upstream backend api endpoint gateway registry proxy host url request webhook site service provider"
+_SUBJECTS = {"returned": frozenset(_SERVERS.split()), "version": frozenset(["file", "major", "protocol"])}
+"""Words one of which must stand before an announcing word, where that says too little alone."""
+
 _JOINED = str.maketrans("", "", "_-")
 _BETWEEN = frozenset([":", "=", "is", "was", "of", "with", "value", "->", "-"])
 _BETWEEN_MAX = 2
@@ -82,7 +93,8 @@ _NUMBER_OF_NAME = re.compile(r"\(-?\d{1,6}\)[.,:;]?")
 _BRACKETED = re.compile(r"\([A-Z]{1,5}\d{3,6}\)[.,:;!]?")
 _CODE_BEFORE = frozenset(["error", "warning", "err", "code", "errors"])
 _ANNOUNCING = (
-    dict.fromkeys(_HOST_BEFORE, HOST_NEXT)
+    dict.fromkeys(PLACE_KEYS, PLACE_NEXT)
+    | dict.fromkeys(_HOST_BEFORE, HOST_NEXT)
     | dict.fromkeys(_RAW_BEFORE, RAW_NEXT)
     | dict.fromkeys(_CODES, NUMBER_NEXT)
     | dict.fromkeys(NAMING, NAME_NEXT)
@@ -94,11 +106,11 @@ def mark_of(word: str) -> str:
     """The mark that makes the line stage look at this word's neighbours, or nothing."""
     core = word.strip(TRIM)
     low = core.lower()
+    if core in _STATUS_PHRASES and not (word[-1] == ":" and low in _ANNOUNCING):
+        return STATUS_BEFORE
     mark = _ANNOUNCING.get(low.translate(_JOINED) if "code" in low or "status" in low else low)
     if mark:
         return mark if mark != URL_NEXT or word[-1] == ":" else ""
-    if core in _STATUS_PHRASES:
-        return STATUS_BEFORE
     if word == "curl:" or ("_" in word and word[0].isupper() and _ERROR_NAME.fullmatch(word)):
         return NAMED_ERROR
     if word[0] == "(" and _SQL_PAIR.fullmatch(word):
@@ -162,7 +174,8 @@ def _announced_numbers(words: list[str], i: int) -> list[int]:
     at = _announced(words, i) or _returned(words, i)
     if not at:
         return []
-    return [at, *([at + 1] if words[i].strip(TRIM) == "ERROR" else []), *_compared(words, at)]
+    belongs = words[i].strip(TRIM) == "ERROR" or (at + 1 < len(words) and _MAIL_STATUS.fullmatch(words[at + 1]))
+    return [at, *([at + 1] if belongs else []), *_compared(words, at)]
 
 
 def _announced(words: list[str], i: int) -> int:
@@ -174,6 +187,11 @@ def _announced(words: list[str], i: int) -> int:
         return 0
     if core == "status" and i and words[i - 1].strip(TRIM).lower() in _ENDING:
         form = _SIGNAL
+    subject = _SUBJECTS.get(core)
+    if subject is not None and not (i and words[i - 1].strip(TRIM).lower() in subject):
+        return 0
+    if form is _VERSION and not (i + 1 < len(words) and form.fullmatch(words[i + 1].strip(TRIM))):
+        return 0
     for at in range(i + 1, min(i + 2 + _BETWEEN_MAX, len(words))):
         word = words[at]
         if word in _BETWEEN:
@@ -218,6 +236,7 @@ _KEEPERS: dict[str, Callable[[list[str], int], list[int]]] = {
 _CHANGERS: dict[str, Callable[[list[str], list[str], int], list[int]]] = {
     NAME_NEXT: keep_name,
     HOST_NEXT: mask_host,
+    PLACE_NEXT: mask_place,
     URL_NEXT: mask_url,
     USER_NEXT: mask_user,
 }

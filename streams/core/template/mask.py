@@ -385,7 +385,7 @@ def _neighbour_rule(first: str, now: str) -> str:
     if now.startswith("<url>"):
         return "url"
     if "<id>" in now:
-        return "user-name"
+        return "named-by-word"
     return "program-name" if "<id>" in first else "kept-number"
 
 

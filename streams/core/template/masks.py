@@ -128,6 +128,12 @@ MASKS: tuple[Mask, ...] = (
         "an Amazon resource name says where",
         digits=False,
     ),
+    Mask(
+        "bus-address",
+        rf"{_HEX}{{4,8}}:{_HEX}{{2}}:{_HEX}{{2}}(?:\.\d)?",
+        "<id>",
+        "the slot of a card: domain, bus, device and function",
+    ),
     Mask("log-position", r"[0-9A-F]{1,8}/[0-9A-F]{5,8}", "<hex>", "a place in the log of a database"),
     Mask("hex-prefixed", rf"[-+#]?\d[xX]{_HEX}{{1,64}}[uUlLhH]{{0,3}}", "<hex>", "an address or a raw value"),
     Mask(
@@ -224,7 +230,7 @@ REASONS: dict[str, str] = {m.name: m.reason for m in MASKS} | {
     "lone-name": "the message says nothing else, so the letters of its names stay",
     "kept-number": "an exit code, signal, errno, HTTP status or error number names the problem",
     "program-name": "a module, package or symbol that is missing names the problem",
-    "user-name": "a user belongs to a machine",
+    "named-by-word": "the word in front says that this is who or where",
     "date-words": "a date written in several words",
     "timestamp-prefix": "a time at the start of a line says when",
     "list": "the length of a list is no part of the problem",

@@ -1,6 +1,6 @@
 """What the neighbours of a word decide about names, on the words of one line.
 
-Names of modules, packages and symbols that are missing stay; names of users and parts of addresses go.
+Names of modules, packages and symbols that are missing stay; names that say who or where, and parts of addresses, go.
 """
 
 import re
@@ -31,9 +31,12 @@ _PROGRAM_NAME = re.compile(r"[\"'`]?([A-Za-z_][\w-]{0,63})(?![\w/-])")
 _USER_BEFORE = frozenset(["for", "by", "as", "invalid", "illegal", "unknown"])
 _USER_NAME = re.compile(r"[A-Za-z_][\w.$-]{0,63}")
 _HOST_NAME = re.compile(r"[a-z0-9-]{1,63}\.(?:io|app|ai|co|internal|local|lan|corp|info|biz|us|tv|example|test|intra)")
+_QUOTED_NAME = re.compile(r"\\{0,3}[\"'`]([\w.$/@:-]{0,127}[A-Za-z/][\w.$/@:-]{0,127})\\{0,3}[\"'`][).,:;\]]{0,3}")
+_QUOTES = frozenset("\"'`\\")
+_QUOTED_PLACEHOLDER = re.compile(r"\W*<[a-z]+>\W*\Z")
 _NOT_A_USER_WORDS = """
 is was not has had and or with from name names id ids to in on at of for does did cannot could must should
-request input account error session data agent group space defined specified provided
+request input account error session data agent group space defined specified provided login logout logged connected disconnected authenticated
 """
 _NOT_A_USER = frozenset(_NOT_A_USER_WORDS.split())
 
@@ -62,8 +65,20 @@ def mask_url(words: list[str], masked: list[str], i: int) -> list[int]:
     return []
 
 
+def mask_place(words: list[str], masked: list[str], i: int) -> list[int]:
+    """Mask the quoted name in `container "api"` and `vhost: 'shop'`: the word in front says that it is who or where."""
+    if i + 1 >= len(words) or words[i + 1][0] not in _QUOTES:
+        return []
+    name = _QUOTED_NAME.fullmatch(words[i + 1])
+    if name and not _QUOTED_PLACEHOLDER.match(masked[i + 1]):
+        word = words[i + 1]
+        masked[i + 1] = f"{word[: name.start(1)]}<id>{word[name.end(1) :]}"
+    return []
+
+
 def mask_host(words: list[str], masked: list[str], i: int) -> list[int]:
     """Mask the name in `server: db.example`, which nothing but the word in front shows to be a host."""
+    mask_place(words, masked, i)
     name = words[i + 1].strip(TRIM) if i + 1 < len(words) else ""
     if name and masked[i + 1] == words[i + 1] and _HOST_NAME.fullmatch(name):
         masked[i + 1] = words[i + 1].replace(name, "<host>", 1)
@@ -71,8 +86,11 @@ def mask_host(words: list[str], masked: list[str], i: int) -> list[int]:
 
 
 def mask_user(words: list[str], masked: list[str], i: int) -> list[int]:
-    """Mask the name in `invalid user bob`."""
-    if not (i and i + 1 < len(words) and words[i - 1].lower() in _USER_BEFORE):
+    """Mask the name in `invalid user bob`, `user "bob"` and `user bob 10.0.0.1`."""
+    if i + 1 >= len(words):
+        return []
+    mask_place(words, masked, i)
+    if masked[i + 2 : i + 3] != ["<ip>"] and not (i and words[i - 1].lower() in _USER_BEFORE):
         return []
     name = words[i + 1].strip(TRIM)
     if name and name.lower() not in _NOT_A_USER and _USER_NAME.fullmatch(name):

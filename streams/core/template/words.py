@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from streams.core.template.masks import PLACEHOLDERS, mask_of
 from streams.core.template.randomness import MIXED_LETTERS_MIN, has_random_letters, has_random_suffix, is_scratch_name
-from streams.core.template.terms import KEPT_AFTER, NAMES, PLACE_KEYS, SWITCHES, TERMS, is_error_code
+from streams.core.template.terms import KEPT_AFTER, NAMES, SWITCHES, TERMS, is_error_code, is_place_key
 
 WORD_CHARS_MAX = 2048
 """A longer word, or one whose masked form is longer, is masked whole (characters)."""
@@ -78,6 +78,8 @@ _EXTENSION = re.compile(r"[^.]{1,200}(?:\.[A-Za-z][A-Za-z0-9]{0,7}){1,2}")
 _SCRATCH = re.compile(r"(?:^|[/\\])(?:te?mp|Te?mp|TE?MP)[/\\]")
 _GLUE = "/\\@.:~#%$^+_-"
 _KEY_GAP = re.compile(r"[\"']?[:=][\"'\[(]{0,2}|[\[(]")
+_JSON_GAPS = frozenset(['":"', "':'"])
+_NAME_OF_PARTS = re.compile(r"[A-Za-z_][\w.$-]{0,63}/[\w.$-]{1,253}")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][\w.$-]{0,63}")
 _JOINTS = "/@."
 _JOINT = re.compile(r"[:/@.]")
@@ -133,6 +135,8 @@ def pieces(word: str) -> list[Piece]:
         if not raw:
             continue
         found = _atom(raw, word[end : end + 1])
+        if key and len(found) > 1 and gap[:1] == "=" and _NAME_OF_PARTS.fullmatch(raw) and is_place_key(key):
+            found = (Piece(raw, "<id>", "named-by-key"),)
         for i, piece in enumerate(found):
             cut.append(piece)
             rule = piece.rule
@@ -169,7 +173,7 @@ def _valued(piece: Piece, key: str, gap: str) -> Piece:
     if piece.rule == "plain":
         if raw in SWITCHES and ("=" in gap or ":" in gap):
             return Piece(raw, "<str>", "key-value")
-        is_place = gap[0] == "=" and key.lower() in PLACE_KEYS and _PLAIN_NAME.fullmatch(raw)
+        is_place = (gap[0] == "=" or gap in _JSON_GAPS) and is_place_key(key) and _PLAIN_NAME.fullmatch(raw)
         return Piece(raw, "<host>" if "." in raw else "<id>", "named-by-key") if is_place else piece
     form = KEPT_AFTER.get(key.translate(_KEY_JOINTS).lower())
     return Piece(raw, raw, "kept-number") if form and form.fullmatch(raw) else piece
