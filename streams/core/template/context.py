@@ -6,8 +6,17 @@ Exit codes, signals, error numbers and HTTP statuses stay beside the words that 
 import re
 from collections.abc import Callable
 
-from streams.core.template.names import NAMING, TRIM, keep_name, mask_host, mask_place, mask_url, mask_user
-from streams.core.template.terms import PLACE_KEYS, is_code
+from streams.core.template.names import (
+    NAMING,
+    QUOTED_AFTER,
+    TRIM,
+    keep_name,
+    mask_host,
+    mask_place,
+    mask_url,
+    mask_user,
+)
+from streams.core.template.terms import is_code
 
 MARK = "\x02"
 """Prefix of a masked word that a neighbour rule must look at; never part of a template."""
@@ -93,7 +102,7 @@ _NUMBER_OF_NAME = re.compile(r"\(-?\d{1,6}\)[.,:;]?")
 _BRACKETED = re.compile(r"\([A-Z]{1,5}\d{3,6}\)[.,:;!]?")
 _CODE_BEFORE = frozenset(["error", "warning", "err", "code", "errors"])
 _ANNOUNCING = (
-    dict.fromkeys(PLACE_KEYS, PLACE_NEXT)
+    dict.fromkeys(QUOTED_AFTER, PLACE_NEXT)
     | dict.fromkeys(_HOST_BEFORE, HOST_NEXT)
     | dict.fromkeys(_RAW_BEFORE, RAW_NEXT)
     | dict.fromkeys(_CODES, NUMBER_NEXT)

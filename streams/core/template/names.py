@@ -34,9 +34,12 @@ _HOST_NAME = re.compile(r"[a-z0-9-]{1,63}\.(?:io|app|ai|co|internal|local|lan|co
 _QUOTED_NAME = re.compile(r"\\{0,3}[\"'`]([\w.$/@:-]{0,127}[A-Za-z/][\w.$/@:-]{0,127})\\{0,3}[\"'`][).,:;\]]{0,3}")
 _QUOTES = frozenset("\"'`\\")
 _QUOTED_PLACEHOLDER = re.compile(r"\W*<[a-z]+>\W*\Z")
+QUOTED_AFTER = frozenset("container pod node namespace vhost database image role username cluster".split())
+"""Words that say who or where, in lower case, and mostly have the name in quotes behind them."""
 _NOT_A_USER_WORDS = """
 is was not has had and or with from name names id ids to in on at of for does did cannot could must should
-request input account error session data agent group space defined specified provided login logout logged connected disconnected authenticated
+request input account error session data agent group space defined specified provided
+login logout logged connected disconnected authenticated
 """
 _NOT_A_USER = frozenset(_NOT_A_USER_WORDS.split())
 

@@ -135,8 +135,8 @@ def pieces(word: str) -> list[Piece]:
         if not raw:
             continue
         found = _atom(raw, word[end : end + 1])
-        if key and len(found) > 1 and gap[:1] == "=" and _NAME_OF_PARTS.fullmatch(raw) and is_place_key(key):
-            found = (Piece(raw, "<id>", "named-by-key"),)
+        if key and len(found) > 1:
+            found = _place_of_parts(raw, key, gap) or found
         for i, piece in enumerate(found):
             cut.append(piece)
             rule = piece.rule
@@ -177,6 +177,12 @@ def _valued(piece: Piece, key: str, gap: str) -> Piece:
         return Piece(raw, "<host>" if "." in raw else "<id>", "named-by-key") if is_place else piece
     form = KEPT_AFTER.get(key.translate(_KEY_JOINTS).lower())
     return Piece(raw, raw, "kept-number") if form and form.fullmatch(raw) else piece
+
+
+def _place_of_parts(raw: str, key: str, gap: str) -> Sequence[Piece]:
+    """The one piece of `pod="shop/web-0"`; nothing where the key names no place."""
+    named = gap[:1] == "=" and _NAME_OF_PARTS.fullmatch(raw) and is_place_key(key)
+    return (Piece(raw, "<id>", "named-by-key"),) if named else ()
 
 
 def _atom(raw: str, after: str) -> Sequence[Piece]:
