@@ -134,9 +134,7 @@ def pieces(word: str) -> list[Piece]:
         after_placeholder = False
         if not raw:
             continue
-        found = _atom(raw, word[end : end + 1])
-        if key and len(found) > 1:
-            found = _place_of_parts(raw, key, gap) or found
+        found = _place_of_parts(raw, key, gap) or _atom(raw, word[end : end + 1])
         for i, piece in enumerate(found):
             cut.append(piece)
             rule = piece.rule
@@ -181,7 +179,7 @@ def _valued(piece: Piece, key: str, gap: str) -> Piece:
 
 def _place_of_parts(raw: str, key: str, gap: str) -> Sequence[Piece]:
     """The one piece of `pod="shop/web-0"`; nothing where the key names no place."""
-    named = gap[:1] == "=" and _NAME_OF_PARTS.fullmatch(raw) and is_place_key(key)
+    named = key and gap[:1] == "=" and _NAME_OF_PARTS.fullmatch(raw) and is_place_key(key)
     return (Piece(raw, "<id>", "named-by-key"),) if named else ()
 
 
