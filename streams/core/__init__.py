@@ -24,7 +24,10 @@
 | `intake` | raw records -> `FoldBatch`es: decode, clamp, redact, fingerprint, fold |
 | `recent`, `flood` | which failures came before; when too much of an input cannot be read |
 | `rows`, `older_rows`, `tables` | the keyed state: its rows, those of the first format, typed mappings over bytes |
-| `pipeline`, `forgetting` | `FoldBatch` -> rows and emissions; which fingerprints may be forgotten |
+| `pipeline` | `FoldBatch` -> rows and emissions: what a fold, a verdict, an edge does |
+| `counting`, `questions`, `marks` | its windows and dimensions; what is asked, and when again; whole fingerprints |
+| `touched`, `emissions` | what one call changed; the records that tell of it |
+| `forgetting` | which fingerprints may be forgotten |
 | `renewal`, `recount` | rows begun anew; their counts made again from documents |
 | `batch` | full or due: when a batch is to go |
 """

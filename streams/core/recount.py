@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from streams.contract.failure import Origin
 from streams.contract.fold import WHERE_SEPARATOR, BriefSample, Sample
 from streams.contract.rollup import OTHER_WHERE, WHERE_MAX, Rollup, Span
-from streams.core.pipeline import OFFSET_BITS, OTHER_PLACE
+from streams.core.counting import OTHER_PLACE
+from streams.core.pipeline import OFFSET_BITS
 from streams.core.rows import FingerprintRow, LifetimeRow, MarkRow, PlacesRow, PositionRow
 from streams.core.tables import Tables
 

@@ -27,10 +27,12 @@ from streams.contract.fold import BATCH_FOLDS_MAX, BriefSample, Cursor, Fold, Fo
 from streams.contract.rollup import WHERE_MAX, Rollup, Span
 from streams.contract.verdict import Unanswered, Verdict, VerdictSource
 from streams.contract.wire import from_bytes, to_bytes
+from streams.core.counting import LIFETIMES_MAX
+from streams.core.emissions import Emission
 from streams.core.fold import fold_of, folds_of, merged_samples, newest_samples, sealed
 from streams.core.groups import Groups
 from streams.core.ladder import strength
-from streams.core.pipeline import LIFETIMES_MAX, Emission, Pipeline
+from streams.core.pipeline import Pipeline
 from streams.core.renewal import renewed
 
 TOPIC = topics.CI.name
@@ -174,6 +176,7 @@ def test_what_a_pipeline_has_in_hand_changes_nothing(found: list[Failure], cut: 
     for held_max in (1, 1_000):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("streams.core.pipeline.HELD_MAX", held_max)
+            patch.setattr("streams.core.marks.HELD_MAX", held_max)
             table: dict[str, bytes] = {}
             pipeline = Pipeline(table, partition=0)
             results.append((pipeline.on_batches([(0, first)]), pipeline.on_batches([(1, second)]), table))
@@ -403,7 +406,7 @@ def test_a_question_that_nobody_answers_in_any_way_comes_again_when_its_topic_ha
 
 
 def test_questions_that_are_due_at_once_come_again_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.core.pipeline.ASKED_AGAIN_MAX", 3)
+    monkeypatch.setattr("streams.core.questions.ASKED_AGAIN_MAX", 3)
     asking = Asking()
     found = folds([ci_failure(f"{word} is missing") for word in "ash bay elm fir ivy oak yew asp".split()])
     assert len(asking.at(0, *found)) == 8

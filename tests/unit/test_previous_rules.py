@@ -14,12 +14,14 @@ from streams.contract.rollup import Rollup
 from streams.contract.taxonomy import default_taxonomy
 from streams.contract.verdict import Verdict, VerdictSource, record_key
 from streams.contract.wire import from_bytes, to_bytes
+from streams.core.emissions import Emission
 from streams.core.fingerprint import Fingerprinter
 from streams.core.intake import FoldStage, Intake, RawRecord, Stretch
 from streams.core.known_failures.book import default_rules
 from streams.core.own_rules.fingerprinter import RuledFingerprinter
 from streams.core.own_rules.read import own_rules
-from streams.core.pipeline import SUCCESSION_MS, Emission, Pipeline
+from streams.core.pipeline import Pipeline
+from streams.core.questions import SUCCESSION_MS
 
 pytest.importorskip("re2", reason="the extra `rules` is not installed")
 
