@@ -235,7 +235,8 @@ def test_what_the_llm_holds_for_the_same_becomes_an_alias_only_between_what_it_w
             await policy.aclose()
             return answers
 
-    answers = asyncio.run(run())
+    with capture_logs() as logs:
+        answers = asyncio.run(run())
     aliases = [answer for answer in answers if isinstance(answer, Alias)]
     results = [answer for answer in answers if not isinstance(answer, Alias)]
     assert wrong_labels(batch, results) == []
@@ -245,6 +246,8 @@ def test_what_the_llm_holds_for_the_same_becomes_an_alias_only_between_what_it_w
     assert {alias.source for alias in aliases} <= {AliasSource.LLM}
     kinds = {result.fingerprint: result.kind for result in results if isinstance(result, Verdict)}
     assert all(kinds[alias.a] == kinds[alias.b] for alias in aliases)
+    told = [line["faults"] for line in logs if line["event"] == LogEvent.LLM_ANSWER_FAULTY]
+    assert (max((faults.get("foreign_same_as", 0) for faults in told), default=0) > 0) == (fault == "same_as_any")
     if not fault:
         alike = {one.fingerprint.value for one in batch[:5]}
         assert all(aliases_of <= alike for aliases_of in ({alias.a, alias.b} for alias in aliases))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -112,17 +114,25 @@ def test_two_that_know_the_same_make_the_same_edges() -> None:
     assert sorted(settled(first)) == sorted(settled(second))
 
 
-def test_what_a_person_took_apart_no_other_edge_joins() -> None:
+@pytest.mark.parametrize("source", [AliasSource.RULE, AliasSource.LLM])
+def test_what_a_person_took_apart_no_other_edge_joins(source: AliasSource) -> None:
     one, other = SERVICES[0].fingerprint.value, SERVICES[1].fingerprint.value
     aliaser, groups = Aliaser(), Groups()
     apart = alias_of(
         one, other, origin=Origin.CI, source=AliasSource.HUMAN, reason="two teams", decided_at_ms=AT_MS, stands=False
     )
     aliaser.on_alias(apart)
+    groups.apply(apart)
     aliaser.on_new(SERVICES)
     for edge in aliaser.edges():
         groups.apply(edge)
+    for middle in [None, *(service.fingerprint.value for service in SERVICES[2:])]:
+        for here, there in ((one, other),) if middle is None else ((one, middle), (middle, other)):
+            late = alias_of(here, there, origin=Origin.CI, source=source, reason="", decided_at_ms=AT_MS + 9)
+            aliaser.on_alias(late)
+            groups.apply(late)
     assert other not in groups.members(one)
+    assert other not in {near.fingerprint for near in aliaser.near(SERVICES[0])}
 
 
 def test_neighbours_are_of_other_groups_of_one_type_and_differ_in_no_state_or_number() -> None:
@@ -153,6 +163,34 @@ def test_neighbours_are_of_other_groups_of_one_type_and_differ_in_no_state_or_nu
     )
     aliaser.on_alias(apart)
     assert keys[2] not in [near.fingerprint for near in aliaser.near(found[0])]
+
+
+UNLIKE: dict[str, dict[str, Any]] = {
+    "exception type": {"exception_type": "OSError"},
+    "tool": {"tool": "gradle"},
+    "code": {"provider_error_code": "overloaded"},
+    "exit code": {"exit_code": 137},
+    "status": {"http_status": 503},
+}
+
+
+@pytest.mark.parametrize("more", UNLIKE.values(), ids=UNLIKE)
+def test_no_rule_joins_and_nobody_is_asked_about_what_differs_in_type_tool_or_code(more: dict[str, Any]) -> None:
+    def marked(name: str, given: dict[str, Any]) -> Unseen:
+        made = fingerprint(origin="ci", message=f"cannot reach vault {name} from here today", **given)
+        return replace(SERVICES[0], fingerprint=made)
+
+    plain, other = ([marked(name, given) for name in NAMES[:5]] for given in ({}, more))
+    values = [{one.fingerprint.value for one in those} for those in (plain, other)]
+    assert not values[0] & values[1]
+    aliaser = Aliaser()
+    aliaser.on_new([*plain, *other])
+    assert settled(aliaser) == [], "ten words in one place, five of each"
+    for theirs, those in zip(values, (plain, other), strict=True):
+        for one in those:
+            near = {found.fingerprint for found in aliaser.near(one)}
+            assert len(near) == 3
+            assert near <= theirs
 
 
 def test_origins_are_never_joined() -> None:
