@@ -23,35 +23,37 @@ from typing import Final, NamedTuple
 
 from streams.core.credentials.formats import FORMATS
 from streams.core.credentials.names import (
-    FOLDERS,
     KEYS,
     NO_KEYS,
-    NO_VALUES,
     PASSWORD_PARTS,
     PASSWORDS,
     SERVICES,
+    STRONG_PASSWORDS,
     WHOLE_PASSWORDS,
 )
 from streams.core.credentials.row import Format
+from streams.core.credentials.values import (
+    is_code,
+    is_filled,
+    is_folder,
+    is_number,
+    is_placeholder,
+    is_random,
+    is_strong,
+    may_be_key,
+)
 from streams.core.template.randomness import has_random_letters
 
 ROUNDS_MAX: Final = 4
 """A replacement can uncover another one; a text settles in two rounds, the bound is for the text that does not."""
-OPAQUE_CHARS_MIN: Final = 10
 SERVICE_KEY_CHARS_MIN: Final = 14
 MASKED_CHARS_MIN: Final = 20
-MIXED_WORD_CHARS_MIN: Final = 12
-MIXED_TOKEN_CHARS_MIN: Final = 16
-MIXED_CHARS_MIN: Final = 24
 NAMES_REMEMBERED_MAX: Final = 4096
 """What stood in front of values; 100 to 400 bytes each."""
-LETTERS_MAX: Final = 256
-"""A longer run of letters is no key."""
 ONE_BY_ONE: Final = 1024
 """So many places of a literal are tried one by one; more are left to one search over the whole text."""
 NAMES_FIRST_VALUES: Final = 400
 """With more values than this the names are looked for in the whole text first."""
-CLIENT_NUMBER_DIGITS: Final = range(15, 21)
 LONG_WORD_CHARS: Final = range(20, 129)
 """Letters and digits in a row, of a token without a prefix."""
 LONG_WORD_MARGIN_CHARS: Final = 64
@@ -59,11 +61,13 @@ LONG_WORD_MARGIN_CHARS: Final = 64
 
 _START_CHARS: Final = 3
 _AFTER_PASSWORD: Final = re.compile(
-    r"[\w.-]{0,24}[\"'`\\\]]{0,4}\s{0,2}(?P<op>=>|:{1,3}=|\?=|[=:])\s{0,2}"
-    r"(?:\\?[\"'`](?P<quoted>[^\"'`\\\n<>]{4,})|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\$]{4,}))"
+    r"[\w.-]{0,24}[\"'`\\\]]{0,8}[ \t]{0,40}\s?(?P<op>=>|->|:{1,3}=|\?=|[=:])\s{0,2}"
+    r"(?:(?:&[\w.-]{1,32}|!!str) )?"
+    r"(?:[bBuUrRN]{0,2}\\{0,8}(?P<mark>[\"'`])(?P<quoted>(?![\s,;:)}\]])(?:(?!(?P=mark))[^\\\n<>]){4,256})"
+    r"|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\]{4,}))"
 )
 _ASSIGNED: Final = re.compile(
-    r"[=:>,?|](?:(?<==)>|(?<=:):{0,2}=|(?<=\?)=|(?<=\|)\||(?<=[=:>,]))[\s\"'`=\\]{0,5}(?P<bare>[\w.~+/@-]{10,}(?:={1,2}(?![\w.~+/@=-]))?)"
+    r"[=:>,?|](?:(?<==)>|(?<=:):{0,2}=|(?<=\?)=|(?<=\|)\||(?<=[=:>,]))[\s\"'`=\\]{0,9}(?P<bare>[\w.~+/@-]{10,}(?:={1,2}(?![\w.~+/@=-]))?)"
 )
 """An assignment of something long. Whether it looks random is judged before anybody asks what stands in front of it.
 
@@ -75,20 +79,12 @@ _GOES_ON: Final = re.compile(r"[\w.-]")
 _DIGIT: Final = re.compile(r"[0-9]")
 _NAME_CHARS_BACK: Final = 64
 _BEFORE: Final = re.compile(r"[\w.\-\s\"'`\\\]]{1,64}\Z")
-_PADDED: Final = re.compile(r"[A-Za-z0-9+/]{18,}={1,2}")
-"""Bytes in base64, with the marks that fill it up."""
 _OURS: Final = re.compile(r"<secret:[a-z0-9-]{1,40}\Z")
-_AFTER_KEY: Final = re.compile(r"[\w.-]{0,24}[\"'`\\\]]{0,4}\s{0,2}")
+_AFTER_KEY: Final = re.compile(r"[\w.-]{0,24}[\"'`\\\]]{0,8}\s{0,2}")
 _AFTER_SERVICE: Final = re.compile(r"[\w.\- \t]{0,24}[\s\"'\\]{0,4}")
+_SAID: Final = frozenset((":", "->", "::", ":::"))
+"""Signs that prose has too."""
 _WORDS_ONLY: Final = re.compile(r"[A-Za-z_.\-/]+")
-_SEPARATORS: Final = b"-_.=+/~@:%"
-_CLASS: Final = bytes(
-    48 if chr(code).isdigit() else 65 if chr(code).isupper() else 97 if chr(code).isalpha() else code
-    for code in range(128)
-) + bytes(range(128, 256))
-"""Letters and digits by kind."""
-_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-_UUID_HYPHENS: Final = 4
 _LONG_RUN: Final = re.compile(rf"[A-Za-z0-9_+/=~-]{{{MASKED_CHARS_MIN},}}")
 
 
@@ -133,7 +129,7 @@ def mask_opaque(text: str) -> str:
 
     For what goes to a language model or a log, after `redact`: what is lost there says nothing about the kind.
     """
-    return _LONG_RUN.sub(lambda found: "<opaque>" if _is_random(found[0], turns=4) else found[0], text)
+    return _LONG_RUN.sub(lambda found: "<opaque>" if is_random(found[0], turns=4) else found[0], text)
 
 
 class _Span(NamedTuple):
@@ -173,6 +169,9 @@ def _words(lowered: bytes) -> list[bytes]:
 _TO_WORDS: Final = bytes(code if code < 128 and chr(code).isalnum() else 32 for code in range(256))
 _TO_RUNS: Final = bytes(32 if code == 32 else 97 for code in _TO_WORDS)
 _LONG_RUN_START: Final = b"a" * LONG_WORD_CHARS.start
+_ESCAPE_SIGNS: Final = (b"\\", b"%", b"\x1b")
+_ESCAPES: Final = re.compile(rb"\\u00[0-9a-f]{2}|\\[nrtbf]|%[0-9a-f]{2}|\[[0-9;]{1,8}m")
+"""What ends in a letter or digit and is no part of the word behind it."""
 _START: Final = itemgetter(slice(0, _START_CHARS))
 _BY_SIGN: Final = _by_sign()
 _SIGNS: Final = frozenset(_BY_SIGN) - {b""}
@@ -194,6 +193,8 @@ def _spans(text: str) -> list[_Span]:
     """Where the credentials of a text are: apart from each other and in order."""
     lowered = _lower(text)
     letters = lowered.encode("ascii", "replace")
+    if any(map(letters.__contains__, _ESCAPE_SIGNS)):
+        letters = _ESCAPES.sub(_blank, letters)
     spans: list[_Span] = []
     for row, literals in _present(text, lowered, letters):
         spans += _of_format(row, literals, text, lowered)
@@ -224,6 +225,10 @@ def _present(text: str, lowered: str, letters: bytes) -> list[tuple[Format, list
         return []
     rows_in_order = sorted(found, key=_RANK.__getitem__) if len(found) > 1 else list(found)
     return [(row, found[row]) for row in rows_in_order if _is_possible(row, text)]
+
+
+def _blank(found: re.Match[bytes]) -> bytes:
+    return b" " * len(found[0])
 
 
 def _apart(spans: list[_Span]) -> list[_Span]:
@@ -272,7 +277,7 @@ def _of_format(row: Format, literals: list[str], text: str, lowered: str) -> lis
         found = _anchored(places, pattern, text) if len(places) < ONE_BY_ONE else pattern.finditer(text)
     else:
         found = pattern.finditer(text)
-    return [_span_of(match, row) for match in found]
+    return [span for match in found if (span := _span_of(match, row))]
 
 
 def _of_long_words(text: str, runs: bytes, letters: bytes) -> Iterator[_Span]:
@@ -287,7 +292,9 @@ def _of_long_words(text: str, runs: bytes, letters: bytes) -> Iterator[_Span]:
         for row in possible:
             if row.word_chars <= len(place):
                 for match in _pattern(row).finditer(text, start, end):
-                    yield _span_of(match, row)
+                    span = _span_of(match, row)
+                    if span:
+                        yield span
 
 
 def _long_words(runs: bytes) -> Iterator[range]:
@@ -299,8 +306,12 @@ def _long_words(runs: bytes) -> Iterator[range]:
         start = runs.find(_LONG_RUN_START, end)
 
 
-def _span_of(match: re.Match[str], row: Format) -> _Span:
+def _span_of(match: re.Match[str], row: Format) -> _Span | None:
+    """What to take of a match; nothing where it is an example or cannot prove what the row asks for."""
     group = next((name for name in match.re.groupindex if match[name] is not None), 0)
+    value = match[group]
+    if is_filled(value) or (row.proof and not row.proof(value)):
+        return None
     return _Span(*match.span(group), row.id)
 
 
@@ -316,15 +327,18 @@ def _anchored(places: list[int], pattern: re.Pattern[str], text: str) -> Iterato
 def _of_password(name: str, text: str, lowered: str) -> Iterator[_Span]:
     end = 0
     for at in _places(lowered, name):
-        if at < end or (at and text[at - 1] == "<"):
+        before = text[max(0, at - 2) : at]
+        if at < end or before.endswith("<"):
             continue  # inside the value before, or in a placeholder of ours
+        if name in STRONG_PASSWORDS and before[-1:].isalnum():
+            continue
         after = at + len(name)
         if name in WHOLE_PASSWORDS and _GOES_ON.match(text, after):
             continue
         match = _AFTER_PASSWORD.match(text, after)
-        if match:
+        if match and not _in_resource(text, at, match.end("op"), match.end()):
             end = match.start("op")
-            if _is_password(match) and not (name in FOLDERS and _is_folder(match)):
+            if _is_password(name, match):
                 end = match.end()
                 yield _Span(*match.span("bare" if match["quoted"] is None else "quoted"), "password")
 
@@ -333,7 +347,7 @@ def _of_assignments(text: str, lowered: str) -> Iterator[_Span]:
     """Assigned values that look random, where the name in front says that they are a credential."""
     if not _LONG_ENOUGH.search(text):
         return
-    values = [match for match in _ASSIGNED.finditer(text) if _may_be_key(match["bare"])]
+    values = [match for match in _ASSIGNED.finditer(text) if may_be_key(match["bare"])]
     names_of = _names
     if len(values) > NAMES_FIRST_VALUES:
         keys, services = (tuple(name for name in names if name in lowered) for names in (KEYS, SERVICES))
@@ -343,11 +357,18 @@ def _of_assignments(text: str, lowered: str) -> Iterator[_Span]:
             continue  # what stands behind a placeholder of ours is not its value
         value = match["bare"]
         before = _BEFORE.search(lowered, max(0, match.start() - _NAME_CHARS_BACK), match.start())
+        if before and not before[0][:1].isspace() and _in_resource(text, before.start(), *match.span("bare")):
+            continue
         name = names_of(before[0] if before else "")
         if name.of_key and match[0][0] not in ">,|" and not value.isdigit():
             yield _Span(*match.span("bare"), "key")
-        elif name.service and len(value) >= SERVICE_KEY_CHARS_MIN and (_is_random(value) or _is_number(value)):
+        elif name.service and len(value) >= SERVICE_KEY_CHARS_MIN and (is_random(value) or is_number(value)):
             yield _Span(*match.span("bare"), f"{name.service.replace('_', '-')}-key")
+
+
+def _in_resource(text: str, name: int, value: int, end: int) -> bool:
+    """Whether a name and what follows are parts of a longer name, as in `arn:aws:x:region:account:secret:name`."""
+    return text[value - 1] == ":" == text[name - 1 : name] and not text[value:end][:1].isspace()
 
 
 class _Name(NamedTuple):
@@ -396,72 +417,17 @@ def _is_data_key(before: str) -> bool:
     return before.endswith("key") and before[:-3].rstrip("_- ").endswith(NO_KEYS)
 
 
-def _is_folder(found: re.Match[str]) -> bool:
-    value = found["bare"] if found["quoted"] is None else found["quoted"]
-    return value.startswith(("/", "~", "./", "../")) or value[1:2] == ":"
-
-
-def _is_password(found: re.Match[str]) -> bool:
+def _is_password(name: str, found: re.Match[str]) -> bool:
+    """Whether what stands behind a name of `PASSWORDS` is a value of it, and not prose, code or a path."""
     quoted = found["quoted"]
     value = quoted if quoted is not None else found["bare"]
-    if _is_placeholder(value):
+    if is_placeholder(value) or is_folder(value) or (name in STRONG_PASSWORDS and not is_strong(value)):
         return False
     if quoted is not None:
         return " " not in value.strip() or not _WORDS_ONLY.fullmatch(value.replace(" ", ""))
     after = found.string[found.end() : found.end() + 1]
     if after in ("(", "[") and _WORDS_ONLY.fullmatch(value):
         return False
-    if found["op"].startswith(":") and found["op"] != ":=":
+    if found["op"] in _SAID:
         return len(value) >= 6 and (not _WORDS_ONLY.fullmatch(value) or has_random_letters(value))
-    return not (value.startswith(("os.", "self.", "secrets.", "env.", "process.", "--")))
-
-
-def _may_be_key(value: str) -> bool:
-    if not _DIGIT.search(value):
-        return _is_mixed(value) and not _is_placeholder(value)
-    return (_is_random(value) or _is_number(value) or _is_mixed(value)) and not _is_placeholder(value)
-
-
-def _is_placeholder(value: str) -> bool:
-    return value.startswith(("$", "%", "{", "<", "*")) or len(set(value)) <= 2 or value.lower() in NO_VALUES
-
-
-def _is_number(value: str) -> bool:
-    """Whether a value is a number as long as the ids that services give to their clients."""
-    return value.isdigit() and len(value) in CLIENT_NUMBER_DIGITS
-
-
-def _is_mixed(value: str) -> bool:
-    """Whether a value is one word of letters and digits, or of random letters: enough right behind a key's name."""
-    if len(value) < MIXED_WORD_CHARS_MIN:
-        return False
-    word = value.replace("-", "").replace("_", "")
-    if not word.isalnum() or word.isdigit():
-        return False
-    if word.isalpha():
-        return len(word) <= LETTERS_MAX and has_random_letters(word)
-    return word == value or (len(value) >= MIXED_TOKEN_CHARS_MIN and not (word.islower() or word.isupper()))
-
-
-def _is_random(value: str, *, turns: int = 3) -> bool:
-    """Whether a value looks drawn by lot: a UUID, or letters and digits that alternate; no path, version or words.
-
-    `turns` says how often at least letters and digits must change places. One is enough for a long run that mixes
-    capitals, small letters and digits, and has no separator where words would have one.
-    """
-    if len(value) < OPAQUE_CHARS_MIN or value.startswith("//") or "://" in value:
-        return False
-    if value.count("-") >= _UUID_HYPHENS and _UUID.search(value):
-        return True
-    if _PADDED.fullmatch(value) and len(value) % 4 == 0 and not (value.islower() or value.isupper()):
-        return True
-    classes = value.encode("ascii", "replace").translate(_CLASS, _SEPARATORS)
-    letters = classes.lower()
-    changes = letters.count(b"a0") + letters.count(b"0a")
-    if not changes or len(classes) < OPAQUE_CHARS_MIN:
-        return False
-    if changes >= turns and changes * 10 >= len(classes):
-        return True
-    return (
-        len(value) >= MIXED_CHARS_MIN and "/" not in value and min(classes.count(b"AA"), classes.count(b"aA")) >= turns
-    )
+    return not (value.startswith("--") or is_code(value))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.core.credentials.formats import FORMATS
-from streams.core.credentials.names import FOLDERS, KEYS, PASSWORD_PARTS, PASSWORDS, SERVICES, WHOLE_PASSWORDS
+from streams.core.credentials.names import KEYS, PASSWORD_PARTS, PASSWORDS, SERVICES, STRONG_PASSWORDS, WHOLE_PASSWORDS
 from streams.core.redact import mask_opaque, redact, redacted
 
 CHANCE = random.Random(7)
@@ -120,6 +120,41 @@ IN_PLACE += [
     ("code_verifier=" + MIXED_40, MIXED_40),
     ("step failed: CI_TOKEN=" + MIXED_40, MIXED_40),
     ("detail=APP_API_KEY=" + AN_ID + " attempt=2", AN_ID),
+    # Commands.
+    ("cqlsh -u app -p " + SECRET + " host", SECRET),
+    ("sqlcmd -S db -U sa -P " + SECRET + " -Q 'select 1'", SECRET),
+    ("echo " + SECRET + " | docker login -u bot --password-stdin", SECRET),
+    ("skopeo copy --src-creds bot:" + SECRET + " docker://a docker://b", SECRET),
+    ("az storage blob upload --account-key " + MIXED_40 + "==", MIXED_40),
+    ("ENV API_KEY " + SECRET, SECRET),
+    ("htpasswd -b .htpasswd bob " + SECRET, SECRET),
+    # Settings.
+    ("- name: DB_PASSWORD\n  value: " + SECRET, SECRET),
+    ('"db_password": {"sensitive": true, "type": "string", "value": "' + SECRET + '"}', SECRET),
+    ("<key>password</key>\n<string>" + SECRET + "</string>", SECRET),
+    ("  token: >-\n    " + SECRET + "\n", SECRET),
+    ("body=user%3Dbob%26password%3D" + SECRET + "%26x%3D1", SECRET),
+    ("%22password%22%3A%22" + SECRET + "%22", SECRET),
+    ('{\\\\\\"password\\\\\\":\\\\\\"' + SECRET + '\\\\\\"}', SECRET),
+    ("define('AUTH_SALT', '" + SECRET + "|x&y');", SECRET),
+    ('~ password = "old" -> "' + SECRET + '"', SECRET),
+    ("APP_KEY=" + "base64:" + some(43) + "=", "base64:"),
+    ('{"kty":"oct","k":"' + MIXED_40 + '"}', MIXED_40),
+    ("{'password': b'" + SECRET + "'}", SECRET),
+    ("+ master_password      = '" + SECRET + "'", SECRET),
+    ("password=Sup3r$" + "ecret!9", "ecret!9"),
+    ('password="it' + "'" + 's4567"', "s4567"),
+    # Headers, URLs, prose.
+    ("Authorization: AccessKey " + SECRET, SECRET),
+    ("X-Hub-Signature-256: sha256=" + HEX_64, HEX_64),
+    ("https://" + SECRET + ":x@packages.example.org/", SECRET),
+    ("https://chat.example.org/hooks/" + SECRET, SECRET),
+    ("GET /callback?code=" + MIXED_40 + "&state=x", MIXED_40),
+    ("the password is xkq" + "%19A7", "%19A7"),
+    # A prefix that nobody here knows, and words that begin behind an escape or a colour.
+    ("acmecorp_" + MIXED_40, MIXED_40),
+    ("\\nghp_" + MIXED_40 + "\\n", MIXED_40),
+    ("\x1b[32mglpat-" + SECRET + "\x1b[0m", SECRET),
 ]
 ROUNDS = [("", ""), ("worker-3 failed with ", " after 3 attempts"), ("ctx=(", ")"), ("first line\n", "\nlast line")]
 
@@ -152,6 +187,17 @@ BENIGN = [
     "mysql --protocol=tcp -P 3306 -h db refused",
     "password: MinLengthValidator refused",
     "docker run -p 8080:80 app",
+    "OPENAI_API_KEY=sk-" + "x" * 24,
+    "https://${USER}:${PASS}@example.org/x.git and postgres://user:****@db/app",
+    "password: !vault | and secret: !secret wifi_password",
+    "POSTGRES_PASSWORD_FILE=/run/secrets/db_password SSH_AUTH_SOCK=/tmp/ssh-a1B2c3D4e5F6/agent.1234",
+    "password=config.db.password, secret_key = Rails.application.credentials.secret_key_base",
+    "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-QV5Sh4",
+    "date -u +%Y-%m-%dT%H:%M:%SZ; cache-key=linux-x64-node18 --secret id=npmrc,src=.npmrc",
+    "pass: 12 fail: 1, pass=3.5ms, passed: 120",
+    "chatcmpl-jrl16Xzi8b7cHi4gkQUcAsA1fHV3z dpl_5iE8zaEpnRo0DCwvSP46eAtFoN75",
+    "got: sha256-onBdoGGO1szw6ynvod5wcn15saCeXdKPaonBdoGGO1s=",
+    "password for user: Bob2024Smith refused, password is base64-encoded",
 ]
 
 
@@ -310,4 +356,4 @@ def test_a_token_does_not_survive_among_any_text(token: str, before: str, after:
 
 def test_each_name_of_a_password_holds_a_part_that_is_looked_for_first() -> None:
     assert all(any(part in name for part in PASSWORD_PARTS) for name in PASSWORDS)
-    assert set(PASSWORDS) >= WHOLE_PASSWORDS | FOLDERS
+    assert set(PASSWORDS) >= WHOLE_PASSWORDS | STRONG_PASSWORDS

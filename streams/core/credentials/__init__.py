@@ -9,6 +9,7 @@
 | `files` | settings, and hashes of passwords |
 | `formats` | all of these, in the order that names a credential which two of them find |
 | `names` | names in front of a value: fields such as a password, and services whose keys have no shape of their own |
+| `values` | what a value looks like: drawn by lot, one word, or only the place that one goes to |
 
 `streams/core/redact.py` applies them.
 """

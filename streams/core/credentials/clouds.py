@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from streams.core.credentials.row import UUID, Format, begins, prefixed
+from streams.core.credentials.values import is_random_run
 
 CLOUDS: Final[tuple[Format, ...]] = (
     # Language-model providers.
@@ -25,6 +26,20 @@ CLOUDS: Final[tuple[Format, ...]] = (
     prefixed("together", "A Together key.", "tgp_v1_", least=20),
     prefixed("pinecone", "A Pinecone key.", "pcsk_", least=30),
     prefixed("elevenlabs", "An ElevenLabs or similar key.", "sk_", least=40, body="[0-9a-f]"),
+    prefixed("openai-session", "A session of OpenAI.", "sess-", least=32, body="[A-Za-z0-9]"),
+    prefixed("jina", "A Jina key.", "jina_", least=40),
+    prefixed("firecrawl", "A Firecrawl key.", "fc-", least=32, body="[0-9a-f]"),
+    prefixed("openpipe", "An OpenPipe key.", "opk_", least=32),
+    prefixed("modal", "A Modal token.", "ak-", "as-", "wk-", "ws-", least=22, body="[A-Za-z0-9]", proof=is_random_run),
+    prefixed("runpod", "A RunPod key.", "rpa_", least=32, body="[A-Za-z0-9]"),
+    prefixed("llama-cloud", "A LlamaCloud key.", "llx-", least=32),
+    prefixed("helicone", "A Helicone key.", "sk-helicone-", "pk-helicone-", least=20),
+    prefixed("friendli", "A Friendli token.", "flp_", least=30),
+    prefixed("anyscale", "An Anyscale secret.", "esecret_", "aph0_", "ass0_", least=20),
+    prefixed("wandb", "A Weights & Biases key.", "wandb_v1_", least=20),
+    prefixed("agent-sandboxes", "A key of E2B, Daytona or Browserbase.", "e2b_", "dtn_", "bb_live_", least=24),
+    prefixed("brave", "A Brave search key.", "BSA", least=24, exact=True, proof=is_random_run),
+    prefixed("apify", "An Apify token.", "apify_api_", least=30),
     # Clouds.
     begins(
         "aws-access-key-id",
@@ -87,7 +102,8 @@ CLOUDS: Final[tuple[Format, ...]] = (
         "azure-function-key",
         "An Azure key with its checksum mark.",
         (),
-        r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{28,80}(?:AzFu|\+ASt|ACDb|AAaC|AzSe|APIM|\+ACR|AIoT|JQQJ99)[A-Za-z0-9+/]{4,44}={0,2}",
+        r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{28,80}(?:AzFu|\+ASt|ACDb|AAaC|AzSe|APIM|\+ACR|AIoT|JQQJ99)"
+        r"[A-Za-z0-9+/]{4,44}={0,2}",
         exact_case=True,
         needs=("AzFu", "+ASt", "ACDb", "AAaC", "AzSe", "APIM", "+ACR", "AIoT", "JQQJ99"),
     ),
@@ -118,7 +134,8 @@ CLOUDS: Final[tuple[Format, ...]] = (
         "yandex",
         "A Yandex Cloud token or key.",
         ("aqvn", "t1.", "ycaj", "yca", "ycm", "y0_", "y1_", "yc"),
-        r"(?:AQVN[\w-]{30,}|t1\.[A-Z0-9a-z_-]{4,}={0,2}\.[A-Z0-9a-z_-]{80,}={0,2}|YC[\w-]{38}(?![\w-])|y[0-3]_[\w-]{50,})",
+        r"(?:AQVN[\w-]{30,}|t1\.[A-Z0-9a-z_-]{4,}={0,2}\.[A-Z0-9a-z_-]{80,}={0,2}|YC[\w-]{38}(?![\w-])|y[0-3]_"
+        r"[\w-]{50,})",
         exact=True,
     ),
     prefixed(
@@ -165,7 +182,41 @@ CLOUDS: Final[tuple[Format, ...]] = (
     prefixed("octopus", "An Octopus Deploy key.", "API-", least=26, body="[A-Z0-9]", exact=True),
     prefixed("clickhouse", "A ClickHouse Cloud key.", "4b1d", least=38, body="[A-Za-z0-9]"),
     prefixed("confluent", "A Confluent Cloud secret.", "cflt", least=50, body=r"[\w+/]"),
+    prefixed("xata", "A Xata key.", "xau_", least=24),
+    prefixed("aiven", "A password of an Aiven service.", "AVNS_", least=15, exact=True),
+    prefixed("swarm", "A join token of Docker Swarm.", "SWMTKN-1-", least=40),
+    begins("k3s", "A join token of K3s.", ("k10",), r"K10[0-9a-f]{64}::\w+:[\w-]{8,}"),
+    prefixed("boundary", "A Boundary token.", "at_", least=50),
+    prefixed("astra", "A DataStax Astra token.", "AstraCS:", least=24, body=r"[\w:]", exact=True),
+    prefixed("alchemy", "An Alchemy token.", "alcht_", least=24),
+    prefixed("portainer", "A Portainer key.", "ptr_", least=32),
+    prefixed("tigris", "A Tigris key.", "tid_", "tsec_", least=20, proof=is_random_run),
+    prefixed("telnyx", "A Telnyx key.", "KEY0", least=32, exact=True),
+    prefixed("cloudflare-turnstile", "A Turnstile secret.", "0x4AAAAAA", least=20),
+    prefixed(
+        "cloudflare-tunnel",
+        "A token of a Cloudflare tunnel.",
+        "eyJhIjoi",
+        least=60,
+        body="[A-Za-z0-9+/=_-]",
+        exact=True,
+    ),
+    prefixed("akamai", "An Akamai EdgeGrid token.", "akab-", least=16),
+    prefixed("jumpcloud", "A JumpCloud key.", "jca_", least=30),
+    begins("zoho", "A Zoho token.", ("1000.",), r"1000\.[0-9a-f]{32}\.[0-9a-f]{32}"),
+    prefixed("tinybird", "A Tinybird token.", "p.eyJ", least=40, body=r"[\w.-]"),
+    prefixed("pangea", "A Pangea token.", "pts_", least=24, body="[a-z0-9]"),
+    prefixed("inngest", "An Inngest signing key.", "signkey-", least=24),
+    prefixed("trigger-dev", "A Trigger.dev key.", "tr_prod_", "tr_dev_", "tr_stg_", "tr_pat_", least=16),
     # Code hosts, builds and registries.
+    prefixed("bitbucket-data-center", "A Bitbucket access token.", "BBDC-", least=30, exact=True),
+    prefixed("conda", "A token of a conda channel.", "an-", least=36, body="[0-9a-f-]"),
+    prefixed("depot", "A Depot token.", "depot_project_", "depot_org_", "depot_user_", least=24),
+    prefixed("socket", "A Socket token.", "sktsec_", least=24),
+    prefixed("chromatic", "A Chromatic token.", "chpt_", least=12),
+    prefixed("percy", "A Percy token.", "percy_", "web_", "app_", "auto_", "ss_", least=40, proof=is_random_run),
+    prefixed("vsce", "A personal token of Azure DevOps.", "vss-", least=40, proof=is_random_run),
+    prefixed("phabricator", "A Phabricator token.", "cli-", "api-", least=28, body="[a-z0-9]", proof=is_random_run),
     prefixed("github", "A GitHub token.", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", least=30),
     prefixed("github-fine-grained", "A fine-grained GitHub token.", "github_pat_", least=30),
     prefixed("github-app", "A GitHub runner or app token.", "v1.", least=40, body="[0-9a-f]"),
@@ -195,7 +246,7 @@ CLOUDS: Final[tuple[Format, ...]] = (
     prefixed("nuget", "A NuGet key.", "oy2", least=43, body="[a-z0-9]"),
     prefixed("clojars", "A Clojars token.", "CLOJARS_", least=50, body="[a-z0-9]"),
     prefixed("docker", "A Docker Hub token.", "dckr_pat_", "dckr_oat_", least=20),
-    prefixed("jfrog", "A JFrog key or token.", "AKCp", "cmVmd", least=40, body="[A-Za-z0-9+/=]", exact=True),
+    prefixed("jfrog", "A JFrog key or token.", "AKC", "cmVmd", least=40, body="[A-Za-z0-9+/=]", exact=True),
     prefixed("circleci", "A CircleCI token.", "CCIPAT_", "CCIPRJ_", least=20),
     prefixed("buildkite", "A Buildkite token.", "bkua_", "bkat_", "bkct_", "bkaj_", least=30, body="[A-Za-z0-9]"),
     prefixed("sonar", "A Sonar token.", "squ_", "sqp_", "sqa_", "sqb_", least=30),

@@ -5,13 +5,52 @@ from __future__ import annotations
 from typing import Final
 
 from streams.core.credentials.row import FILE, Format
+from streams.core.credentials.values import is_strong_value, is_value, may_be_key
+
+_WORDS_BETWEEN: Final = r"[^\n;|&]{0,160}?(?<=\s)"
+_GIVEN: Final = r"[\"']?(?P<s>(?![-<$])(?!\d{1,5}(?:\s|$))[^\s\"'<>]{3,})"
+
+
+_OPTIONS: Final = (
+    (
+        (
+            *("docker login", "podman login", "nerdctl login", "buildah login", "skopeo login", "oras login"),
+            *("registry login", "az login", "crane auth login", "oc login", "cf login", "ibmcloud login"),
+        ),
+        r"(?:docker|podman|nerdctl|buildah|skopeo|oras|registry|az|crane auth|oc|cf|ibmcloud) login ",
+        r"(?-i:-p)[ =]?",
+    ),
+    (("sshpass",), r"sshpass ", r"(?-i:-p)\s{0,3}"),
+    (
+        ("mysql", "mariadb", "7z", "rar ", "unrar "),
+        r"(?:mysql\w{0,8}|mariadb(?:-\w{1,8})?|7z[az]?|rar|unrar) ",
+        r"(?-i:-p)",
+    ),
+    (("redis-cli",), r"redis-cli ", r"(?:(?-i:-a)|--pass)\s{1,3}"),
+    (("ldapsearch", "ldapmodify", "ldapadd", "ldapdelete", "ldapwhoami"), r"ldap[a-z]{3,8} ", r"(?-i:-w)\s{1,3}"),
+    (("net use",), r"net use ", r"/user:\S{1,64}\s{1,3}"),
+    (
+        ("mongo", "cqlsh", "useradd", "usermod", "psexec", "security ", "arangosh"),
+        r"(?:mongo(?:sh|dump|restore|export|import)?|cqlsh|useradd|usermod|psexec\w{0,4}|security|arangosh) ",
+        r"(?-i:-p)\s{1,3}",
+    ),
+    (
+        ("sqlcmd", "bcp ", "osql", "isql", "ipmitool", "zip ", "unzip ", "ssh-keygen"),
+        r"(?:sqlcmd|bcp|osql|isql|ipmitool|zip|unzip|ssh-keygen) ",
+        r"(?-i:-[PN])\s{0,3}",
+    ),
+    (("snmpget", "snmpwalk", "snmpset", "snmptrap"), r"snmp(?:get|walk|set|trap) ", r"(?-i:-[AX])\s{1,3}"),
+    (("openssl ",), r"openssl \w{2,12} ", r"(?-i:-[kK])\s{1,3}"),
+    (("signtool", "winrs", "cmdkey", "certutil"), r"(?:signtool|winrs|cmdkey|certutil) ", r"[/-]p(?:ass)?[: ]"),
+)
+"""Literals, the command, and the option by which it takes a password: `-p` is a password and `-P` a port."""
 
 COMMANDS: Final[tuple[Format, ...]] = (
     Format(
         "command-user",
         "A password given to a command with its user.",
-        ("-u", "--user", "--proxy-user"),
-        r"(?:(?<![\w-])-u[ =]{0,2}|--user[ =]{1,2}|--proxy-user[ =]{1,2})[\"']?"
+        ("-u", "--user", "--proxy-user", "--creds", "--src-creds", "--dest-creds", "-a"),
+        r"(?:(?<![\w-])-[ua][ =]{0,2}|--(?:user|proxy-user|(?:src-|dest-)?creds)[ =]{1,2})(?!\+%)[\"']?"
         r"(?:(?P<t>(?=[\w$@.-]{0,40}\d)[\w$@.-]{8,128}):(?=[\"'\s])"
         r"|[^\s:\"'<>/]{0,128}:(?P<s>(?!\d{1,6}(?![^\s\"']))[^\s\"'<>/:$][^\s\"'<>]{2,}))",
         anchored=True,
@@ -23,25 +62,71 @@ COMMANDS: Final[tuple[Format, ...]] = (
             *("password", "passwd", "pass", "token", "secret", "api-key", "apikey", "auth", "access-key", "key", "otp"),
             *("passphrase", "storepass", "keypass"),
         ),
-        r"(?:(?<=--)|(?<=-)(?=[\w-]{3,12}[ =][\"']?[^\s\"']{0,40}\d|(?:store|key)pass ))"
-        r"(?:password|passwd|passphrase|pass|token|secret|api-?key|auth-?token|auth|access-?key|key|otp|storepass|keypass)"
+        r"(?:(?<=--)|(?<![\w-]-)(?<=-)(?=[\w-]{3,12}[ =][\"']?[^\s\"']{0,40}\d|(?:store|key)pass ))"
+        r"(?:password|passwd|passphrase|pass|token|secret|api-?key|auth-?token|auth|access-?key|key|otp"
+        r"|storepass|keypass)"
         r"[ =][\"']?"
-        rf"(?P<s>(?![\[(<$*{{-]|{FILE})[^\s\"'<>]{{6,}})",
+        rf"(?P<s>(?![\[(<$*{{-]|(?:id|type|src)=|{FILE})[^\s\"'<>]{{6,}})",
         anchored=True,
         needs=("-",),
     ),
     Format(
+        "command-long-password",
+        "A password given to a command by an option that says whose.",
+        ("-password ", "-passwd ", "-passphrase ", "-secret ", "-pass "),
+        r"(?<=\w)-(?:password|passwd|passphrase|secret|pass) [\"']?(?P<s>(?![\[(<$*{-])[^\s\"'<>]{6,})",
+        anchored=True,
+        needs=("--",),
+        proof=is_strong_value,
+    ),
+    Format(
+        "command-long-key",
+        "A key given to a command by an option that says whose.",
+        ("-key ", "-token ", "-apikey "),
+        r"(?<=\w)-(?:key|token|apikey) [\"']?(?P<s>(?![\[(<$*{-])[\w.~+/=@-]{12,})",
+        anchored=True,
+        needs=("--",),
+        proof=may_be_key,
+    ),
+    Format(
         "command-option",
         "A password given to a command by the option that this command has for it.",
-        (
-            *("docker login", "podman login", "registry login", "sshpass", "mysql", "mariadb", "redis-cli"),
-            *("ldapsearch", "ldapmodify", "ldapadd", "ldapwhoami", "7z", "az login", "net use"),
-        ),
-        r"(?:(?:docker|podman|registry|az) login [^\n;|&]{0,96}?(?<=\s)-p[ =]?|sshpass\s{1,3}-p\s{0,3}"
-        r"|(?:mysql\w{0,8}|mariadb(?:-dump)?|7za?) [^\n;|&]{0,96}?(?<=\s)-p|redis-cli [^\n;|&]{0,96}?(?<=\s)-a\s{1,3}"
-        r"|ldap[a-z]{3,8} [^\n;|&]{0,96}?(?<=\s)-w\s{1,3}|net use [^\n;|&]{0,80}?/user:\S{1,64}\s{1,3})"
-        r"[\"']?(?P<s>(?![-<$])[^\s\"'<>]{3,})",
+        tuple(literal for literals, _, _ in _OPTIONS for literal in literals),
+        rf"(?<![\w-])(?:{'|'.join(f'{command}{_WORDS_BETWEEN}{option}' for _, command, option in _OPTIONS)}){_GIVEN}",
         anchored=True,
+    ),
+    Format(
+        "command-input",
+        "A password written into a command that reads one.",
+        (
+            *("--password-stdin", "--with-token", "sudo -s", "kinit", "chpasswd", "passwd --stdin", "--passphrase-fd"),
+            *("cryptsetup", "--stdin"),
+        ),
+        r"(?<![\w-])(?:echo|printf)(?: -\w{1,3})? [\"']?(?P<s>(?![$<-])[^\s\"'|]{4,256})[\"']? ?\| ?(?:\w{2,10} )?"
+        r"(?=sudo -S|kinit|chpasswd|cryptsetup|passwd|[^|\n]{0,128}--(?:password-stdin|with-token|passphrase-fd"
+        r"|stdin))",
+        proof=is_value,
+    ),
+    Format(
+        "command-setting",
+        "A credential that a command writes into the settings.",
+        ("env ", "arg ", "setx ", "config ", "configure set ", "config:set ", "authtoken ", "login "),
+        r"(?<![\w.-])(?:ENV|ARG|setx|(?:config|configure)(?: |:)(?:set |--global )?(?:--[\w-]{1,24} ){0,3}"
+        r"|ngrok(?= authtoken)) ?"
+        r"[\w.:/-]{0,80}(?:password|passwd|secret|token|api_?key|access_?key|private_?key)[\w.-]{0,40} [\"']?"
+        r"(?P<s>(?![$<{-])[^\s\"'<>]{8,})",
+        proof=is_strong_value,
+    ),
+    Format(
+        "command-account",
+        "The password of an account that a command makes or uses, behind its name.",
+        ("htpasswd", "smbclient", "rpcclient", "lftp", "nmcli"),
+        r"(?:htpasswd (?:-\w{1,6} ){0,3}(?:\S{1,128} )?[\w.@-]{1,64} |(?:smbclient|rpcclient) "
+        r"[^\n;|]{0,128}?-U ?[\"']?[\w\\./-]{1,64}%"
+        r"|lftp [^\n;|]{0,64}?-u ?[\"']?[\w.@-]{1,64},|nmcli [^\n;|]{0,128}?password )[\"']?(?P<s>(?![$<-])"
+        r"[^\s\"'<>]{4,})",
+        anchored=True,
+        proof=is_strong_value,
     ),
     Format(
         "openssl-pass",
@@ -53,8 +138,8 @@ COMMANDS: Final[tuple[Format, ...]] = (
     Format(
         "sql-password",
         "A password in a statement of SQL.",
-        ("password '", "identified by", "identified with"),
-        r"(?:password|identified (?:with \w{1,40} )?by(?: password)?)\s{1,3}'(?P<s>(?!<)[^'\s<>]{3,})'",
+        ("password '", "password = n'", "password=n'", "password('", "identified by", "identified with"),
+        r"(?:password|identified (?:with \w{1,40} )?by(?: password)?)(?:\s{1,3}|\(|\s?=\s?N)'(?P<s>(?!<)[^'\s<>]{3,})'",
     ),
     Format(
         "secure-string",

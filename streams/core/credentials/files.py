@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from streams.core.credentials.row import Format
+from streams.core.credentials.row import Format, begins
+from streams.core.credentials.values import is_random_run, is_strong_value, is_told, is_value
 
 FILES: Final[tuple[Format, ...]] = (
     Format(
         "xml-attribute",
         "A secret of an XML setting.",
-        ('value="', "value='"),
-        r"(?:key|name|id)=[\"'][\w.:-]{0,64}(?:password|passwd|passphrase|secret|token|api-?_?key)[\"']\s{1,4}"
-        r"value=[\"'](?P<s>(?![<$%{*])[^\"'\r\n<]{3,256}?)[\"']",
+        ('value="', "value='", 'value=\\"'),
+        r"(?:key|name|id)=\\?[\"'][\w.:-]{0,64}(?:password|passwd|passphrase|secret|token|api-?_?key)\\?[\"']\s{1,4}"
+        r"value=\\?[\"'](?P<s>(?![<$%{*])[^\"'\r\n<\\]{3,256}?)\\?[\"']",
     ),
     Format(
         "xml-element",
         "A secret in an XML element.",
         ("</",),
-        r"<(?:\w{1,20}:)?(?:password|passphrase|privatekey|secret|token|apikey|api_key|accesskey)>(?P<s>[^<>\s]{4,})(?=</)",
+        r"<(?:\w{1,20}:)?\w{0,20}(?:password|passphrase|passwd|privatekey|secret|token|api_?key|access_?key)"
+        r"(?: [^<>]{1,160})?>(?P<s>[^<>\s]{4,256})(?=</)",
     ),
     Format(
         "netrc",
@@ -37,8 +39,7 @@ FILES: Final[tuple[Format, ...]] = (
         "docker-auth",
         "Credentials in a Docker setting.",
         ('"auth"', '\\"auth\\"'),
-        r"\"auth\\?\"\s{0,3}:\s{0,3}\\?\"(?P<s>[A-Za-z0-9+/=]{8,})",
-        anchored=True,
+        r"\"auth\\{0,8}\"\s{0,3}:\s{0,3}\\{0,8}\"(?P<s>[A-Za-z0-9+/=]{8,})",
     ),
     Format(
         "shadow-hash",
@@ -52,5 +53,131 @@ FILES: Final[tuple[Format, ...]] = (
         "A value of a Kubernetes secret.",
         ("kind: secret", 'kind: "secret"', "kind:secret"),
         r"(?m)^[ \t]{1,12}[\w.-]{1,80}:[ \t]{1,4}[\"']?(?P<s>[A-Za-z0-9+/]{8,}={0,3})[\"']?(?=[ \t]*\r?$)",
+    ),
+    Format(
+        "named-value",
+        "A value beside the name of a credential: an entry of an environment, a parameter, an output.",
+        ('value":', 'value\\"', "value':", "value:", "parametervalue=", "<string>"),
+        r"(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
+        r"|credentials?|authorization)"
+        r"[\w-]{0,24}(?:\\{0,8}[\"']|</key>)?[,:]?(?:\s|\\n){0,24}"
+        r"(?:\{\s{0,4}(?:[^{}\n]{0,200}[,{]\s{0,4})?)?(?:-\s)?(?:\\{0,8}[\"'])?"
+        r"(?:(?:parameter)?value\\{0,8}[\"']?\s{0,4}[:=]\s{0,4}\\{0,8}[\"']?|<string>)(?:bearer |basic |token )?"
+        r"(?P<s>[^\s\"'\\,;<>]{4,})",
+        proof=is_strong_value,
+    ),
+    Format(
+        "block-value",
+        "A credential on the line behind its name, as YAML folds it.",
+        (": >", ": |"),
+        r"(?:password|passwd|passphrase|secret|token|key): [>|][+-]?\d?(?:\r?\n|\\n)[ \t]{1,32}(?P<s>"
+        r"[^\s\"'\\<>]{8,})(?=\s|\\n|$)",
+        proof=is_strong_value,
+    ),
+    Format(
+        "encoded-value",
+        "A credential in a form or a JSON text that was encoded for a URL.",
+        ("%3d", "%3a"),
+        r"(?:password|passwd|passphrase|pwd|secret|token|api_?key)(?:%2[27])?(?:%20|\+)?(?:%3D|%3A)(?:%20|\+)?"
+        r"(?:%2[27])?"
+        r"(?P<s>(?:(?!%2[2672C]|%7D)[^\s\"'<>&;,]){4,256})",
+        proof=is_value,
+    ),
+    Format(
+        "defined-value",
+        "A credential that a script defines.",
+        ("define(",),
+        r"define\(\s?[\"']\w{0,40}(?:PASSWORD|PASSWD|KEY|SALT|SECRET|TOKEN)[\"'],\s{0,4}[\"'](?P<s>"
+        r"[^'\"\r\n<]{4,256})[\"']",
+        anchored=True,
+        proof=is_value,
+    ),
+    Format(
+        "changed-value",
+        "A credential before and behind a change, as a plan shows it.",
+        ('" -> "', '\\" -> \\"'),
+        r"(?:password|passwd|secret|token|key)\w{0,24}\s{1,40}=\s\\?\"(?P<s>[^\"\n\\]{1,256}\\?\" -> \\?\""
+        r"[^\"\n\\]{4,256})",
+    ),
+    Format(
+        "prefixed-value",
+        "A key that says first where it belongs.",
+        ("_key=", "_token=", "_secret=", '_key":', '_token":', "_key: ", "_token: "),
+        r"_(?:key|token|secret)[\"'\\]{0,8}(?:=|:\s?)[\"'\\]{0,8}(?P<s>[\w*-]{1,24}[:.|][^\s\"'\\<>,;]{20,})",
+        proof=is_random_run,
+    ),
+    begins("app-key", "A key of an application, as bytes in base64.", ("base64:",), r"base64:[A-Za-z0-9+/]{43}="),
+    Format(
+        "login-file",
+        "Name and key in one object.",
+        ('"username', '\\"username'),
+        r"username\\{0,8}\"\s{0,2}:\s{0,2}\\{0,8}\""
+        r"[^\"\\]{1,64}\\{0,8}\"\s?,\s{0,4}\\{0,8}\"key\\{0,8}\"\s{0,2}:\s{0,2}\\{0,8}\"(?P<s>[\w-]{16,})",
+    ),
+    Format(
+        "host-token",
+        "A token beside the host that it is for.",
+        ("-oauth", "-token"),
+        r"\w-(?:oauth|token)\\{0,8}\"\s{0,2}:\s{0,2}\{\s{0,4}\\{0,8}\""
+        r"[\w.-]{1,128}\\{0,8}\"\s{0,2}:\s{0,2}\\{0,8}\"(?P<s>[\w-]{16,})",
+    ),
+    Format(
+        "routing-key",
+        "The key of an event that is sent to PagerDuty.",
+        ("routing_key",),
+        r"routing_key\\{0,8}[\"']?\s{0,2}[:=]\s{0,2}\\{0,8}[\"']?(?P<s>[0-9a-zA-Z]{32})(?![\w-])",
+        proof=is_random_run,
+    ),
+    Format(
+        "pgpass",
+        "A password in a line of a pgpass file.",
+        (":5432:",),
+        r":5432:[\w.*-]{1,64}:[\w.*@-]{1,64}:(?P<s>[^\s:\"'<>]{4,})",
+        anchored=True,
+    ),
+    Format(
+        "server-password",
+        "A password in the settings of Redis or of IPsec.",
+        ("requirepass ", "masterauth ", 'psk "', 'psk \\"'),
+        r"(?:requirepass|masterauth|: psk) \\?[\"']?(?P<s>[^\s\"'<>\\]{4,})",
+        proof=is_value,
+    ),
+    Format(
+        "unseal-key",
+        "A share of the key that unseals HashiCorp Vault.",
+        ("unseal key", "recovery key"),
+        r"(?:unseal|recovery) key(?: \d{1,2})?: ?(?P<s>[A-Za-z0-9+/]{40,}={0,2})",
+        anchored=True,
+    ),
+    Format(
+        "docker-secret",
+        "A Docker setting in base64.",
+        (".dockerconfigjson", ".dockercfg"),
+        r"\.docker(?:configjson|cfg)[\"'\\]{0,8}\s?[:=]\s?[\"'\\]{0,8}(?P<s>[A-Za-z0-9+/]{20,}={0,2})",
+        anchored=True,
+    ),
+    Format(
+        "told-password",
+        "A password told in a sentence.",
+        ("password",),
+        r"password (?:[^\n:;,=]{1,100}(?<!user)(?<!name)(?<!login)(?<!account)(?<! host)(?<!policy)(?<!from):"
+        r"|is|was|set to|to be|:|=)(?:\s|\\n){1,8}"
+        r"[\"'`]?(?P<s>[^\s\"'`<>\\]{8,128})(?=[\"'`.,]?(?:\s|\\n|$|\)))",
+        anchored=True,
+        proof=is_told,
+    ),
+    Format(
+        "seed-phrase",
+        "The words of a wallet.",
+        ("mnemonic", "seed phrase", "seed_phrase", "seedphrase", "recovery phrase", "recovery_phrase"),
+        r"(?:mnemonic|(?:seed|recovery)[ _]?phrase)[\"'\\]{0,8}\s?[:=]\s?[\"'\\]{0,8}(?P<s>[a-z]{3,8}(?: "
+        r"[a-z]{3,8}){11,23})(?![\w ])",
+        anchored=True,
+    ),
+    begins(
+        "django-hash",
+        "A password hash.",
+        ("pbkdf2_sha", "bcrypt_sha256$", "argon2$"),
+        r"(?:pbkdf2_sha\d{1,3}|bcrypt_sha256|argon2)\$[\w./,=+$-]{20,}",
     ),
 )

@@ -22,17 +22,22 @@ PASSWORDS: Final[tuple[str, ...]] = (
     "smtp_pass",
     "admin_pass",
     "_pass",
+    "pass",
+    "passcode",
+    "pass_phrase",
+    "pass-phrase",
     "psk",
+    "erlang_cookie",
 )
 """Nearly any value after these is a credential."""
 
-WHOLE_PASSWORDS: Final[frozenset[str]] = frozenset({"_pass", "psk"})
+WHOLE_PASSWORDS: Final[frozenset[str]] = frozenset({"_pass", "pass", "psk"})
 """Of these, those that may not go on: `test_passed=1203` is a count."""
 
-FOLDERS: Final[frozenset[str]] = frozenset({"pwd"})
-"""Of these, those whose value may be a directory."""
+STRONG_PASSWORDS: Final[frozenset[str]] = frozenset({"pass"})
+"""Of these, those that begin a word and whose value must mix letters and digits: `pass=12` is a count too."""
 
-PASSWORD_PARTS: Final[tuple[str, ...]] = ("pass", "pwd", "secret", "psk")
+PASSWORD_PARTS: Final[tuple[str, ...]] = ("pass", "pwd", "secret", "psk", "erlang_cookie")
 """One of these is in each of them."""
 
 KEYS: Final[tuple[str, ...]] = (
@@ -92,6 +97,18 @@ KEYS: Final[tuple[str, ...]] = (
     "device_code",
     "assertion",
     "samlresponse",
+    *("access-sign", "api-sign", "crumb", "-consumer", "instrumentationkey", "reporter_id", "skey", "unseal key"),
+    *("presharedkey", "preshared_key", "pre-shared-key", "ingestionkey", "projectkey", "project-key", "apisecret"),
+    *(
+        "webhook-id",
+        "hook_url",
+        "x-signature",
+        "ingest-key",
+        "security-key",
+        "secure-key",
+        "securitykey",
+        "cookie_secret",
+    ),
 )
 """The value must look random."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from streams.core.credentials.row import Format, begins
+from streams.core.credentials.values import is_random, is_random_run, is_random_run_or_uuid, is_value
 
 PLACES: Final[tuple[Format, ...]] = (
     # Blocks and structures first: they hold lines that later rows would cut in pieces.
@@ -16,12 +17,29 @@ PLACES: Final[tuple[Format, ...]] = (
         r"(?:-----END[ A-Z0-9_-]{0,60}-----)?",
         anchored=True,
     ),
+    Format(
+        "ssh2-key",
+        "A private key as RFC 4716 wraps it.",
+        ("---- begin ssh2 encrypted",),
+        r"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----[^-]*(?:-(?!---)[^-]*)*"
+        r"(?:---- END SSH2 ENCRYPTED PRIVATE KEY ----)?",
+        anchored=True,
+    ),
+    Format(
+        "json-web-key",
+        "The private numbers of a JSON Web Key.",
+        ('"kty', '\\"kty'),
+        r"[\"'](?:d|k|p|q|dp|dq|qi)\\{0,8}[\"']\s{0,2}:\s{0,2}\\{0,8}[\"'](?P<s>[\w-]{20,})",
+    ),
+    begins(
+        "paseto", "A PASETO token.", ("v1.", "v2.", "v3.", "v4."), r"v[1-4]\.(?:local|public)\.[\w-]{40,}(?:\.[\w-]+)?"
+    ),
     Format("age-key", "A private key of age.", ("age-secret-key-1",), r"AGE-SECRET-KEY-1[0-9A-Z]{40,}", anchored=True),
     Format(
         "putty-key",
         "A private key of PuTTY.",
         ("private-lines:",),
-        r"Private-Lines: \d+(?P<s>(?:\r?\n[A-Za-z0-9+/=]{8,})+)",
+        r"Private-Lines: \d+(?P<s>(?:(?:\r?\n|\\n)[A-Za-z0-9+/=]{8,})+)",
         anchored=True,
     ),
     begins(
@@ -66,6 +84,16 @@ PLACES: Final[tuple[Format, ...]] = (
         r"://[^\s/:@\"'<>?#|]{0,128}:(?P<s>[^\s@/\"'<>|]{1,256})@(?=[\w\[.%-])",
         anchored=True,
         needs=("@",),
+        proof=is_value,
+    ),
+    Format(
+        "url-user-token",
+        "A token as the user of a URL, with a password that says nothing.",
+        ("://",),
+        r"://(?P<s>[\w~.%-]{16,256}:[^\s/@\"'<>|]{0,24})@(?=[\w\[.%-])",
+        anchored=True,
+        needs=("@",),
+        proof=is_random_run,
     ),
     Format(
         "url-userinfo",
@@ -104,16 +132,74 @@ PLACES: Final[tuple[Format, ...]] = (
         r"hooks\.zapier\.com/(?P<s>hooks/catch/[\w/]{8,})",
         anchored=True,
     ),
+    Format(
+        "hook-path",
+        "The random part of an address that data or messages are posted to, or of one that holds a key.",
+        ("hooks/", "hook/", "inputs/", "receiver/", "webhooks/", "webhook/", "/v2/", "/v3/", "/input/", "/t/"),
+        r"(?:hooks?/(?:catch/)?|/inputs?/|/receiver/v1/http/|(?:infura\.io|alchemy\.com|quiknode\.pro)/"
+        r"(?:ws/)?v[23]/|/t/(?=an-))"
+        r"(?P<s>[\w=-]{16,})",
+        proof=is_random_run_or_uuid,
+    ),
+    Format(
+        "query-key",
+        "A code or key in a query.",
+        ("code=", "key=", "appid=", "auth=", "access_key=", "apikey=", "ticket=", "magic="),
+        r"(?<=[?&#])(?:code|key|appid|auth|access_key|apikey|ticket|magic)="
+        r"(?![0-9a-f]{40}(?![\w-])|[0-9a-f]{64}(?![\w-]))(?P<s>[\w%+/.~-]{16,}={0,2})",
+        anchored=True,
+        needs=("=",),
+        proof=is_random_run,
+    ),
     # Headers.
     Format(
         "authorization",
         "An Authorization header.",
         ("authorization",),
         r"authorization[\"'\\]{0,3}\s{0,3}[:=,]{1,2}>?\s{0,3}[\"'\\]{0,3}"
-        r"(?:(?:bearer|basic|token|digest|negotiate|apikey|api-key|api-token|key|bot|aws4-hmac-sha256|splunk|ntlm|oauth|hmac|genie"
+        r"(?:(?:bearer|basic|token|digest|negotiate|apikey|api-key|api-token|key|bot|aws4-hmac-sha256|splunk"
+        r"|ntlm|oauth|hmac|genie"
         r"key|sso-key|ssws)[ :=]{1,3}[\"'\\]{0,2}(?P<s>[^\s\"'\\,;<>{}$*][^\s\"'\\,;<>{}]{5,})"
         r"|(?P<t>(?=[\w.~+/=@:-]{0,40}\d)[\w.~+/=@:-]{8,}))",
         anchored=True,
+    ),
+    Format(
+        "authorization-other",
+        "An Authorization header of a scheme that is not in the list.",
+        ("authorization",),
+        r"authorization[\"'\\]{0,8}\s{0,3}[:=,]{1,2}>?\s{0,3}[\"'\\]{0,8}[a-z][\w-]{1,24}[ ]{1,3}(?P<s>"
+        r"[\w.~+/=@:-]{12,})",
+        anchored=True,
+        proof=is_random,
+    ),
+    Format(
+        "oauth-header",
+        "A signature or token of OAuth 1.0.",
+        ("oauth_signature=", "oauth_token="),
+        r"oauth_(?:signature|token)=\\{0,8}\"?(?P<s>[\w%+/.~-]{8,}={0,2})",
+        anchored=True,
+    ),
+    Format(
+        "signed-body",
+        "The signature of a webhook.",
+        ("-signature",),
+        r"-signature(?:-256)?[\"'\\]{0,8}\s{0,2}[:=]\s{0,2}[\"'\\]{0,8}(?:sha(?:1|256|512)=|v\d=|t=\d+,\s?v1=)"
+        r"(?P<s>[0-9a-f]{32,})",
+        anchored=True,
+    ),
+    Format(
+        "sasl-plain",
+        "Name and password in a mail dialogue.",
+        ("auth plain ", "auth login ", "authenticate plain "),
+        r"auth(?:enticate)? (?:plain|login) (?P<s>[A-Za-z0-9+/]{8,}={0,2})(?![\w-])",
+        anchored=True,
+    ),
+    Format(
+        "imap-login",
+        "Name and password in a mail dialogue.",
+        (" login ",),
+        r"(?<=[\w.]) LOGIN [\w.@+-]{1,64} \\{0,8}\"(?P<s>[^\"\\\r\n]{4,128})",
+        exact_case=True,
     ),
     Format(
         "bearer",
@@ -133,7 +219,7 @@ PLACES: Final[tuple[Format, ...]] = (
         "cookie",
         "The cookies of a header.",
         ("cookie:", "cookie':", 'cookie":', 'cookie\\":'),
-        r"cookie2?[\"'\\]{0,3}:\s{0,3}[\"'\\]{0,3}(?P<s>[^\s\"'\\=;<>]{1,128}=[^\r\n\"'\\<>]{4,})",
+        r"cookie2?[\"'\\]{0,3}:\s{0,3}[\"'\\]{0,3}(?P<s>(?!samesite=)[^\s\"'\\=;<>]{1,128}=[^\r\n\"'\\<>]{4,})",
         anchored=True,
     ),
     Format(

@@ -8,10 +8,14 @@ Group `s` is what is replaced where the match holds more than the credential.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-_START: Final = r"(?<![A-Za-z0-9])"
+START: Final = (
+    r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=\[[0-9]m)|(?<=\[[0-9]{2}m)|(?<=\\u00[0-9a-fA-F]{2}))"
+)
+"""The start of a word; also behind an escaped line end or sign, and behind a colour of a terminal."""
 FILE: Final = r"[\w./~-]{1,128}\.(?:pem|key|crt|cer|der|json|txt|ya?ml|pub|p12|pfx|jks|cfg|conf|env|toml|ini)(?![\w.])"
 UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
@@ -37,17 +41,33 @@ class Format:
     """One of these, in exact case, is in every match too, or right in front of it, where the literals are common."""
     word_chars: int = 0
     """So many letters and digits follow each other in every match; asked for where there are no literals."""
+    proof: Callable[[str], bool] | None = None
+    """What the credential must pass besides, where its place alone does not tell."""
 
 
-def begins(rule: str, reason: str, literals: tuple[str, ...], pattern: str, *, exact: bool = False) -> Format:
+def begins(
+    rule: str,
+    reason: str,
+    literals: tuple[str, ...],
+    pattern: str,
+    *,
+    exact: bool = False,
+    proof: Callable[[str], bool] | None = None,
+) -> Format:
     """A pattern that begins with one of the literals, at the start of a word."""
-    return Format(rule, reason, literals, _START + pattern, exact_case=exact, anchored=True)
+    return Format(rule, reason, literals, START + pattern, exact_case=exact, anchored=True, proof=proof)
 
 
 def prefixed(
-    rule: str, reason: str, *prefixes: str, least: int = 20, body: str = r"[\w-]", exact: bool = False
+    rule: str,
+    reason: str,
+    *prefixes: str,
+    least: int = 20,
+    body: str = r"[\w-]",
+    exact: bool = False,
+    proof: Callable[[str], bool] | None = None,
 ) -> Format:
     """A prefix, then at least `least` characters of `body`."""
     starts = "|".join(prefix.replace(".", r"\.") for prefix in prefixes)
     lowered = tuple(prefix.lower() for prefix in prefixes)
-    return begins(rule, reason, lowered, rf"(?:{starts}){body}{{{least},}}", exact=exact)
+    return begins(rule, reason, lowered, rf"(?:{starts}){body}{{{least},}}", exact=exact, proof=proof)

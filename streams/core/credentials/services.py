@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from streams.core.credentials.row import UUID, Format, begins, prefixed
+from streams.core.credentials.row import START, UUID, Format, begins, prefixed
+from streams.core.credentials.values import is_key_run, is_random_run, is_random_run_or_mixed
 
 SERVICES: Final[tuple[Format, ...]] = (
     # Chat, mail, telephony.
@@ -42,7 +43,7 @@ SERVICES: Final[tuple[Format, ...]] = (
         "twilio",
         "A Twilio key or account.",
         (),
-        r"(?<![A-Za-z0-9])(?:SK|AC)[0-9a-fA-F]{32}(?![A-Za-z0-9])",
+        START + r"(?:SK|AC)[0-9a-fA-F]{32}(?![A-Za-z0-9])",
         exact_case=True,
         needs=("SK", "AC"),
         word_chars=34,
@@ -53,6 +54,11 @@ SERVICES: Final[tuple[Format, ...]] = (
         "sk_test_",
         "sk_live_",
         "sk_prod_",
+        "sk_sbox_",
+        "sk_org_live_",
+        "sk_org_test_",
+        "ek_live_",
+        "ek_test_",
         "rk_live_",
         "rk_test_",
         "rk_prod_",
@@ -120,7 +126,13 @@ SERVICES: Final[tuple[Format, ...]] = (
         least=12,
     ),
     prefixed(
-        "lob-or-gocardless", "A Lob, GoCardless or similar key.", "live_", "test_", least=34, body=r"[A-Za-z0-9=-]"
+        "lob-or-gocardless",
+        "A Lob, GoCardless, Mollie or similar key.",
+        "live_",
+        "test_",
+        least=28,
+        body=r"[\w=-]",
+        proof=is_random_run,
     ),
     Format(
         "lob-publishable",
@@ -149,13 +161,13 @@ SERVICES: Final[tuple[Format, ...]] = (
         least=60,
         body=r"[\w.]",
     ),
-    prefixed("sentry", "A Sentry token.", "sntrys_", "sntryu_", "sntrya_", least=40, body=r"[\w+/=]"),
+    prefixed("sentry", "A Sentry token.", "sntrys_", "sntryu_", "sntrya_", least=40, body=r"[\w+/=-]"),
     Format(
         "sentry-dsn", "A Sentry DSN.", (".ingest.", "sentry"), r"https?://(?P<s>[0-9a-f]{32})(?=(?::[0-9a-f]{32})?@)"
     ),
     prefixed("notion", "A Notion token.", "ntn_", "secret_", least=40, body="[A-Za-z0-9]"),
     prefixed("adafruit", "An Adafruit key.", "aio_", least=24, body="[A-Za-z0-9]"),
-    prefixed("typeform", "A Typeform token.", "tfp_", least=50, body=r"[\w.=-]"),
+    prefixed("typeform", "A Typeform token.", "tfp_", least=40, body=r"[\w.=-]"),
     begins("airtable", "An Airtable token.", ("pat",), r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
     Format(
         "asana",
@@ -191,4 +203,58 @@ SERVICES: Final[tuple[Format, ...]] = (
     prefixed("unkey", "An Unkey, Clerk or Polar key.", "unkey_", "polar_pat_", "polar_oat_", "polar_whs_", least=20),
     prefixed("hcaptcha", "A captcha secret.", "ES_", least=32, body="[0-9a-f]"),
     begins("recaptcha", "A reCAPTCHA key.", ("6l",), r"6L[ecd][\w-]{37}(?![\w-])", exact=True),
+    prefixed("paddle", "A Paddle key.", "pdl_", least=24),
+    prefixed("klarna", "A Klarna key.", "klarna_live_", "klarna_test_", least=24),
+    prefixed("shopify-app", "A token of a Shopify app.", "atkn_", least=30),
+    prefixed("woocommerce", "A WooCommerce key.", "ck_", "cs_", least=40, body="[0-9a-f]"),
+    prefixed("ramp", "A Ramp secret.", "ramp_id_", "ramp_sec_", least=24),
+    begins("discord-user", "A Discord token of a user.", ("mfa.",), r"mfa\.[\w-]{60,}"),
+    prefixed("matrix", "A Matrix access token.", "syt_", least=24),
+    prefixed("mandrill", "A Mandrill key.", "md-", least=22, proof=is_random_run_or_mixed),
+    prefixed("mailersend", "A MailerSend key.", "mlsn.", least=40),
+    prefixed("onesignal", "A OneSignal key.", "os_v2_", least=40),
+    prefixed("nylas", "A Nylas key.", "nyk_v0_", "nyk_", least=30),
+    prefixed("plain", "A Plain key.", "plainApiKey_", least=20),
+    prefixed("firebase-messaging", "A server key of Firebase messaging.", "APA91b", least=60, exact=True),
+    prefixed("honeycomb", "A Honeycomb key.", "hcaik_", "hcxik_", "hcalk_", "hcamk_", "hcbik_", least=24),
+    prefixed("honeybadger", "A Honeybadger token.", "hbp_", least=24),
+    prefixed("axiom", "An Axiom token.", "xaat-", "xapt-", least=30),
+    prefixed("statsig", "A Statsig key.", "secret-", "console-", least=36, body="[A-Za-z0-9]", proof=is_random_run),
+    prefixed("flagsmith", "A Flagsmith key.", "ser.", least=20, body="[A-Za-z0-9]"),
+    prefixed("metabase", "A Metabase key.", "mb_", least=40, body=r"[\w+/=]"),
+    prefixed("checkly", "A Checkly key.", "cu_", least=30, proof=is_random_run),
+    begins("clickup", "A ClickUp token.", ("pk_",), r"pk_\d{6,10}_[A-Z0-9]{32}"),
+    begins("salesforce", "A session of Salesforce.", ("00d",), r"00D[A-Za-z0-9]{12,15}!A[\w.]{60,}", exact=True),
+    prefixed("calendar", "A Cal or Calendly key.", "cal_live_", "cal_", least=24, body="[A-Za-z0-9]"),
+    prefixed("retool", "A Retool token.", "retool_", least=20, body="[A-Za-z0-9]"),
+    prefixed("n8n", "An n8n key.", "n8n_api_", least=30),
+    prefixed(
+        "plaid-link", "A Plaid link or public token.", "link-sandbox-", "link-production-", "public-sandbox-", least=32
+    ),
+    prefixed("dub", "A Dub key.", "dub_", least=20, body="[A-Za-z0-9]", proof=is_random_run),
+    prefixed("fullstory", "A FullStory key.", "na1.", "eu1.", least=60, body=r"[\w+/=]"),
+    prefixed("foursquare", "A Foursquare key.", "fsq3", least=40, body=r"[\w+/=]", proof=is_random_run),
+    prefixed("voiceflow", "A Voiceflow key.", "VF.DM.", "VF.WS.", least=24, body=r"[\w.]"),
+    prefixed("linkedin", "A LinkedIn secret.", "WPL_AP", least=16, body=r"[\w.=]"),
+    prefixed("scrapfly", "A Scrapfly key.", "scp-live-", "scp-test-", least=24),
+    prefixed("tiktok", "A TikTok token.", "act.", "rft.", least=40, body=r"[\w!.]", proof=is_random_run),
+    prefixed(
+        "own-word",
+        "A token whose own prefix says that it is one.",
+        *("sk_", "rk_", "api_", "apikey_", "secret_", "token_", "pat_", "sess_", "sk-", "pat-", "token-", "apikey-"),
+        *("secretkey_", "sak_", "uak_", "sdk_", "access_", "refresh_", "bearer_", "oauth_", "webhook_", "key_live_"),
+        least=20,
+        body=r"[\w.=-]",
+        proof=is_random_run,
+    ),
+    Format(
+        "unknown-prefix",
+        "A short prefix and a long run of capitals, small letters and digits, as most issuers build their tokens.",
+        (),
+        r"(?<![\w.+/=@$:-])[a-z]{2,12}(?:[_-][a-z]{1,8}){0,2}"
+        r"(?:_(?P<s>[A-Za-z0-9]{30,256})|-(?P<t>[A-Za-z0-9]{36,256}))(?![A-Za-z0-9+/.=])",
+        exact_case=True,
+        word_chars=30,
+        proof=is_key_run,
+    ),
 )
