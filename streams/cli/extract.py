@@ -124,6 +124,9 @@ class _Command:
 
         damage, refused = Notes(), list[str]()
         for part in parts(stream, PackedLimits(), damage):
+            if len(self._found) >= BLOCKS_MAX:
+                damage.add(f"{BLOCKS_MAX} blocks are told; from {part.name} on nothing was read: name one log")
+                break
             try:
                 self._take(part)
             except UnreadableInput as error:

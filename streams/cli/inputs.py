@@ -17,6 +17,7 @@ from typing import BinaryIO, cast
 from streams.cli.interrupt import Stop
 from streams.cli.pipe import Pipe
 from streams.contract.errors import UnreadableInput
+from streams.producers.formats import is_binary
 from streams.producers.packed import form_of, head_of
 
 FILES_MAX = 20_000
@@ -110,7 +111,7 @@ def not_text(head: bytes) -> str:
         return "empty"
     if packed := form_of(head):
         return f"packed with {packed}; unpack it first"
-    if b"\0" in head and not head.startswith(_WIDE_TEXT):
+    if not head.startswith(_WIDE_TEXT) and is_binary(head.decode("utf-8", "replace")):
         return "not text (zero bytes near its beginning)"
     return ""
 

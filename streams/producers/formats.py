@@ -30,12 +30,18 @@ from streams.producers.xml_events import encoding_of
 
 HEAD_BYTES: Final = 64 * 1024
 """So much of the beginning tells the format."""
+CONTROLS_SHARE: Final = 0.3
+UNDECODED_SHARE: Final = 0.05
+"""What begins with a zero byte somewhere, and with more control characters or more that is no UTF-8, is binary: of
+programs and pictures it is several times as much, of logs with lines in UTF-16 between others less.
+"""
 LOG: Final = "log"
 NOTHING_FOUND: Final = "nothing in it says why a job failed"
 
 Reader = Callable[..., Reading]
 
 _STAMP: Final = r"(?:\ufeff?\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)? )?"
+_CONTROLS: Final = re.compile(r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")
 _ROOT: Final = re.compile(r"<([^\W\d][\w.:\-]*)")
 _INTRODUCTION: Final = re.compile(r"(?>\s+|<\?[^>]*>|<!--(?:(?!-->).)*-->)*", re.DOTALL)
 _ROOTS: Final[dict[str, Reader]] = {"TestRun": read_trx}
@@ -78,6 +84,14 @@ _JOB: Final = re.compile(r"##\[(?:group|section|command)\]|section_start:\d|trav
 """A log of a job, in which an image's build is but a part."""
 
 
+def is_binary(text: str) -> bool:
+    """Whether what begins like this is no text; a log may hold zero bytes and lines in another encoding."""
+    if "\0" not in text:
+        return False
+    controls = len(_CONTROLS.findall(text))
+    return controls > CONTROLS_SHARE * len(text) or text.count("\ufffd") > UNDECODED_SHARE * len(text)
+
+
 def reader_of(head: bytes) -> Reader | None:
     """The reader for what begins like this; None for what is read as a log.
 
@@ -92,7 +106,7 @@ def reader_of(head: bytes) -> Reader | None:
         return None
     if begins[0] == "<":
         return _of_xml(text)
-    if text.count("\0") > 0:
+    if is_binary(text):
         raise UnreadableInput("not text (zero bytes near its beginning); unpack it first")
     for pattern, reader in _JSON:
         if pattern.search(text):

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from suites.archives import POST, SETUP, UNIT, run_archive
+from suites.archives import POST, SETUP, UNIT, run_archive, zipped
 
+from streams.cli import extract as commands
 from streams.cli import shown_excerpts
 from streams.cli.app import create_app, run
 
@@ -157,6 +158,16 @@ def test_more_blocks_than_asked_for_are_counted(faultline: Command, tmp_path: Pa
     status, out, err = faultline(tmp_path / "job.log", "--limit", 2)
     assert (status, len(re.findall(r"^\d\. ", out, re.MULTILINE))) == (0, 2)
     assert "3 more blocks; --limit 5 tells of them" in err
+
+
+def test_an_archive_of_very_many_failed_logs_is_read_as_far_as_its_blocks_are_told(
+    faultline: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "BLOCKS_MAX", commands.LIMIT)
+    (tmp_path / "logs.zip").write_bytes(zipped({f"{n}.txt": LOG for n in range(commands.LIMIT + 3)}))
+    told = json.loads(faultline(tmp_path / "logs.zip", "--json")[1])
+    assert (len(told["blocks"]), told["lines"]) == (20, 20 * LOG.count(b"\n"))
+    assert told["notes"] == ["20 blocks are told; from 20.txt on nothing was read: name one log"]
 
 
 def test_nothing_of_a_log_is_obeyed_by_the_terminal(faultline: Command, stdin: Callable[[bytes], None]) -> None:

@@ -45,6 +45,8 @@ UNREAD = {
     b"": "nothing in it",
     b" \n": "nothing in it",
     b"\x7fELF\x00\x01": "not text",
+    bytes(range(256)) * 40: "not text",
+    b"\0" * 9000 + b"error": "not text",
     b"<test-run id='2'>": "NUnit",
     b"<assemblies>": "xUnit",
     b'{"a": 1}': "not known",
@@ -56,6 +58,13 @@ UNREAD = {
 def test_what_is_not_read_is_refused_with_the_way_out(head: bytes) -> None:
     with pytest.raises(UnreadableInput, match=UNREAD[head]):
         told(head)
+
+
+def test_a_log_with_zero_bytes_and_lines_of_other_encodings_is_read() -> None:
+    lines = ["starting\0the \0suite", "façade is up", "main.c:3:5: error: expected ';'"] * 30
+    data = b"\n".join(line.encode(("utf-8", "latin-1", "utf-8")[n % 3]) for n, line in enumerate(lines))
+    found, records = told(data + "\nthe list of Windows".encode("utf-16-le") + b"\nexit code 1\n")
+    assert (records.form, found[0].message) == ("log", "main.c:3:5: error: expected ';'")
 
 
 def test_a_log_that_passed_says_that_nothing_was_found() -> None:

@@ -14,6 +14,7 @@ from typing import Final
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
 from streams.core.extract.chunks import Chunk, Log, chunks
+from streams.core.extract.flood import Floods
 from streams.core.extract.gate import Gate, Hit
 from streams.core.extract.rank import exit_code, ranked
 from streams.core.extract.reader import Candidate, Reader
@@ -83,6 +84,9 @@ class Pass:
     def __init__(self, baseline: Baseline | None = None) -> None:
         self.reader = Reader(baseline)
         self.sections = Sections(baseline)
+        self._floods = Floods()
+        self._told: set[int] = set()
+        """Lines of the chunk that say more than that something failed: steps, endings, tests."""
 
     def feed(self, chunk: Chunk) -> None:
         """Takes the next lines. Only those are looked at that hold a word, or belong to what is open."""
@@ -90,7 +94,7 @@ class Pass:
         numbers = reader.window.slide(chunk.lines)
         if numbers.start == 1:
             reader.steps.first(reader.window.raw(1))
-        hits = _GATE.hits(chunk.data, chunk.lines)
+        hits = self._hits(chunk)
         at, end = numbers.start - 1, numbers.stop - 1
         for index in (*hits, None):
             upto = end if index is None else numbers.start + index - 1
@@ -101,6 +105,28 @@ class Pass:
                 at = numbers.start + index
                 self._look(at, hits[index])
         reader.at = end
+        self._learn(chunk, numbers.start)
+
+    def _hits(self, chunk: Chunk) -> dict[int, Hit]:
+        """The lines of the chunk that are to be looked at, from 0."""
+        rest = self._floods.rest(chunk.data, chunk.lines)
+        if rest is None:
+            return _GATE.hits(chunk.data, chunk.lines)
+        lines = [chunk.lines[at] for at in rest]
+        return {rest[at]: hit for at, hit in _GATE.hits(b"\n".join(lines), lines).items()}
+
+    def _learn(self, chunk: Chunk, first: int) -> None:
+        """Tells the floods which blocks were found that say no more than that something failed, and why."""
+        closed, told = self.reader.closed, self._told
+        blocks = [
+            (one.opened - first, one.last - first)
+            for one in closed
+            if not (one.rule.fatal or one.rule.consequence or one.rule.joins)
+            and (not told or told.isdisjoint(range(one.opened, one.last + 1)))
+        ]
+        self._floods.learn(chunk.data, chunk.lines, blocks)
+        closed.clear()
+        told.clear()
 
     def _look(self, at: int, hit: Hit | None) -> None:
         reader, sections, window = self.reader, self.sections, self.reader.window
@@ -116,7 +142,12 @@ class Pass:
         reader.feed(at, hit)
         if sections.wants_next or (hit is not None and not hit.marks.isdisjoint(_OPENS)):
             marks = _NO_MARKS if hit is None else hit.marks
+            before = len(sections.found) + sections.beyond
             sections.feed(at, window.raw(at), window.text(at), reader.step, marks)
+            if sections.wants_next or len(sections.found) + sections.beyond > before:
+                self._told.add(at)
+        if hit is not None and hit.told:
+            self._told.add(at)
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """From and to: the lines in which something was found so far."""

@@ -26,6 +26,8 @@ TOKENS_MAX: Final = 50_000
 """Tokens remembered; then it forgets all and begins again."""
 TOKEN_BYTES_MAX: Final = 48
 """Longer ones are seldom seen twice, so they are not remembered."""
+NEEDLES_MAX: Final = 500
+"""Combinations of words of which is remembered what their rules need."""
 
 _SEPARATORS: Final = b"0123456789/.,:;=()\"'\\{}@%&|+~`$?!\t\r\n\x00"
 _DIGITS: Final = b"0123456789"
@@ -60,6 +62,8 @@ class Hit(NamedTuple):
 
 _Placed = tuple[int, Rule]
 """A rule with its place in the order."""
+_Needles = dict[str, list[_Placed]]
+"""By what stands in each text that they find: rules."""
 
 
 class Word:
@@ -82,8 +86,8 @@ class Word:
         """Rules of which nothing is known."""
         self.weak: Final[list[tuple[str, _Placed]]] = []
         """Rules that need no more than the word in one case; most lines with the word have it."""
-        self.strong: Final[dict[str, list[_Placed]]] = {}
-        self.folded: Final[dict[str, list[_Placed]]] = {}
+        self.strong: Final[_Needles] = {}
+        self.folded: Final[_Needles] = {}
         """By what the other rules need; of those that ignore case in lower case."""
         for pair in rules:
             pattern = pair[1].pattern
@@ -121,6 +125,14 @@ class Gate:
         ]
         alone = [Word(mark, (), (mark,)) for mark in marks if not covered[mark]]
         self._words: Final = [(word, _pieces(word.needle)) for word in (*words, *alone)]
+        self._by_piece: Final[dict[bytes, list[int]]] = {}
+        """Which words need a piece; each stands under one of its pieces, so that no chunk is asked for all words."""
+        self._pieceless: Final = [at for at, (_, pieces) in enumerate(self._words) if not pieces]
+        for at, (_, pieces) in enumerate(self._words):
+            if pieces:
+                self._by_piece.setdefault(max(pieces, key=len), []).append(at)
+        self._needles: Final[dict[frozenset[Word], tuple[_Needles, _Needles]]] = {}
+        """What the rules of these words need together, of few and small logs the same again and again."""
         self._pieces_by_root: Final[dict[bytes, list[bytes]]] = {}
         """Of pieces that hold one another the shortest, and all that hold it: without it, none of them is there."""
         for piece in sorted({piece for _, pieces in self._words for piece in pieces}, key=len):
@@ -139,8 +151,7 @@ class Gate:
 
         `data` is the lines, joined. Linear in it, for the words that are in it at all.
         """
-        found = self._pieces_in(data)
-        words = [word for word, pieces in self._words if pieces <= found]
+        words = self._words_in(data)
         if not words:
             return {}
         folded = data.translate(_LOWER)
@@ -153,7 +164,13 @@ class Gate:
                 number = bisect_right(starts, at) - 1
                 held.setdefault(number, []).append(word)
                 at = text.find(needle, starts[number + 1])
-        return _searched(held, lines)
+        return self._searched(held, lines)
+
+    def _words_in(self, data: bytes) -> list[Word]:
+        """The words of which all pieces are there, in their order."""
+        found = self._pieces_in(data)
+        able = [at for piece in found for at in self._by_piece.get(piece, ())]
+        return [self._words[at][0] for at in sorted((*able, *self._pieceless)) if self._words[at][1] <= found]
 
     def _pieces_in(self, data: bytes) -> set[bytes]:
         tokens = set(data.translate(_FOLDED).split())
@@ -196,54 +213,66 @@ class Gate:
                 self._plain.add(token)
         return there
 
+    def _searched(self, held: dict[int, list[Word]], lines: Sequence[bytes]) -> dict[int, Hit]:
+        """Of the lines that hold words those in which there is more: what a rule finds, or a mark."""
+        numbers = sorted(held)
+        raws = [lines[number].decode("utf-8", "replace") for number in numbers]
+        texts = list(map(clean, raws))
+        strong, folded_needles = self._needed(frozenset(chain.from_iterable(held.values())))
+        able: dict[int, dict[int, Rule]] = {}
+        _find(able, strong, texts)
+        _find(able, folded_needles, [text.lower() for text in texts])
+        hits: dict[int, Hit] = {}
+        for index, number in enumerate(numbers):
+            text, raw = texts[index], raws[index]
+            rules = able.get(index, {})
+            marks: list[str] = []
+            told: list[Rule] = []
+            folded = lines[number].translate(_LOWER).decode("utf-8", "replace")
+            for word in held[number]:
+                if word.always:
+                    rules.update(word.always)
+                if word.weak:
+                    rules.update([pair for needle, pair in word.weak if needle in text])
+                if word.told:
+                    told += [rule for one, rule in word.told if one in folded]
+                if word.marks:
+                    marks += [mark for mark in word.marks if mark in raw]
+            found = None
+            for order in sorted(rules) if len(rules) > 1 else rules:
+                rule = rules[order]
+                if any(word in folded for word in rule.words) and rule.pattern.search(text):
+                    found = rule
+                    break
+            if found is not None or marks or told:
+                hits[number] = Hit(text, found, tuple(told), frozenset(marks))
+        return hits
 
-def _searched(held: dict[int, list[Word]], lines: Sequence[bytes]) -> dict[int, Hit]:
-    """Of the lines that hold words those in which there is more: what a rule finds, or a mark."""
-    numbers = sorted(held)
-    raws = [lines[number].decode("utf-8", "replace") for number in numbers]
-    texts = list(map(clean, raws))
-    words = set(chain.from_iterable(held.values()))
-    able: dict[int, dict[int, Rule]] = {}
-    _find(able, [word.strong for word in words], texts)
-    _find(able, [word.folded for word in words], [text.lower() for text in texts])
-    hits: dict[int, Hit] = {}
-    for index, number in enumerate(numbers):
-        text, raw = texts[index], raws[index]
-        rules = able.get(index, {})
-        marks: list[str] = []
-        told: list[Rule] = []
-        folded = lines[number].translate(_LOWER).decode("utf-8", "replace")
-        for word in held[number]:
-            if word.always:
-                rules.update(word.always)
-            if word.weak:
-                rules.update([pair for needle, pair in word.weak if needle in text])
-            if word.told:
-                told += [rule for one, rule in word.told if one in folded]
-            if word.marks:
-                marks += [mark for mark in word.marks if mark in raw]
-        found = None
-        for order in sorted(rules) if len(rules) > 1 else rules:
-            rule = rules[order]
-            if any(word in folded for word in rule.words) and rule.pattern.search(text):
-                found = rule
-                break
-        if found is not None or marks or told:
-            hits[number] = Hit(text, found, tuple(told), frozenset(marks))
-    return hits
+    def _needed(self, words: frozenset[Word]) -> tuple[_Needles, _Needles]:
+        known = self._needles.get(words)
+        if known is None:
+            if len(self._needles) >= NEEDLES_MAX:
+                self._needles.clear()
+            known = _together(word.strong for word in words), _together(word.folded for word in words)
+            self._needles[words] = known
+        return known
 
 
-def _find(able: dict[int, dict[int, Rule]], needles: Iterable[dict[str, list[_Placed]]], texts: Sequence[str]) -> None:
-    """Tells in which of the texts which rules have what they need."""
-    together: dict[str, list[_Placed]] = {}
+def _together(needles: Iterable[_Needles]) -> _Needles:
+    together: _Needles = {}
     for one in needles:
         for needle, pairs in one.items():
             together.setdefault(needle, []).extend(pairs)
-    if not together:
+    return together
+
+
+def _find(able: dict[int, dict[int, Rule]], needles: _Needles, texts: Sequence[str]) -> None:
+    """Tells in which of the texts which rules have what they need."""
+    if not needles:
         return
     joined = "\n".join(("", *texts, ""))
     starts = list(accumulate([len(text) + 1 for text in texts], initial=0))
-    for needle, pairs in together.items():
+    for needle, pairs in needles.items():
         at = joined.find(needle)
         while at >= 0:
             index = bisect_right(starts, at) - 1

@@ -79,6 +79,8 @@ class Candidate:
     foreign: int = 0
     """How many of the quiet ones are foreign."""
     score: float = 0.0
+    opened: int = 0
+    """The line at which its rule found something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ class Reader:
     failed_steps: set[Step] = field(default_factory=set)
     """The steps that said that they failed."""
     ending: Ending = field(default_factory=Ending)
+    closed: list[Candidate] = field(default_factory=list)
+    """Blocks that were closed since somebody emptied it, held or not."""
     news: News | None = field(init=False)
     _step: Step = NO_STEP
     _step_at: int = 1
@@ -197,6 +201,7 @@ class Reader:
     def _open(self, rule: Rule, text: str, *, new: bool) -> None:
         self.close()
         self.open = Candidate(rule, self.at, self.at, self.at, self.steps.at, new, hashed(text))
+        self.open.opened = self.at
         if self.news is not None and self.news.run is not None:
             self.open.run = self.news.run
         self.open.tried_again = is_tried_again(text)
@@ -215,6 +220,7 @@ class Reader:
             return
         self._join(candidate)
         self._watched = candidate.last + AROUND
+        self.closed.append(candidate)
         key = candidate.rule.id, candidate.key
         same = self.by_key.get(key)
         if same is not None:
