@@ -34,6 +34,9 @@ from streams.core.aliaser import Aliaser
 POLL_MS: Final = 500
 POLL_RECORDS: Final = 200
 """About 10 ms of reading, so that the agent's heartbeats get their turns."""
+REST: Final = 4
+"""Times as long as all that was due took to compare, nothing is compared: while many new fingerprints come, one by one,
+each would have hundreds compared once more."""
 
 log_event = structlog.get_logger("faultline.role")
 
@@ -98,16 +101,23 @@ class _Aliasing:
         self._consumer.resume(*self._marks)
         await self._catch_up(self._marks)
         log_event.info(LogEvent.ALIASES_LOADED, fingerprints=len(self._aliaser), edges=self._aliaser.edges_held)
+        now_s = asyncio.get_running_loop().time
+        rests_until_s = 0.0
         while not self._stop.is_set():
-            while self._aliaser.is_due and not self._stop.is_set():
-                # up to 60 ms of work: in a thread, since the agent's heartbeats and questions share this loop
-                lot = self._aliaser.next_lot()
-                forms = await asyncio.to_thread(widest, lot.forms)
-                await self._send(self._aliaser.joined(lot, forms))
+            if self._aliaser.is_due and (began_s := now_s()) >= rests_until_s:
+                await self._compare()
+                rests_until_s = now_s() + REST * (now_s() - began_s)
             while self._aliaser.sharing.is_due and not self._stop.is_set():
                 await self._send(self._aliaser.sharing.verdicts())
                 await asyncio.sleep(0)
             await self._read()
+
+    async def _compare(self) -> None:
+        while self._aliaser.is_due and not self._stop.is_set():
+            # up to 60 ms of work: in a thread, since the agent's heartbeats and questions share this loop
+            lot = self._aliaser.next_lot()
+            forms = await asyncio.to_thread(widest, lot.forms)
+            await self._send(self._aliaser.joined(lot, forms))
 
     async def _catch_up(self, places: list[TopicPartition]) -> None:
         ends = await self._consumer.end_offsets(places)

@@ -14,6 +14,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 from streams.contract.fingerprint import Fingerprint
 from streams.core.fingerprint import keyed
@@ -28,8 +29,18 @@ AGAIN = "<*2>"
 NAME_CHARS_MIN = 3
 """Shorter values are not looked for a second time."""
 
-Slot = tuple[int, str, str]
-"""A place, and the words before and after it."""
+
+class Slot(NamedTuple):
+    """A place, and the rest of a form around it: forms that are equal but for one word have a slot in common."""
+
+    place: int
+    rest: tuple[int, int] | str
+    """The words before and after, by their numbers; as a text where the value stands in them again."""
+    constant: int
+    """Words of the rest without a wildcard."""
+    again: bool
+    """Whether the rest shows where a value stands a second time."""
+
 
 VALUES_MIN = 6
 """Different words that make a place a slot."""
@@ -185,22 +196,25 @@ def _widened(forms: set[str]) -> dict[str, str]:
     """Forms that gain a wildcard, with their new form."""
     slots: defaultdict[Slot, set[str]] = defaultdict(set)
     cut: dict[str, list[str]] = {}
+    places: dict[str, list[list[Slot]]] = {}
+    numbers: dict[tuple[int, str], int] = {}
     for form in forms:
         words = form.split(" ")
         if len(words) <= WORDS_MAX and _constant(words) >= CONSTANT_WORDS_MIN:
             cut[form] = words
-            for i, word in enumerate(words):
-                for slot in _slots(words, i):
+            places[form] = _slots(words, numbers)
+            for word, around in zip(words, places[form], strict=True):
+                for slot in around:
                     slots[slot].add(word)
     wide = {slot: _wide(slot, values) for slot, values in slots.items() if len(values) > 1}
     moved: dict[str, str] = {}
     for form, words in cut.items():
         new = list(words)
         for i, word in enumerate(words):
-            for slot in _slots(words, i):
+            for slot in places[form][i]:
                 wild = wide.get(slot, _SAME).get(word)
                 if wild:
-                    if AGAIN in slot[1] or AGAIN in slot[2]:
+                    if slot.again:
                         new = [_again(other, _name(word)) for other in new]
                     new[i] = wild
                     break
@@ -225,15 +239,41 @@ def _paired(cut: dict[str, list[str]]) -> dict[str, str]:
     return moved
 
 
-def _slots(words: list[str], i: int) -> list[Slot]:
-    """The rest of a template around a place: first with the value marked where it stands again, then as it is."""
-    plain = i, " ".join(words[:i]), " ".join(words[i + 1 :])
-    name = _name(words[i])
-    if len(name) < NAME_CHARS_MIN or not (name in plain[1] or name in plain[2]):
-        return [plain]
-    linked = [_again(word, name) for word in words]
-    slot = i, " ".join(linked[:i]), " ".join(linked[i + 1 :])
-    return [slot, plain] if slot != plain else [plain]
+def _slots(words: list[str], numbers: dict[tuple[int, str], int]) -> list[list[Slot]]:
+    """Of each word the rest around it: first with the value marked where it stands again, then as it is.
+
+    `numbers` grows by what these words begin and end with: equal words have equal numbers, so that a rest need not be
+    written out for each place.
+    """
+    before, after = _numbered(words, numbers), _numbered(words[::-1], numbers)[::-1]
+    constant, again = list(map(_is_constant, words)), [AGAIN in word for word in words]
+    all_constant, all_again = sum(constant), sum(again)
+    standing: defaultdict[str, list[int]] = defaultdict(list)
+    for i, word in enumerate(words):
+        standing[_name(word)].append(i)
+    slots = [
+        [Slot(i, (before[i], after[i + 1]), all_constant - constant[i], all_again > again[i])]
+        for i in range(len(words))
+    ]
+    for name, places in standing.items():
+        if len(places) == 1 or len(name) < NAME_CHARS_MIN:
+            continue
+        marked = list(words)
+        for i in places:
+            marked[i] = _again(words[i], name)
+        marked_constant = all_constant + sum(_is_constant(marked[i]) - constant[i] for i in places)
+        for i in places:
+            rest = " ".join(marked[:i] + marked[i + 1 :])
+            slots[i].insert(0, Slot(i, rest, marked_constant - _is_constant(marked[i]), again=True))
+    return slots
+
+
+def _numbered(words: Iterable[str], numbers: dict[tuple[int, str], int]) -> list[int]:
+    """The numbers of the first none, one, two ... of the words."""
+    found = [0]
+    for word in words:
+        found.append(numbers.setdefault((found[-1], word), len(numbers) + 1))
+    return found
 
 
 def _name(word: str) -> str:
@@ -250,13 +290,16 @@ def _again(word: str, name: str) -> str:
 
 
 def _constant(words: Iterable[str]) -> int:
-    return sum(1 for word in words if WILD not in word and any(c.isalpha() for c in word))
+    return sum(map(_is_constant, words))
+
+
+def _is_constant(word: str) -> bool:
+    return WILD not in word and any(map(str.isalpha, word))
 
 
 def _wide(slot: Slot, values: set[str]) -> dict[str, str]:
     """The new word for each value of a place, where evidence suffices; empty where it does not."""
-    place, before, after = slot
-    constant = _constant(f"{before} {after}".split(" ")) + bool(_key(values))
+    place, constant = slot.place, slot.constant + bool(_key(values))
     free = {value for value in values if not is_state(value) and not is_kept(value)}
     if len(free) < 2 or (constant < CONSTANT_WORDS_MIN and not (place and constant and len(free) >= LONE_VALUES_MIN)):
         return {}
