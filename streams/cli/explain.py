@@ -145,7 +145,7 @@ def _data(read: Read) -> dict[str, Any]:
         "template": read.fingerprint.template,
         "fingerprint": msgspec.to_builtins(read.fingerprint),
         "tokens": [msgspec.to_builtins(token) for token in told.tokens],
-        "frames": [msgspec.to_builtins(frame) for frame in told.frames],
+        "frames": [msgspec.to_builtins(frame) | {"file": _file_name(frame.file)} for frame in told.frames],
         "chain": list(told.chain),
         "crash": {"type": crash[0], "frames": crash[1]} if crash[0] else None,
         "verdict": msgspec.to_builtins(msgspec.structs.replace(read.verdict, evidence=_masked(read.verdict.evidence))),
@@ -158,6 +158,11 @@ def _masked(evidence: str) -> str:
     from streams.core.template.mask import template_of
 
     return template_of(evidence) if evidence else ""
+
+
+def _file_name(path: str) -> str:
+    """A frame's file without its directories, which belong to a machine."""
+    return _masked(path.replace("\\", "/").rpartition("/")[2])
 
 
 def _crash(read: Read) -> tuple[str, list[str]]:
