@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -42,8 +42,10 @@ from streams.core.known_failures.book import default_rules
 
 PARTITIONS = 4
 WITHIN_S = 600.0
-MARKED_EVERY = 30
-"""Of the failures at a steady pace, one in so many is looked for."""
+WATCHED_EVERY = 3
+"""Of the calls at a steady pace, 20 a second, one in so many has a failure that is looked for."""
+LOOK_EVERY_S = 0.05
+GIVEN_UP_S = 60.0
 CLASSIFIED_GOAL, STORED_GOAL, P99_GOAL_S = 5_000, 1_500, 2.0
 
 
@@ -86,56 +88,81 @@ def backlog(installation: Installation, failures: list[Failure]) -> tuple[float,
     return len(failures) / classified_s, len(failures) / stored_s
 
 
-def steady(installation: Installation, *, pace: int, seconds: int) -> list[float]:
-    """Seconds from before publishing until a failure is in both stores, for each that is looked for."""
-    failures = texts(pace * seconds, start_ms=now_ms() - 60_000, span_s=60, seed=11)
-    took: list[float] = []
-    threads: list[threading.Thread] = []
+class Watch:
+    """Looks for some failures in both stores, for all of them at once, so that looking takes little of the cores."""
 
-    def look_for(failure: Failure, began: float) -> None:
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._pending: dict[str, tuple[Failure, float]] = {}
+        self._all_sent = threading.Event()
+        self.took: list[float] = []
+        """Seconds from before publishing until a failure was in both stores; GIVEN_UP_S where that took longer."""
+
+    def watch(self, failure: Failure, began_s: float) -> None:
+        self._pending[failure.id] = failure, began_s
+
+    def all_sent(self) -> None:
+        self._all_sent.set()
+
+    def run(self) -> None:
         with (
-            pymongo.MongoClient[dict[str, object]](installation.mongodb) as mongo,
-            opensearchpy.OpenSearch(installation.opensearch) as search,
+            pymongo.MongoClient[dict[str, object]](self._installation.mongodb) as mongo,
+            opensearchpy.OpenSearch(self._installation.opensearch) as search,
         ):
-            database, indexes = mongo[installation.database], installation.opensearch_names()
-            collection = "ci_failures" if failure.ci else "errors_cloud"
-            index = indexes[0] if failure.ci else indexes[1]
-            while time.perf_counter() - began < 60:
-                if database[collection].find_one({"_id": failure.id}, {"_id": 1}) and search.exists(
-                    index=index, id=failure.id
-                ):
-                    took.append(time.perf_counter() - began)
-                    return
-                time.sleep(0.03)
-            took.append(60.0)
+            while self._pending or not self._all_sent.is_set():
+                time.sleep(LOOK_EVERY_S)
+                looked_for = dict(self._pending)
+                found = self._in_mongo(mongo, looked_for) & self._in_search(search, looked_for)
+                for key, (_, began_s) in looked_for.items():
+                    waited_s = time.perf_counter() - began_s
+                    if key in found or waited_s > GIVEN_UP_S:
+                        self.took.append(min(waited_s, GIVEN_UP_S))
+                        del self._pending[key]
 
-    asyncio.run(_paced(installation, failures, pace, threads, look_for))
-    for thread in threads:
-        thread.join()
-    return took
+    def _in_mongo(self, mongo: pymongo.MongoClient[dict[str, object]], keys: Iterable[str]) -> set[str]:
+        database, looked_for = mongo[self._installation.database], {"_id": {"$in": list(keys)}}
+        return {
+            str(one["_id"])
+            for name in ("ci_failures", "errors_cloud")
+            for one in database[name].find(looked_for, {"_id": 1})
+        }
+
+    def _in_search(self, search: opensearchpy.OpenSearch, failures: Mapping[str, tuple[Failure, float]]) -> set[str]:
+        ci, benchmark, *_ = self._installation.opensearch_names()
+        wanted = [
+            {"_index": ci if one.ci else benchmark, "_id": key, "_source": False} for key, (one, _) in failures.items()
+        ]
+        answer = search.mget(body={"docs": wanted}) if wanted else {"docs": []}
+        return {one["_id"] for one in answer["docs"] if one.get("found")}
 
 
-async def _paced(
-    installation: Installation,
-    failures: list[Failure],
-    pace: int,
-    threads: list[threading.Thread],
-    look_for: Callable[[Failure, float], None],
-) -> None:
+def steady(installation: Installation, *, pace: int, seconds: int) -> list[float]:
+    """See `Watch.took`, of some of the failures."""
+    failures = texts(pace * seconds, start_ms=now_ms() - 60_000, span_s=60, seed=11)
+    watch = Watch(installation)
+    looking = threading.Thread(target=watch.run)
+    looking.start()
+    try:
+        asyncio.run(_paced(installation, failures, pace, watch))
+    finally:
+        watch.all_sent()
+        looking.join()
+    return watch.took
+
+
+async def _paced(installation: Installation, failures: list[Failure], pace: int, watch: Watch) -> None:
     cluster = Cluster(installation.kafka, prefix=installation.prefix, partitions=PARTITIONS)
     publisher = KafkaPublisher(cluster, source="bench", now_ms=now_ms)
     await publisher.start(deadline_s=30)
-    began = time.perf_counter()
+    began_s = time.perf_counter()
     step = max(1, pace // 20)
-    for start in range(0, len(failures), step):
-        await asyncio.sleep(max(0.0, began + start / pace - time.perf_counter()))
+    for number, start in enumerate(range(0, len(failures), step)):
+        await asyncio.sleep(max(0.0, began_s + start / pace - time.perf_counter()))
         some = failures[start : start + step]
-        at = time.perf_counter()
+        at_s = time.perf_counter()
         await publisher.publish(some)
-        if start // step % (MARKED_EVERY * 20 // pace + 1) == 0:
-            thread = threading.Thread(target=look_for, args=(some[0], at))
-            thread.start()
-            threads.append(thread)
+        if number % WATCHED_EVERY == 0:
+            watch.watch(some[0], at_s)
     await publisher.close()
 
 
