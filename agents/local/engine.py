@@ -121,8 +121,9 @@ class Engine:
 
     # The port `Publisher` of the gateway.
 
-    async def publish(self, failures: Sequence[Failure]) -> None:
+    async def publish(self, failures: Sequence[Failure], *, traceparent: str = "") -> None:
         """Durable when it returns. Raises `LogFull` when the stages are too far behind: then nothing was taken."""
+        del traceparent  # no record leaves this process
         entries = []
         counted: dict[str, int] = {}
         for one in envelopes(failures):

@@ -26,6 +26,7 @@ from streams.app.ending import end
 from streams.app.ledger import Entry, Ledger
 from streams.app.worker import WAITING_FOR, DoorApp, consumer_of, create_app, raw_topic, run_worker
 from streams.broker.clients import Cluster, close
+from streams.broker.headers import Headers, traced
 from streams.broker.outgoing import outgoing
 from streams.broker.reject import rejected
 from streams.contract import topics
@@ -80,6 +81,7 @@ class _Asked:
 
     entry: Entry
     unseen: Unseen
+    trace: Headers
 
 
 class Classifying:
@@ -137,7 +139,9 @@ class Classifying:
                 await self._reject(message, error)
                 self._ledger.finish([entry])
                 continue
-            full = self._batcher.add(_Asked(entry, unseen), size=_chars(unseen), now_s=self._now_s())
+            full = self._batcher.add(
+                _Asked(entry, unseen, traced([message.headers])), size=_chars(unseen), now_s=self._now_s()
+            )
             if full:
                 await self._put(full)
 
@@ -211,12 +215,16 @@ class Classifying:
             found = await self._ask([asked.unseen for asked in asking], near)
             _check(asking, found)
             answers += found
-        sent = [await self._send(answer) for answer in answers]
+        traces = {asked.unseen.fingerprint.value: asked.trace for asked in batch}
+        sent = [
+            await self._send(answer, [] if isinstance(answer, Alias) else traces[answer.fingerprint])
+            for answer in answers
+        ]
         await asyncio.gather(*sent)
         self._ledger.finish(asked.entry for asked in batch)
 
-    async def _send(self, answer: Answer) -> asyncio.Future[Any]:
-        out = outgoing(answer, source=ROLE, at_ms=self._now_ms())
+    async def _send(self, answer: Answer, trace: Headers) -> asyncio.Future[Any]:
+        out = outgoing(answer, source=ROLE, at_ms=self._now_ms(), trace=trace)
         topic = self._cluster.topic(out.topic)
         sent: asyncio.Future[Any] = await self._producer.send(topic, out.value, key=out.key, headers=out.headers)
         return sent

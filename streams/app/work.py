@@ -22,7 +22,7 @@ from streams.app.store import Output, Store, StoreOptions
 from streams.app.table import DoorTable
 from streams.app.worker import WAITING_FOR, DoorApp, create_app, raw_topic, run_worker
 from streams.broker.clients import Cluster, close
-from streams.broker.headers import id_header, shared_headers
+from streams.broker.headers import id_header, shared_headers, traced
 from streams.contract import topics
 from streams.contract.fold import FoldBatch
 from streams.contract.telemetry import FOLDS_APPLIED, LAG, TABLE_ROWS, Observer
@@ -112,9 +112,8 @@ class Worker:
             return None  # all of it was applied before
         self._observer.add(FOLDS_APPLIED, sum(len(batch.folds) + len(batch.sealed) for _, batch in batches))
         stretch = f"{topics.FOLDED.name}/{number}/{batches[0][0]}-{batches[-1][0]}"
-        shared = {
-            topic: shared_headers(kind=topic.name, source=ROLE, at_ms=batches[-1][1].at_ms) for topic in self._names
-        }
+        at_ms, trace = batches[-1][1].at_ms, traced(message.headers for message in messages)
+        shared = {topic: shared_headers(kind=topic.name, source=ROLE, at_ms=at_ms) + trace for topic in self._names}
         return [
             (self._names[e.topic], (e.key.encode(), e.value, [id_header(f"{stretch}/{index}"), *shared[e.topic]]))
             for index, e in enumerate(emissions)

@@ -22,6 +22,7 @@ from streams.broker.headers import (
     Headers,
     event_headers,
     headers_of,
+    traced,
 )
 from streams.broker.lag import behind
 from streams.broker.outgoing import Outgoing
@@ -118,12 +119,12 @@ class _Batch:
     headers: Headers
 
     @classmethod
-    def of(cls, target: int, batch: FoldBatch) -> _Batch:
+    def of(cls, target: int, batch: FoldBatch, trace: Headers) -> _Batch:
         cursor = batch.cursor
         stretch = f"{batch.topic}/{batch.partition}/{cursor.start}-{cursor.end}"
         name = f"{stretch}/{batch.at_ms}/{target}.{cursor.chunk}"  # a tick has a stretch of length 0, and a time
         headers = event_headers(kind=topics.FOLDED.name, id_=name, source=ROLE, at_ms=batch.at_ms, content_type=MSGPACK)
-        return cls(target, to_bytes(batch), headers)
+        return cls(target, to_bytes(batch), headers + trace)
 
 
 class FoldedPartition:
@@ -236,7 +237,8 @@ class FoldedPartition:
             intake = self._intake(records, Stretch(self._topic.name, self._place.partition, self._at, end))
             if passed := self._flood.add(intake.outcomes):
                 raise self._flooded(passed, intake)
-            batches = [_Batch.of(target, batch) for target, batch in intake.batches]
+            trace = traced(record.headers for record in records)
+            batches = [_Batch.of(target, batch, trace) for target, batch in intake.batches]
             put_aside = self._put_aside(records, intake)
             for _ in range(TURNS):
                 await asyncio.sleep(0)
@@ -308,7 +310,7 @@ class FoldedPartition:
         at_ms = self._role.now_ms()
         tick = self._role.stage.on_tick(topic=self._topic.name, partition=target, at=self._at, at_ms=at_ms)
         async with self._role.slots, producer.transaction():
-            await self._send(producer, [_Batch.of(target, tick)], ())
+            await self._send(producer, [_Batch.of(target, tick, [])], ())
 
     def _wait_ms(self) -> int:
         """How long to wait for records: not past the next tick."""

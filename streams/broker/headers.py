@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,6 +18,11 @@ REPLAY_RECEIVED: Final = "replay.received_at_ms"
 """When the log first took a record that comes again: it stands in where nobody stamped its failures."""
 REPLAY_BACKFILL: Final = "replay.backfill"
 """`1` on failures of the past that come for the first time: their time may be of any age."""
+
+
+TRACE_PARENT: Final = "traceparent"
+"""W3C Trace Context, level 1: which trace a record belongs to."""
+_TRACE: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def event_headers(*, kind: str, id_: str, source: str, at_ms: int, content_type: str = JSON) -> Headers:
@@ -44,3 +50,18 @@ def shared_headers(*, kind: str, source: str, at_ms: int, content_type: str = JS
 def headers_of(headers: Sequence[tuple[str, bytes]]) -> dict[str, str]:
     """A record's headers as text, the last of a name; a byte that is not UTF-8 stands as `\\xff`."""
     return {name: (value or b"").decode("utf-8", "backslashreplace") for name, value in headers}
+
+
+def traced(headers: Iterable[Sequence[tuple[str, bytes]] | None]) -> Headers:
+    """The header of the trace that came in with these records, for what is made of them: of one trace or of none.
+
+    Of two and more none is carried: a record has room for one parent. One that is not as the standard has it is none.
+    """
+    found: bytes | None = None
+    for of_one in headers:
+        for name, value in of_one or ():
+            if name == TRACE_PARENT and value != found and value and _TRACE.fullmatch(value):
+                if found is not None:
+                    return []
+                found = bytes(value)
+    return [] if found is None else [(TRACE_PARENT, found)]

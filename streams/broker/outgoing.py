@@ -24,8 +24,10 @@ class Outgoing:
     """None: as the key says."""
 
 
-def outgoing(record: Verdict | Unanswered | Alias, *, source: str, at_ms: int) -> Outgoing:
-    """What somebody decided, or did not. `source`: who sends it; `at_ms`: when.
+def outgoing(
+    record: Verdict | Unanswered | Alias, *, source: str, at_ms: int, trace: Headers | None = None
+) -> Outgoing:
+    """What somebody decided, or did not. `source`: who sends it; `at_ms`: when; `trace`: what it belongs to.
 
     Sent again it has the same id: what it is about, who says so and when they did.
     """
@@ -35,5 +37,5 @@ def outgoing(record: Verdict | Unanswered | Alias, *, source: str, at_ms: int) -
         topic, key, id_ = topics.UNANSWERED, record.fingerprint, f"{record.fingerprint}/{record.retry_at_ms}"
     else:
         topic, key, id_ = topics.ALIASES, record.key, f"{record.key}/{record.source}/{record.decided_at_ms}"
-    headers = event_headers(kind=topic.name, id_=id_, source=source, at_ms=at_ms)
+    headers = event_headers(kind=topic.name, id_=id_, source=source, at_ms=at_ms) + (trace or [])
     return Outgoing(topic, key.encode(), to_bytes(record), headers)

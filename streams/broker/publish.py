@@ -18,7 +18,7 @@ from aiokafka.errors import (
 
 from streams.broker.admin import check
 from streams.broker.clients import Cluster, close
-from streams.broker.headers import event_headers
+from streams.broker.headers import TRACE_PARENT, event_headers, traced
 from streams.broker.outgoing import Outgoing, outgoing
 from streams.broker.reject import rejected
 from streams.contract import telemetry, topics
@@ -97,14 +97,15 @@ class KafkaPublisher:
         if self._producer is not None:
             await close(self._producer)
 
-    async def publish(self, failures: Sequence[Failure]) -> None:
+    async def publish(self, failures: Sequence[Failure], *, traceparent: str = "") -> None:
         """Durable when it returns. See `Publisher`."""
         at_ms = self._now_ms()
+        trace = traced([[(TRACE_PARENT, traceparent.encode())]])
         accepted: dict[Topic, int] = {}
         records = []
         for one in envelopes(failures):
             headers = event_headers(kind=one.topic.name, id_=one.first_id, source=self._source, at_ms=at_ms)
-            records.append(Outgoing(one.topic, one.key.encode(), one.value, headers))
+            records.append(Outgoing(one.topic, one.key.encode(), one.value, headers + trace))
             accepted[one.topic] = accepted.get(one.topic, 0) + one.failures
         await self._sent(records)
         if self._observer is not None:

@@ -190,7 +190,7 @@ class _Gateway:
         kept = [item.failure for item in items if item.failure is not None]
         refused = [item for item in items if item.error is not None]
         if kept:
-            await self.publisher.publish(kept)
+            await self.publisher.publish(kept, traceparent=_trace(request))
         told: Json = {"accepted": len(kept), "refused": len(refused)}
         told["items"] = [_told(index, item) for index, item in enumerate(items)]
         if refused:
@@ -208,7 +208,7 @@ class _Gateway:
                 lambda part, own: read_junit_in(part, own, occurred_at_ms=now_ms),
                 limits=PackedLimits(unpacked_bytes_max=self.limits.junit_bytes_max),
             )
-            report = _Report(self, context, is_run_given=is_given, now_ms=now_ms)
+            report = _Report(self, request, context, is_run_given=is_given, now_ms=now_ms)
             try:
                 await report.publish(found)
             except UnreadableInput as error:
@@ -223,7 +223,7 @@ class _Gateway:
         context, is_given = self._context(request, request.query_params)
         async with spooled(request, limit="junit_bytes_max", limits=self.limits) as file, self.reading:
             now_ms = self.now_ms()
-            told = _Report(self, context, is_run_given=is_given, now_ms=now_ms)
+            told = _Report(self, request, context, is_run_given=is_given, now_ms=now_ms)
             try:
                 found = Contents(
                     file,
@@ -248,7 +248,7 @@ class _Gateway:
         async with spooled(request, limit="log_bytes_max", limits=self.limits) as file, self.reading:
             now_ms = self.now_ms()
             limits = PackedLimits(unpacked_bytes_max=self.limits.log_bytes_max)
-            report = _Report(self, context, is_run_given=is_given, now_ms=now_ms)
+            report = _Report(self, request, context, is_run_given=is_given, now_ms=now_ms)
             try:
                 if passed == "true":
                     return await keep_log(self.baselines, file, context, now_ms=now_ms, limits=limits)
@@ -330,8 +330,9 @@ class _Gateway:
 class _Report:
     """The failures of one report on their way to the publisher."""
 
-    def __init__(self, gateway: _Gateway, context: Ci, *, is_run_given: bool, now_ms: int) -> None:
+    def __init__(self, gateway: _Gateway, request: Request, context: Ci, *, is_run_given: bool, now_ms: int) -> None:
         self._gateway = gateway
+        self._trace = _trace(request)
         self._context = context
         self._is_run_given = is_run_given
         self._now_ms = now_ms
@@ -345,7 +346,7 @@ class _Report:
         """
         while batch := await anyio.to_thread.run_sync(lambda: taken(found, now_ms=self._now_ms)):
             try:
-                await self._gateway.publisher.publish(batch)
+                await self._gateway.publisher.publish(batch, traceparent=self._trace)
             except (LogFull, SinkUnavailable) as error:
                 if not self.count:
                     raise
@@ -366,6 +367,10 @@ class _Report:
     def _run(self) -> Json:
         """The run id that the gateway made, to be given as `run_id` or Idempotency-Key with a retry."""
         return {} if self._is_run_given else {"run_id": self._context.run_id}
+
+
+def _trace(request: Request) -> str:
+    return request.headers.get("traceparent", "")
 
 
 def _content_type(request: Request, known: Collection[str], advice: str) -> str:

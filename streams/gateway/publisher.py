@@ -19,8 +19,11 @@ class Publisher(Protocol):
         SinkUnavailable: the log is away; whether it took anything is not known, and sending again is safe.
     """
 
-    async def publish(self, failures: Sequence[Failure]) -> None:
-        """Keep these failures, all or none. They are bounded, stamped and identified."""
+    async def publish(self, failures: Sequence[Failure], *, traceparent: str = "") -> None:
+        """Keep these failures, all or none. They are bounded, stamped and identified.
+
+        `traceparent`: the header of the request that they came with, as it came; one that is none is left out.
+        """
 
     async def reject(self, data: bytes, error: MalformedRecord, *, place: str) -> None:
         """Keep bytes that are no failure, with the reason, to be looked at later. `place`: where in the request."""

@@ -22,11 +22,13 @@ from suites.folding import (
 )
 from suites.records import AT_MS, ci_failure, edge, verdict
 
+from streams.broker.publish import KafkaPublisher
 from streams.contract import topics
 from streams.contract.errors import ConfigurationError, TooManyRejected
 from streams.contract.failure import Origin
+from streams.contract.fold import FoldBatch
 from streams.contract.verdict import Unanswered, record_key
-from streams.contract.wire import to_bytes
+from streams.contract.wire import from_bytes, to_bytes
 from streams.core.flood import FloodBounds
 from streams.core.partition import partition_of
 
@@ -123,6 +125,27 @@ def test_an_id_that_is_older_than_the_filter_counts_again(kafka: str, topic_pref
                 await publish(send, [failures[1], failures[0]], together=1)
                 await asyncio.sleep(3)
         assert (await read_folded(cluster)).members == Counter(one.id for one in [*failures, failures[0]])
+
+    asyncio.run(scenario())
+
+
+def test_what_is_folded_of_one_trace_belongs_to_it(kafka: str, topic_prefix: str) -> None:
+    """From the gateway's producer on; a tick belongs to none."""
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+    async def scenario() -> None:
+        cluster = await made(cluster_at(kafka, topic_prefix))
+        publisher = KafkaPublisher(cluster, source="gateway", now_ms=lambda: AT_MS)
+        await publisher.start(deadline_s=30)
+        failure = ci_failure("m")
+        async with folding(cluster):
+            await publisher.publish([failure], traceparent=trace)
+            await publisher.close()
+            await until_folded(cluster, [failure.id])
+        for record in await read_all(cluster, topics.FOLDED):
+            batch = from_bytes(FoldBatch, record.value)
+            carried = [value.decode() for name, value in record.headers if name == "traceparent"]
+            assert carried == [trace] * (batch.cursor.end - batch.cursor.start)
 
     asyncio.run(scenario())
 

@@ -34,11 +34,13 @@ class MemoryPublisher:
     verdicts: list[Verdict] = field(default_factory=list)
     aliases: list[Alias] = field(default_factory=list)
     refusing: FaultlineError | None = None
+    traces: list[str] = field(default_factory=list)
     refuse_from: int = 0
     calls: int = 0
 
-    async def publish(self, failures: Sequence[Failure]) -> None:
+    async def publish(self, failures: Sequence[Failure], *, traceparent: str = "") -> None:
         self._answer()
+        self.traces.append(traceparent)
         self.failures += failures
 
     async def reject(self, data: bytes, error: MalformedRecord, *, place: str) -> None:

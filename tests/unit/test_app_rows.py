@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
@@ -17,14 +18,17 @@ from streams.app.classify import Classifying, ClassifyOptions
 from streams.app.ledger import FINISHED_MAX, Entry, Ledger
 from streams.app.partition import Partition
 from streams.app.store import target_of
-from streams.app.work import partition_of_key
+from streams.app.work import Worker, partition_of_key
 from streams.broker.clients import Cluster
 from streams.contract import topics
 from streams.contract.alias import Alias, AliasSource
 from streams.contract.classified import Unseen
+from streams.contract.fold import Cursor, FoldBatch
 from streams.contract.telemetry import Metric
 from streams.contract.verdict import Unanswered, Verdict, VerdictSource
 from streams.contract.wire import from_bytes, to_bytes
+from streams.core.fold import folds_of, sealed
+from streams.core.pipeline import Pipeline
 
 Change = tuple[str, bytes | None]
 changes = st.lists(
@@ -402,6 +406,47 @@ def test_aliases_that_come_with_the_answers_are_sent_before_the_position_passes(
         assert scene.committed == {0: 3}
 
     asyncio.run(run())
+
+
+def test_a_verdict_belongs_to_the_trace_of_its_question() -> None:
+    async def run() -> None:
+        scene = Scene(batch_size=3)
+        deliveries = scene.deliveries((0, 1), (0, 2), (0, 3))
+        traces = [[("traceparent", b"00-" + b"%032x-%016x-01" % (n, n))] for n in (1, 2)]
+        for delivery, trace in zip(deliveries, traces, strict=False):
+            delivery.message.headers = trace
+        await scene.classifying.take(deliveries)
+        await scene.settle()
+        sent = {
+            key.decode().partition("/")[0]: headers
+            for (_, key, _), headers in zip(scene.producer.records, scene.producer.headers, strict=True)
+        }
+        found = [[one for one in sent[unseen(n).fingerprint.value] if one[0] == "traceparent"] for n in (1, 2, 3)]
+        assert found == [*traces, []]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("traces", [(1,), (1, 1), (1, 2), ()])
+def test_what_comes_of_records_of_one_trace_belongs_to_it(traces: tuple[int, ...]) -> None:
+    partition, sent = Partition(0, now_s=0.0), list[Any]()
+    partition.pipeline = Pipeline(partition, partition=0)
+
+    async def commit(_: int, outputs: Sequence[Any]) -> None:
+        sent.extend(outputs)
+
+    store: Any = SimpleNamespace(partitions={0: partition}, writable=lambda *_: True, commit=commit)
+    parents = [[("traceparent", b"00-" + b"%032x-%016x-01" % (one, one))] for one in traces]
+    deliveries = []
+    for number, headers in enumerate(parents or [[]]):
+        folds = tuple(sealed(fold, at_ms=AT_MS) for fold in folds_of([told(ci_failure(f"m{number}"))], fold_id="f"))
+        cursor = Cursor(number, number + 1)
+        batch = FoldBatch(topic=topics.CI.name, partition=0, cursor=cursor, at_ms=AT_MS, sealed=folds)
+        deliveries.append(Delivery(Message(0, number, to_bytes(batch), 1, headers=headers)))
+    asyncio.run(Worker(Cluster("nowhere:1"), store, Nobody()).apply(deliveries))
+    found = [[one for one in headers if one[0] == "traceparent"] for _, (_, _, headers) in sent]
+    assert {topics.CLASSIFIED.name, topics.UNSEEN.name, topics.ROLLUPS.name} == {topic for topic, _ in sent}
+    assert found == [parents[0] if len(set(traces)) == 1 else []] * len(sent)
 
 
 def test_what_its_group_has_a_verdict_for_is_not_asked_about_but_when_it_is_due_again() -> None:

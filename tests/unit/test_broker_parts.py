@@ -18,7 +18,7 @@ from suites.records import benchmark_failure, ci_failure
 from streams.broker import fold_partition
 from streams.broker.admin import ALL, Difference, advice, configs_of
 from streams.broker.clients import Cluster, Stopping, unless
-from streams.broker.headers import REPLAY_JOB, event_headers, headers_of
+from streams.broker.headers import REPLAY_JOB, event_headers, headers_of, traced
 from streams.broker.lag import behind
 from streams.broker.reject import CUT_HEADER, KEPT_HEADERS_MAX, REJECTED_BYTES_MAX, rejected
 from streams.broker.security import Security
@@ -257,6 +257,28 @@ def test_only_the_newest_snapshot_of_a_key_is_written_and_whatever_was_sent_agai
         record(7, b"a", (REPLAY_JOB, b"j")),
     ]
     assert [one.offset for one in that_matter(records, lambda one: one.topic)] == [2, 3, 4, 5, 6, 7]
+
+
+TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+OTHER_TRACE = TRACE.replace(b"00f0", b"00f1")
+
+
+@pytest.mark.parametrize(
+    ("parents", "carried"),
+    [
+        ((), None),
+        ((None, TRACE, TRACE), TRACE),
+        ((TRACE, OTHER_TRACE), None),
+        ((TRACE.upper(), TRACE), TRACE),
+        ((TRACE + b"-more",), None),
+        ((b"ff" + TRACE[2:],), None),
+        ((b"00-" + b"0" * 32 + TRACE[35:],), None),
+        ((TRACE[:36] + b"0" * 16 + TRACE[52:],), None),
+    ],
+)
+def test_the_one_trace_that_came_in_is_carried_on(parents: tuple[bytes | None, ...], carried: bytes | None) -> None:
+    headers = [None if one is None else [("ce_id", b"7"), ("traceparent", one)] for one in parents]
+    assert traced(headers) == ([] if carried is None else [("traceparent", carried)])
 
 
 @pytest.mark.parametrize(("least_s", "lines"), [(0.0, 1), (60.0, 0)])

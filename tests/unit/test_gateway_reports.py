@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 
 import pytest
-from suites.gateway import NOW_MS, Caller, caller
+from suites.gateway import FAILURE, NOW_MS, Caller, caller
 
 from streams.contract.errors import LogFull, UnreadableInput
 from streams.contract.failure import Source
@@ -56,6 +56,13 @@ def test_headers_give_the_context_too_and_the_query_is_stronger() -> None:
     ci = gateway.publisher.failures[0].ci
     assert ci is not None
     assert (ci.repo, ci.run_id) == ("query", "7")
+
+
+def test_the_trace_of_a_request_goes_with_its_failures() -> None:
+    gateway = caller()
+    gateway.post("/v1/junit?repo=a&run=7", REPORT, XML, traceparent="00-1-2-01")
+    gateway.post("/v1/events", FAILURE)
+    assert gateway.publisher.traces == ["00-1-2-01", ""]
 
 
 def test_a_log_is_published_with_the_lines_it_was_found_in() -> None:
