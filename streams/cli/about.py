@@ -67,7 +67,7 @@ def versions() -> str:
     from importlib.metadata import version as installed
 
     from streams.contract.wire import VERSION as RECORDS
-    from streams.core.fingerprint import VERSION as FINGERPRINTS
+    from streams.core.ids import VERSION as FINGERPRINTS
 
     try:
         own = installed("faultline")

@@ -13,7 +13,7 @@ from streams.contract.errors import FaultlineError, UnreadableInput
 from streams.contract.failure import Origin, bounded
 from streams.contract.verdict import Verdict
 from streams.contract.wire import Refused, failures_from_bytes
-from streams.core.fingerprint import ARGUMENT
+from streams.core.parts import ARGUMENT
 from streams.core.safe import safe
 from streams.core.succession import FAILURES_MAX, Exemplar, Reads
 from streams.replay.archive import Line, lines

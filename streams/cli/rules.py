@@ -66,7 +66,8 @@ def try_(
 
     from streams.cli.explain import text_of
     from streams.contract.failure import Benchmark, Ci, Failure, Origin, bounded
-    from streams.core.fingerprint import OWN_RULE, fingerprint
+    from streams.core.fingerprint import fingerprint
+    from streams.core.parts import OWN_RULE
     from streams.core.safe import safe
 
     origin = origin or ("benchmark" if status is not None else "ci")

@@ -9,6 +9,7 @@
 | `frames/` | traceback -> type, code, frames; one file a language |
 | `codes` | template -> the tool that failed, its code, the tools around it |
 | `fingerprint` | a failure's fields -> fingerprint, with the parts that explain it |
+| `parts`, `ids` | what the parts are called and which are in a key; parts -> id |
 | `alias` | templates that differ in one slot |
 | `extract/` | a log -> the blocks that say why |
 | `baselines` | what passing runs of many jobs printed, within bounds |

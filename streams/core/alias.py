@@ -17,8 +17,8 @@ from itertools import combinations
 from typing import NamedTuple
 
 from streams.contract.fingerprint import Fingerprint
-from streams.core.fingerprint import keyed
 from streams.core.long_texts import skeleton
+from streams.core.parts import keyed
 from streams.core.template.masks import PLACEHOLDERS
 
 WILD = "<*>"

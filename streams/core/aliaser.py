@@ -18,10 +18,10 @@ from streams.contract.classified import Unseen
 from streams.contract.failure import Origin
 from streams.contract.fingerprint import Fingerprint
 from streams.core.alias import FRAMES_MIN, tells_apart, untyped, widest
-from streams.core.fingerprint import keyed
 from streams.core.groups import EDGES_MAX, Groups
 from streams.core.long_texts import skeleton
 from streams.core.nearest import Nearest
+from streams.core.parts import keyed
 from streams.core.sharing import Sharing
 
 KNOWN_MAX = 20_000

@@ -12,78 +12,47 @@ with another word, and what the rule does is in the hash.
 """
 
 import dataclasses
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 from streams.contract.fingerprint import Fingerprint, Part
 from streams.core import codes
 from streams.core.frames.parse import parse
 from streams.core.frames.stack import Frame, Trace
-from streams.core.own_rules.rows import OwnRule
+from streams.core.ids import VERSION, VERSION_OWN, canonical, hashed, id_of
 from streams.core.own_rules.rules import Masked, Named, OwnRules, Subject, may_have_frames
+from streams.core.parts import (
+    ARGUMENT,
+    AS_PRINTED,
+    BARE,
+    DROPPED,
+    FOREIGN_FRAME,
+    FRAME,
+    FRAMES_IN_SITE_MAX,
+    FROM_TRACE,
+    GROUP,
+    OWN_RULE,
+    OWN_WORDS,
+    PART_CHARS_MAX,
+    REPLACED,
+    TEMPLATE,
+    code_parts,
+    is_bare,
+    keyed,
+    own_part,
+    site_parts,
+    type_parts,
+)
 from streams.core.template.exits import says_only_failed
 from streams.core.template.lines import TEXT_CHARS_MAX, cleaned
 from streams.core.template.mask import Measured, Token, explain_template, frame_lines, measured
 from streams.core.template.shapes import Shapes
 
-VERSION = "fp1"
-
-VERSION_OWN = "fp1u"
-"""What ids begin with that a rule of the user's own had a part in."""
-
-FRAMES_IN_SITE_MAX = 5
-"""Frames, innermost first, that say where."""
-
-PART_CHARS_MAX = 256
-"""Characters of a type, code, tool or frame that enter a hash; a template has its own bound."""
-
-BARE_CHARS_MAX = 512
-"""A longer template always says something."""
-
 ENTRIES_MAX = 100_000
 """Default number of remembered answers of each kind; one costs about 200 bytes for a text, 2 KB for a failure."""
 
-FRAME = "frame"
-FOREIGN_FRAME = "foreign_frame"
-"""Names of the parts that say where: in the user's own code, or in none of it."""
-
-OWN_RULE = "own_rule"
-GROUP = "group"
-"""Names of the parts that rules of the user's own bring: the rule, with a digest of what it does; a name it gave."""
-
-ARGUMENT = "given by the producer"
-TEMPLATE = "masked message"
-AS_PRINTED = "a line of the stack trace as it was printed"
-FROM_TRACE = "read out of the stack trace"
-FROM_CODES = "read out of the masked message"
-BARE = "the message says nothing, so frames tell problems apart"
-DROPPED = "not in the key: tools give this exit code for every failure, and the message or the frames say more"
-
-REPLACED = "not in the key: a rule of your own says which group it is"
-OWN_WORDS = {
-    "mask": "a mask of your own",
-    "frame": "a frame rule of your own",
-    "group": "a grouping rule of your own",
-}
-TOLD_ONLY = frozenset({DROPPED, REPLACED})
-"""Rules of parts that are shown and are in no key."""
-
 _BY_NONE = Masked("")
 """What masks of the user's own found where there are none."""
-_LETTERS_32 = "abcdefghijklmnopqrstuvwxyz234567"
-_BASE32 = [one + other for one in _LETTERS_32 for other in _LETTERS_32]
-_TWO_WORDS = re.compile(r"[A-Za-z]{2} [A-Za-z]{2}")
-_PLACEHOLDER = re.compile(r"<[a-z]{2,5}(?::[^<>\s]{1,80})?>")
-_OPENING_TYPE = re.compile(r"([A-Za-z_$][\w.$]{0,200}(?:Error|Exception|Failure|Fault|Interrupt)):(?!\S)")
-_OPENING_NAME = re.compile(r"(\*?(?=[^:\s]{0,200}[A-Z.\\])[A-Za-z_$][\w.$\\]{1,200}(?:::\w{1,100}){0,8}): (?=\S)")
-_LEVELS = frozenset(("ERROR", "WARNING", "WARN", "INFO", "FATAL", "DEBUG", "CRITICAL", "SEVERE", "NOTICE", "TRACE"))
-_TYPE_ONLY = re.compile(
-    r"[\w.$]{0,200}(?:Error|Exception|Failure|Fault|Interrupt|Exit)|panic|error|failed|FAILED|ERROR"
-)
-_NUMBER = re.compile(r"[0-9]+")
-_LETTERS = re.compile(r"[^\W\d_]")
 
 
 def fingerprint(
@@ -180,7 +149,7 @@ class Fingerprinter:
 
     def _text(self, text: str) -> str:
         found = measured(text)
-        if _is_bare(found.template):
+        if is_bare(found.template):
             read = _read("ci", text, "", "", None, "", None, "", found)
             self._texts.put(text, None if found.frames else found.kept, read.fingerprint.value)
             return read.fingerprint.value
@@ -203,7 +172,7 @@ class Fingerprinter:
         """The same as `fingerprint`."""
         text = cleaned(message)
         rest = (origin, exception_type, traceback, str(http_status), provider_error_code, str(exit_code), tool)
-        salt = _canonical(rest)
+        salt = canonical(rest)
         known = self._failures.get(text, salt)
         if known is None:
             read = _read(origin, message, exception_type, traceback, http_status, provider_error_code, exit_code, tool)
@@ -277,18 +246,18 @@ def _read(
     given = [Part(p.name, p.value[:PART_CHARS_MAX], p.rule) for p in given if p.value]
     said = [Part("language", trace.language, FROM_TRACE)] if trace else []
     if not exception_type:
-        said += _type_parts(trace, found.template, framed=inside or bool(trace and trace.frames))
+        said += type_parts(trace, found.template, framed=inside or bool(trace and trace.frames))
     turned: list[Part] = []
     if trace and trace.frames:
         if rules is not None and rules.frame_rules and may_have_frames(printed, traceback):
             trace, turned = _turned(trace, rules)
-        sites = _sites(trace.frames)
+        sites = site_parts(trace.frames)
     else:
         lines = frame_lines(printed, FRAMES_IN_SITE_MAX) if inside else []
         sites = [Part(FRAME, line[:PART_CHARS_MAX], AS_PRINTED) for line in lines]
     template = Part("template", found.template, TEMPLATE)
-    coded = _coded(codes.said(found.template), tool, provider_error_code)
-    bare = _is_bare(found.template)
+    coded = code_parts(codes.said(found.template), tool, provider_error_code)
+    bare = is_bare(found.template)
     if exit_code is not None and says_only_failed(exit_code) and (sites or not bare):
         # A log that reports the code and one that does not hold the same problem.
         given = [Part(p.name, p.value, DROPPED) if p.name == "exit_code" else p for p in given]
@@ -297,15 +266,15 @@ def _read(
     told = said if bare or (trace and not inside) else []
     problem = [*kind, *told, *(sites if bare else []), template]
     result = Fingerprint(
-        value=_id("value", problem),
+        value=id_of("value", problem),
         version=VERSION,
-        class_value=_id("class", [*kind, *said, *coded]),
-        site_value=_id("site", [*kind, *said, *coded, template, *sites]),
+        class_value=id_of("class", [*kind, *said, *coded]),
+        site_value=id_of("site", [*kind, *said, *coded, template, *sites]),
         template=found.template,
         parts=(*given, *said, *coded, template, *[Part(p.name, p.value, BARE if bare else p.rule) for p in sites]),
     )
     if rules is not None:
-        own = [_own(mask) for mask in masked.masks if mask.placeholder in found.template]
+        own = [own_part(mask) for mask in masked.masks if mask.placeholder in found.template]
         subject = Subject(
             origin=origin,
             text=printed,
@@ -322,22 +291,12 @@ def _read(
     return _Read(text=text, found=found, trace=trace, fingerprint=result, masked=masked)
 
 
-def _own(rule: OwnRule) -> Part:
-    """The part that names a rule of the user's own."""
-    return Part(OWN_RULE, rule.name, OWN_WORDS[rule.sort])
-
-
-def _sites(frames: Sequence[Frame]) -> list[Part]:
-    """The parts that say where."""
-    return [Part(FRAME if f.in_app else FOREIGN_FRAME, _name(f), f.reason or "frame") for f in _top(frames)]
-
-
 def _turned(trace: Trace, rules: OwnRules) -> tuple[Trace, list[Part]]:
     """The trace with what frame rules say, and the rules that changed by it what says where."""
     frames, used = rules.frames(trace.frames)
-    before = [(part.name, part.value) for part in _sites(trace.frames)]
-    is_same = before == [(part.name, part.value) for part in _sites(frames)]
-    return dataclasses.replace(trace, frames=frames), [] if is_same else [_own(rule) for rule in used]
+    before = [(part.name, part.value) for part in site_parts(trace.frames)]
+    is_same = before == [(part.name, part.value) for part in site_parts(frames)]
+    return dataclasses.replace(trace, frames=frames), [] if is_same else [own_part(rule) for rule in used]
 
 
 def _under_own(
@@ -346,7 +305,7 @@ def _under_own(
     """The fingerprint under rules of the user's own: `plain` where none had a part in it."""
     told = [*plain.parts, *own]
     if named is not None:
-        group = [Part(GROUP, named.name, OWN_WORDS["group"]), _own(named.rule)]
+        group = [Part(GROUP, named.name, OWN_WORDS["group"]), own_part(named.rule)]
         if named.rule.refines:
             problem = [*problem, *group]
         else:
@@ -357,10 +316,10 @@ def _under_own(
         told += group
     version = _version(problem)
     return Fingerprint(
-        value=plain.value if version == VERSION else _id("value", problem, version),
+        value=plain.value if version == VERSION else id_of("value", problem, version),
         version=version,
         class_value=plain.class_value,
-        site_value=_id("site", site, _version(site)),
+        site_value=id_of("site", site, _version(site)),
         template=plain.template,
         parts=tuple(told),
     )
@@ -371,77 +330,5 @@ def _version(parts: Sequence[Part]) -> str:
     return VERSION_OWN if any(part.name == OWN_RULE for part in parts) else VERSION
 
 
-def keyed(parts: Sequence[Part]) -> list[Part]:
-    """The parts that went into a key, without those that are only told."""
-    return [part for part in parts if part.rule not in TOLD_ONLY]
-
-
-def _coded(said: codes.Said, tool: str, code: str) -> list[Part]:
-    """The tool and the code that the message names, each where the producer gave none."""
-    parts = [Part("tool", "" if tool else said.tool, FROM_CODES), Part("code", "" if code else said.code, FROM_CODES)]
-    return [part for part in parts if part.value]
-
-
-def _type_parts(trace: Trace | None, template: str, *, framed: bool) -> list[Part]:
-    """The exception type that the trace names, or else the one that opens the message.
-
-    Above the frames of a trace any name does: not all types end in `Error` (`mall.Declined`, `EXC_BAD_ACCESS`).
-    """
-    if trace and trace.exception_type:
-        return [Part("exception_type", trace.exception_type[:PART_CHARS_MAX], FROM_TRACE)]
-    match = _OPENING_TYPE.match(template)
-    if match is None and framed:
-        match = _OPENING_NAME.match(template)
-        if match and match.group(1).upper() in _LEVELS:
-            match = None
-    return [Part("exception_type", match.group(1), TEMPLATE)] if match else []
-
-
-def _top(frames: Sequence[Frame]) -> Sequence[Frame]:
-    """The innermost frames of the user's own code, or of any code when there is none."""
-    own = [frame for frame in frames if frame.in_app]
-    return (own or frames)[:FRAMES_IN_SITE_MAX]
-
-
-def _name(frame: Frame) -> str:
-    """Module and function; numbers in them (`lambda$3`, `test_17`) vary from build to build."""
-    return _NUMBER.sub("0", f"{frame.module}:{frame.function}"[:PART_CHARS_MAX])
-
-
-def _is_bare(template: str) -> bool:
-    """Whether a message says nothing: no word of its own, or one that only names a type."""
-    if len(template) > BARE_CHARS_MAX or _TWO_WORDS.search(template):
-        return False
-    rest = _PLACEHOLDER.sub(" ", template) if "<" in template else template
-    words = [word for word in rest.split() if _LETTERS.search(word)]
-    return not words or (len(words) == 1 and bool(_TYPE_ONLY.fullmatch(words[0].strip(":;,.()"))))
-
-
-def _id(level: str, parts: Sequence[Part], version: str = VERSION) -> str:
-    """The id of these parts at this level."""
-    fields = [version, level]
-    for part in parts:
-        fields.append(part.name)
-        fields.append(part.value)
-    return hashed(_canonical(fields), version)
-
-
-def hashed(canonical: bytes, version: str = VERSION) -> str:
-    """Version, dot, base32 (RFC 4648, lower case, no padding) of the first 16 bytes of SHA-256."""
-    n = int.from_bytes(sha256(canonical).digest()[:16], "big")
-    two = _BASE32
-    # Written out: a loop takes twice as long, and this is a tenth of an unseen message.
-    return (
-        f"{version}.{two[n >> 118]}{two[n >> 108 & 1023]}{two[n >> 98 & 1023]}{two[n >> 88 & 1023]}"
-        f"{two[n >> 78 & 1023]}{two[n >> 68 & 1023]}{two[n >> 58 & 1023]}{two[n >> 48 & 1023]}{two[n >> 38 & 1023]}"
-        f"{two[n >> 28 & 1023]}{two[n >> 18 & 1023]}{two[n >> 8 & 1023]}{two[n << 2 & 1023]}"
-    )
-
-
-def _canonical(fields: Sequence[str]) -> bytes:
-    """Fields that no other sequence of fields can spell: each with its length in characters in front."""
-    return "".join([f"{len(field)}:{field}" for field in fields]).encode("utf-8", "surrogatepass")
-
-
-_BARE_TEXT = _canonical([VERSION, "value", "origin", "ci", "template"]).decode()
+_BARE_TEXT = canonical([VERSION, "value", "origin", "ci", "template"]).decode()
 """What stands before the template of a message that comes alone."""

@@ -17,8 +17,8 @@ from streams.contract.alias import Alias, AliasSource, alias_of
 from streams.contract.failure import Origin
 from streams.contract.fingerprint import Fingerprint
 from streams.contract.verdict import UNKNOWN, Verdict, VerdictSource
-from streams.core.fingerprint import GROUP
 from streams.core.ladder import stronger
+from streams.core.parts import GROUP
 
 FAILURES_MAX: Final = 20
 """Kept failures of one fingerprint that are read again."""

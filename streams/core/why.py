@@ -16,9 +16,9 @@ from msgspec.structs import replace
 from streams.contract.alias import Alias, AliasSource
 from streams.contract.fingerprint import Fingerprint, Part
 from streams.core.alias import FRAMES_MIN, WORDS_MAX, form_of, is_kept, is_state, untyped, values_needed
-from streams.core.fingerprint import FRAME, TOLD_ONLY, keyed
 from streams.core.groups import Groups
 from streams.core.long_texts import skeleton
+from streams.core.parts import FRAME, TOLD_ONLY, keyed
 from streams.core.redact import redact
 
 TEMPLATE = "template"

@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import xxhash
 from suites.load import WORDS, problems
 
-from streams.core.fingerprint import Fingerprinter, hashed
+from streams.core.fingerprint import Fingerprinter
+from streams.core.ids import hashed
 from streams.core.redact import redact
 from streams.core.template.mask import measured
 from streams.core.template.shapes import Shapes

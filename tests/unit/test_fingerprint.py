@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.core.alias import grouped
-from streams.core.fingerprint import DROPPED, VERSION, Fingerprinter, explain, fingerprint
+from streams.core.fingerprint import Fingerprinter, explain, fingerprint
+from streams.core.ids import VERSION
+from streams.core.parts import DROPPED
 from streams.core.why import compared
 
 TRACE = """Traceback (most recent call last):

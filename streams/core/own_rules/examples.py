@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from streams.core.fingerprint import OWN_RULE, fingerprint
+from streams.core.fingerprint import fingerprint
 from streams.core.own_rules.rows import Example, Group, OwnRule
 from streams.core.own_rules.rules import OwnRules
+from streams.core.parts import OWN_RULE
 
 EXAMPLES_MAX: Final = 20
 """Of one rule, of either sort."""
