@@ -64,5 +64,10 @@ RULES: Final = (
         fatal=True,
         before=10,
     ),
-    rule("docker.pull", "manifest", r"(?i)manifest (?:for \S+ not found|unknown)|pull access denied", 0.88),
+    rule(
+        "docker.pull",
+        "manifest|pull access denied",
+        r"(?i)manifest (?:for \S+ not found|unknown)|pull access denied",
+        0.88,
+    ),
 )

@@ -31,7 +31,7 @@ RULES: Final = (
     ),
     rule(
         "linker.missing",
-        "cannot find",
+        "cannot find|library not found",
         r"\bld(?:\.\w+)?: (?:cannot find |library not found|error: unable to find)",
         0.93,
     ),

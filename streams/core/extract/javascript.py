@@ -107,7 +107,7 @@ RULES: Final = (
     ),
     rule(
         "npm.resolve",
-        "eresolve",
+        "eresolve|peer dep missing",
         r"\bERESOLVE\b|peer dep missing",
         0.85,
         goes_on=r"^npm (?:ERR!|error)",
@@ -138,7 +138,7 @@ RULES: Final = (
     rule(
         "npm.error",
         "npm err",
-        r"^npm (?:ERR!|error) \S",
+        r"^npm (?:ERR!|error) (?!aliases: |Run \"npm help|A complete log)\S",
         0.6,
         goes_on=r"^npm (?:ERR!|error)",
         says=_NPM,

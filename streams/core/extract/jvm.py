@@ -58,7 +58,10 @@ RULES: Final = (
     ),
     rule(
         "maven.resolve",
-        "could not resolve dependencies",
+        (
+            "could not resolve dependencies|failed to collect dependencies|could not transfer artifact"
+            "|could not find artifact"
+        ),
         (
             r"Could not resolve dependencies|Could not find artifact|Could not transfer artifact"
             r"|Failed to collect dependencies"
@@ -67,7 +70,7 @@ RULES: Final = (
     ),
     rule(
         "maven.failed",
-        "build failure",
+        "build failure|build error",
         r"^\[(?:INFO|ERROR)\] BUILD (?:FAILURE|ERROR)",
         0.15,
         fatal=True,
@@ -93,11 +96,12 @@ RULES: Final = (
         says_last=True,
         lines_max=25,
     ),
+    rule("gradle.daemon", "daemon disappeared", r"^Gradle build daemon disappeared unexpectedly", 0.86, fatal=True),
     rule("gradle.task", "failed", r"^> Task :\S+ FAILED|^:\S+ FAILED$", 0.5, after=8),
     rule("gradle.test", "failed", r"^[^\s>][^>]* > .* FAILED$", 0.9, goes_on=r"^\s+\S|^$", slack=1, lines_max=60),
     rule(
         "gradle.failed",
-        "failed",
+        "failed|build completed",
         r"^BUILD FAILED|^FAILURE: Build failed|^FAILURE: Build completed",
         0.15,
         fatal=True,

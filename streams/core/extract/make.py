@@ -52,7 +52,7 @@ RULES: Final = (
     rule("bazel.error", "error: ", r"^ERROR: \S+(?:BUILD|\.bzl|WORKSPACE|MODULE)\S*:\d+", 0.9, after=10),
     rule(
         "bazel.failed",
-        "fail",
+        "fail|no status",
         r"^(?:FAIL: //|//\S+\s+(?:\(cached\) )?(?:FAILED|TIMEOUT|NO STATUS))",
         0.7,
         goes_on=r"^//\S+\s+.*(?:FAILED|TIMEOUT)|^\s+/",

@@ -18,7 +18,7 @@ RULES: Final = (
     ),
     rule("go.race", "data race", r"WARNING: DATA RACE", 0.9, until=r"^={10,}$", lines_max=50),
     rule("go.package", "fail", r"^FAIL\s+\S+/\S+\s+(?:[\d.]+s|\[(?:build|setup) failed\])", 0.35),
-    rule("go.build", "build failed", r"\[build failed\]|\[setup failed\]", 0.4, before=3),
+    rule("go.build", "build failed|setup failed", r"\[build failed\]|\[setup failed\]", 0.4, before=3),
     rule(
         "go.module",
         "go: ",
@@ -32,8 +32,14 @@ RULES: Final = (
     rule("go.sum", "checksum mismatch", r"^verifying .*: checksum mismatch", 0.9, goes_on=r"^\s+\S", lines_max=6),
     rule(
         "go.package_missing",
-        "cannot find package",
-        r"cannot find package |no required module provides package|is not in (?:GOROOT|std)",
+        (
+            "cannot find package|no required module provides|is not in goroot|is not in std|source files"
+            "|build constraints exclude"
+        ),
+        (
+            r"cannot find package |no required module provides package|is not in (?:GOROOT|std)"
+            r"|^package \S+: (?:C\+*|[A-Z]\w*) source files not allowed|build constraints exclude all Go files"
+        ),
         0.9,
         goes_on=r"^\s+\S",
         lines_max=6,
@@ -55,12 +61,23 @@ RULES: Final = (
     ),
     rule("rust.panic", "panicked at", r"thread '.*' (?:\(\d+\) )?panicked at", 0.9, after=6),
     rule("rust.case", "failed", r"^test \S+ \.\.\. FAILED", 0.6),
-    rule("rust.nextest", "fail [", r"^\s*(?:FAIL|TIMEOUT|SIGSEGV|SIGABRT) \[\s*[\d.]+s\]", 0.8),
+    rule(
+        "rust.nextest",
+        "fail [|sigabrt [|timeout [|sigsegv [",
+        r"^\s*(?:FAIL|TIMEOUT|SIGSEGV|SIGABRT) \[\s*[\d.]+s\]",
+        0.8,
+    ),
     rule("rust.result", "failed", r"^test result: FAILED", 0.15, consequence=True),
-    rule("cargo.could", "could not compile", r"^error: could not compile|^error: aborting due", 0.2, consequence=True),
+    rule(
+        "cargo.could",
+        "could not compile|aborting due",
+        r"^error: could not compile|^error: aborting due",
+        0.2,
+        consequence=True,
+    ),
     rule(
         "cargo.failed",
-        "failed",
+        "failed|process didn't|no matching package",
         r"^error: (?:test failed|failed to (?!solve)|no matching package|process didn't)",
         0.6,
         goes_on=r"^\s+\S|^Caused by|^$",
@@ -86,7 +103,7 @@ RULES: Final = (
         goes_on=r"^\s+\S|^with expansion|^$",
         lines_max=20,
     ),
-    rule("boost.test", "error: in ", r": (?:fatal )?error:? in \"", 0.92, after=1),
+    rule("boost.test", 'error: in |error in "', r": (?:fatal )?error:? in \"", 0.92, after=1),
     rule("assert.failed", "assertion", r"(?i)\bassertion\b.{0,200}\bfailed\b", 0.85, before=2, after=3),
     rule(
         "test.expected",

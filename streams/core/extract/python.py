@@ -128,14 +128,14 @@ RULES: Final = (
     ),
     rule(
         "pip.missing",
-        "could not find a version",
+        "could not find a version|no matching distribution",
         r"Could not find a version that satisfies|No matching distribution found",
         0.9,
         goes_on=r"^\s*(?:ERROR: )?No matching",
     ),
     rule(
         "pip.resolve",
-        "incompatible",
+        "incompatible|dependency resolver|versions conflict|version conflict|solving failed",
         r"(?i)pip's dependency resolver|are incompatible\.|versions? (?:solving failed|conflict)",
         0.5,
         goes_on=r"^\S+ \S+ requires",
@@ -184,7 +184,7 @@ RULES: Final = (
     ),
     rule(
         "tox.result",
-        "error",
+        "error|could not install deps|commands failed|parallel child",
         (
             r"^(?:ERROR:\s+)?\s*\w[\w.-]*: (?:commands failed|FAIL code \d+|could not install deps"
             r"|InvocationError|parallel child exit code)"

@@ -132,7 +132,13 @@ RULES: Final = (
         consequence=True,
         of_step=True,
     ),
-    rule("buildkite.cancelled", "cancellation signal", r"(?i)received cancell?ation signal", 0.8, fatal=True),
+    rule(
+        "buildkite.cancelled",
+        "cancellation signal|cancelation signal",
+        r"(?i)received cancell?ation signal",
+        0.8,
+        fatal=True,
+    ),
     rule("teamcity.exit", "process exited", r"\bProcess exited with code [1-9]", 0.1, fatal=True, consequence=True),
     rule(
         "teamcity.message",

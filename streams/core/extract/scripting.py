@@ -111,7 +111,7 @@ RULES: Final = (
     rule("perl.test", "failed test", r"^\s*#\s+Failed test\b", 0.92, goes_on=r"^\s*#", lines_max=15),
     rule(
         "perl.prove",
-        "dubious",
+        "dubious|test summary report",
         r"\bDubious, test returned|^Failed \d+/\d+ (?:subtests|test)|^Test Summary Report",
         0.6,
         goes_on=r"^\s+\S|^\S+\.t\b|^-{5,}|^Files=|^Result: FAIL",
@@ -155,7 +155,7 @@ RULES: Final = (
     ),
     rule(
         "julia.test",
-        "test failed at",
+        "test failed at|error during test",
         r"Test Failed at |Error During Test at ",
         0.92,
         goes_on=r"^\s+\S|^Stacktrace",

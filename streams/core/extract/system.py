@@ -9,16 +9,23 @@ from streams.core.extract.rule import rule
 RULES: Final = (
     rule(
         "memory.killed",
-        "out of memory",
+        "out of memory|oom kill|oom-kill|oomkill|cannot allocate memory",
         r"(?i)\bout of memory\b|\bOOM[- ]?[Kk]ill|\bcannot allocate memory\b",
         0.92,
         before=2,
         after=2,
     ),
-    rule("memory.oom", "oomkilled", r"OOMKilled|oom-kill|Out of memory: Kill", 0.92, before=2, after=2),
+    rule(
+        "memory.oom",
+        "oomkilled|oom-kill|out of memory: kill|low on resource",
+        r"OOMKilled|oom-kill|Out of memory: Kill|^The node was low on resource",
+        0.92,
+        before=2,
+        after=2,
+    ),
     rule(
         "memory.allocate",
-        "cannot allocate memory",
+        "cannot allocate memory|bad_alloc|outofmemoryerror",
         r"(?i)cannot allocate memory|OutOfMemoryError|bad_alloc",
         0.92,
         before=2,
@@ -33,10 +40,17 @@ RULES: Final = (
         after=3,
     ),
     rule("process.killed", "killed", r"(?:^|: |\s)Killed(?:$|\s{2,})", 0.85, before=3),
-    rule("disk.full", "no space left", r"(?i)no space left on device|disk quota exceeded", 0.93, before=2, after=2),
+    rule(
+        "disk.full",
+        "no space left|disk quota exceeded",
+        r"(?i)no space left on device|disk quota exceeded",
+        0.93,
+        before=2,
+        after=2,
+    ),
     rule("disk.readonly", "read-only file", r"(?i)\bread-only file ?system\b", 0.85, before=1),
     rule("time.signal", "sending signal", r"^timeout: sending signal \w+ to command", 0.85, before=3),
-    rule("time.out", "timed out", r"(?i)\btimed[ -]out\b", 0.74, before=3, after=2),
+    rule("time.out", "timed out|timed-out", r"(?i)\btimed[ -]out\b", 0.74, before=3, after=2),
     rule(
         "time.terminated",
         "timeout",
@@ -52,7 +66,7 @@ RULES: Final = (
     rule("time.took", "took >", r"(?i)\b(?:command|process|job|test) took (?:>|more than|longer)", 0.85, after=1),
     rule(
         "network.name",
-        "could not resolve",
+        "could not resolve|resolve host",
         r"(?i)could not resolve (?:host|proxy|hostname)|couldn't resolve host",
         0.9,
         before=1,
@@ -72,19 +86,31 @@ RULES: Final = (
         before=1,
         after=1,
     ),
-    rule("network.refused", "connection refused", r"(?i)connection refused|ECONNREFUSED", 0.8, before=2, after=1),
+    rule(
+        "network.refused",
+        "connection refused|econnrefused",
+        r"(?i)connection refused|ECONNREFUSED",
+        0.8,
+        before=2,
+        after=1,
+    ),
     rule(
         "network.reset",
-        "connection reset",
+        "connection reset|econnreset|unexpected disconnect|connection was reset",
         r"(?i)connection reset by peer|ECONNRESET|connection was reset|unexpected disconnect",
         0.78,
         before=1,
         after=1,
     ),
-    rule("network.unreachable", "unreachable", r"(?i)network is unreachable|host unreachable|no route to host", 0.82),
+    rule(
+        "network.unreachable",
+        "unreachable|no route to host",
+        r"(?i)network is unreachable|host unreachable|no route to host",
+        0.82,
+    ),
     rule(
         "network.tls",
-        "certificate",
+        "certificate|x509: ",
         (
             r"(?i)certificate (?:verify failed|has expired|is not trusted|signed by unknown)"
             r"|SSL certificate problem|x509: "
@@ -107,7 +133,7 @@ RULES: Final = (
     rule("network.http", "returned error", r"(?i)The requested URL returned error: \d{3}", 0.86, before=1, after=1),
     rule(
         "network.unavailable",
-        "unavailable",
+        "unavailable|bad gateway|gateway time",
         r"(?i)\b503 Service (?:Temporarily )?Unavailable|502 Bad Gateway|504 Gateway",
         0.8,
         before=1,
@@ -115,7 +141,7 @@ RULES: Final = (
     ),
     rule(
         "network.limit",
-        "rate limit",
+        "rate limit|too many requests|toomanyrequests",
         r"(?i)rate limit(?:ed|ing)? (?:exceeded|reached)|API rate limit|too many requests|toomanyrequests",
         0.88,
         before=1,
@@ -123,7 +149,7 @@ RULES: Final = (
     ),
     rule(
         "auth.denied",
-        "not authorized",
+        "not authorized|access denied for|accessdenied",
         r"(?i)\bis not authorized to perform|AccessDenied|access denied for user",
         0.88,
         after=1,
@@ -139,7 +165,7 @@ RULES: Final = (
     ),
     rule(
         "auth.failed",
-        "authentication failed",
+        "authentication failed|denied: requested|unauthorized: ",
         r"(?i)authentication failed|unauthorized: |denied: requested access",
         0.86,
         back=r"^remote: ",
@@ -206,10 +232,11 @@ RULES: Final = (
     rule("brew.error", "error: ", r"^Error: (?:No (?:available|such)|.* formula|.*already installed)", 0.7, after=2),
     rule(
         "device.cuda",
-        "cuda",
+        "cuda|nccl|nvidia-smi|cublas_status|cudnn error",
         (
             r"(?i)CUDA (?:error|out of memory|driver version|kernel errors)|NCCL (?:error"
-            r"|WARN .*(?:fail|error))|CUBLAS_STATUS|cuDNN error"
+            r"|WARN .*(?:fail|error))|CUBLAS_STATUS|cuDNN error|\bWatchdog caught collective operation timeout"
+            r"|NVIDIA-SMI has failed|ProcessGroupNCCL.*(?:timed? ?out|exception)"
         ),
         0.9,
         before=1,
@@ -217,7 +244,7 @@ RULES: Final = (
     ),
     rule(
         "kubernetes.pod",
-        "backoff",
+        "backoff|errimagepull",
         r"CrashLoopBackOff|ImagePullBackOff|ErrImagePull|backoff timeout",
         0.85,
         before=1,
@@ -226,11 +253,13 @@ RULES: Final = (
     rule("kubernetes.server", "error from server", r"^Error from server", 0.88),
     rule("terraform.error", "error: ", r"^[\u2502|]\s*Error: ", 0.87, goes_on=r"^[\u2502|]", lines_max=20),
     rule("cli.error", "error: ", r"^\s*Error: ", 0.86, goes_on=r"^\s+\S", lines_max=20),
-    rule("helm.failed", "upgrade failed", r"(?:UPGRADE|INSTALLATION) FAILED", 0.88, after=2),
+    rule("helm.failed", "upgrade failed|installation failed", r"(?:UPGRADE|INSTALLATION) FAILED", 0.88, after=2),
     rule(
         "runner.cancelled",
         "cancel",
         r"(?i)\b(?:the )?(?:job|operation|build|run|task|pipeline) (?:was|has been|is being) cancell?ed",
         0.7,
     ),
+    rule("runner.preempted", "interrupt|preempt", r"(?i)spot (?:instance )?interrupt|instance .*\bpreempted", 0.75),
+    rule("jenkins.interrupt", "sending interrupt", r"^Sending interrupt signal to process", 0.6, after=2),
 )
