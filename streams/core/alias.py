@@ -19,6 +19,7 @@ from typing import NamedTuple
 from streams.contract.fingerprint import Fingerprint
 from streams.core.long_texts import skeleton
 from streams.core.parts import keyed
+from streams.core.states import EDGES, is_kept, is_state
 from streams.core.template.masks import PLACEHOLDERS
 
 WILD = "<*>"
@@ -78,31 +79,25 @@ NAMES_MAX = 6
 ROUNDS_MAX = 4
 """Steps in which a template may gain slots."""
 
-_STATES_WORDS = """
-start started starting stop stopped stopping fail failed failing failure pass passed success succeeded
-successful active inactive paused pause resumed resume running idle up down enabled disabled enable disable open
-opened close closed connected disconnected online offline available unavailable true false yes no on off ok
-error warning fatal info debug critical build rescue deleted deleting created creating updated updating ready
-pending blocked killed terminated aborted cancelled canceled completed finished accepted rejected allowed denied
-read write get put post delete head patch add remove added removed lock unlock locked unlocked begin end enter
-exit login logout attach detach attached detached mount unmount mounted unmounted shutdown shutoff reboot
-suspend suspended resize migrate verify not never expected unexpected invalid missing found
-"""
-_STATES = frozenset(_STATES_WORDS.split())
-_EDGES = "()[]{}<>\"'`,.:;!?*"
 _PLACEHOLDER = re.compile(rf"<(?:{'|'.join(PLACEHOLDERS)})>%?")
 _FILE = re.compile(r"<path:([^<>\s]{1,80})>")
 _SAME_AMOUNT = re.compile(r"<size> \(<size>\)")
 _QUOTED_VALUE = re.compile(r"\w=(?:\"[^\"\n]{0,120}\"|'[^'\n]{0,120}')")
 # A line of an access log below 500 is traffic, not a failure of the server.
 _TRAFFIC = re.compile(r"(HTTP/<num>\"(?: status[:=]?)?) [1-4]\d\d(?!\d)")
-_KEPT = re.compile(r"[0-9]")
-"""A digit that is left in a template was kept: it names the problem."""
 _PLURAL = re.compile(r"(<\*> [a-z]{3,20}[^s\W])s\b")
 _PUNCTUATED = re.compile(r"(?:[\w.-]{1,64}[=:(\[]|[^\w\s])*")
 _PROGRAM_NAME = re.compile(r"[a-z][A-Z]|\w[.$]\w")
 _SAME: dict[str, str] = {}
 _RUN = re.compile(r"[<>~]?<\*>(?:[,;:|/.\-]{0,2} ?<\*>)+")
+_SHOWN = re.compile(
+    r"(?P<before>[\w.-]{1,64}=[\"'`\[(<\\]{0,8}|[\[(<]{1,4}|(?=<\*>))(?P<value><\*>|[\w.$/@:*-]{1,128})"
+    r"(?P<after>[\"'`\])>\\,.:;]{0,8})"
+)
+_NAMED_WILD = re.compile(r"[A-Za-z][\w.-]{1,63}=[^\w\s]{0,3}<\*>")
+_UNIT = re.compile(
+    r"\S{1,128}(\.(?:service|socket|device|mount|automount|swap|target|path|timer|slice|scope)[^\w\s]{0,4})"
+)
 _KEY = re.compile(r"([^\w<]{0,3}[A-Za-z_][\w.-]{0,63}[=:])(.*)")
 
 
@@ -220,14 +215,14 @@ def _widened(forms: set[str]) -> dict[str, str]:
                     break
         if new != words and _constant(new):
             moved[form] = " ".join(new)
-    return moved or _paired(cut)
+    return moved or _paired(cut) or _marked_together(cut)
 
 
 def _paired(cut: dict[str, list[str]]) -> dict[str, str]:
     """Forms that gain two wildcards at once, where two names of programs vary together: `class a.B for class c.D`."""
     pairs: defaultdict[tuple[int, int, str], list[str]] = defaultdict(list)
     for form, words in cut.items():
-        names = [i for i, word in enumerate(words) if _PROGRAM_NAME.search(word) and not _KEPT.search(word)]
+        names = [i for i, word in enumerate(words) if _PROGRAM_NAME.search(word) and not is_kept(word)]
         for i, j in combinations(names[:NAMES_MAX], 2):
             rest = [WILD if k in (i, j) else word for k, word in enumerate(words)]
             if _constant(rest) >= CONSTANT_WORDS_OF_A_FIT:
@@ -237,6 +232,38 @@ def _paired(cut: dict[str, list[str]]) -> dict[str, str]:
         if all(len({cut[form][place] for form in forms}) >= VALUES_MIN for place in (i, j)):
             moved.update(dict.fromkeys(forms, wide))
     return moved
+
+
+def _marked_together(cut: dict[str, list[str]]) -> dict[str, str]:
+    """Forms that gain several wildcards at once, where values that their form shows vary together.
+
+    `adding [a] for zone=b` and `adding [c] for zone=d` differ in two words, so that no place alone has enough values.
+    A name in quotes is no such value: `'a' has no attribute 'b'` names a problem each time.
+    """
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for form, words in cut.items():
+        rest = [_marked(word) or word for word in words]
+        if _constant(rest) >= CONSTANT_WORDS_OF_A_FIT:
+            alike[" ".join(rest)].append(form)
+    moved: dict[str, str] = {}
+    for wide, forms in alike.items():
+        rest = wide.split(" ")
+        values = [{cut[form][i] for form in forms} for i in range(len(rest))]
+        wild = [i for i, found in enumerate(values) if len(found) > 1 and len(found) >= values_needed(i, found)]
+        if len(wild) > 1:
+            for form in forms:
+                moved[form] = " ".join([rest[i] if i in wild else word for i, word in enumerate(cut[form])])
+    return moved
+
+
+def _marked(word: str) -> str:
+    """The word with a wildcard for a value in brackets, of a key or a file; nothing where none is shown."""
+    if is_kept(word):
+        return ""
+    shown = _SHOWN.fullmatch(_FILE.sub(WILD, word))
+    if shown is None or is_state(shown["value"]):
+        return ""
+    return f"{shown['before']}{WILD}{shown['after']}"
 
 
 def _slots(words: list[str], numbers: dict[tuple[int, str], int]) -> list[list[Slot]]:
@@ -279,7 +306,7 @@ def _numbered(words: Iterable[str], numbers: dict[tuple[int, str], int]) -> list
 def _name(word: str) -> str:
     """A word without its punctuation, a file placeholder by its name."""
     file = _FILE.search(word)
-    return file.group(1) if file else word.strip(_EDGES)
+    return file.group(1) if file else word.strip(EDGES)
 
 
 def _again(word: str, name: str) -> str:
@@ -290,11 +317,13 @@ def _again(word: str, name: str) -> str:
 
 
 def _constant(words: Iterable[str]) -> int:
+    """Words that stay."""
     return sum(map(_is_constant, words))
 
 
 def _is_constant(word: str) -> bool:
-    return WILD not in word and any(map(str.isalpha, word))
+    """Whether a word stays: it has no wildcard, or is a key whose value has one (`uid=<*>`)."""
+    return (WILD not in word or _NAMED_WILD.match(word) is not None) and any(map(str.isalpha, word))
 
 
 def _wide(slot: Slot, values: set[str]) -> dict[str, str]:
@@ -312,23 +341,6 @@ def _wide(slot: Slot, values: set[str]) -> dict[str, str]:
     return {}
 
 
-def is_state(word: str) -> bool:
-    """Whether a word names a state: `started` and `failed` are two problems."""
-    return word.strip(_EDGES).lower() in _STATES
-
-
-def is_kept(word: str) -> bool:
-    """Whether a template kept a number in the word: it names the problem."""
-    return bool(_KEPT.search(word))
-
-
-def tells_apart(one: str, other: str) -> bool:
-    """Whether two forms differ where one has a state or a number that was kept: then no likeness makes them one."""
-    ours, theirs = one.split(), other.split()
-    pairs = zip(ours, theirs, strict=True) if len(ours) == len(theirs) else ()
-    return any(x != y and any(is_state(word) or is_kept(word) for word in (x, y)) for x, y in pairs)
-
-
 def values_needed(place: int, values: set[str]) -> int:
     """How many different words in a place make it a slot, where those known are `values`."""
     if _key(values):
@@ -343,9 +355,14 @@ def values_needed(place: int, values: set[str]) -> int:
 
 
 def _key(values: set[str]) -> str:
-    """The `key=` that all values share, or nothing."""
-    keys = {match.group(1) if match else "" for match in map(_KEY.fullmatch, values)}
-    return keys.pop() if len(keys) == 1 else ""
+    """The `key=` that all values share, or the kind of unit that an init system starts, or nothing."""
+    for form in (_KEY, _UNIT):
+        keys = {match.group(1) if match else "" for match in map(form.fullmatch, values)}
+        if len(keys) == 1:
+            key = keys.pop()
+            if key:
+                return key
+    return ""
 
 
 def _frame(values: set[str]) -> str:

@@ -17,12 +17,13 @@ from streams.contract.alias import Alias, AliasSource, alias_of
 from streams.contract.classified import Unseen
 from streams.contract.failure import Origin
 from streams.contract.fingerprint import Fingerprint
-from streams.core.alias import FRAMES_MIN, tells_apart, untyped, widest
+from streams.core.alias import FRAMES_MIN, untyped, widest
 from streams.core.groups import EDGES_MAX, Groups
 from streams.core.long_texts import skeleton
 from streams.core.nearest import Nearest
 from streams.core.parts import keyed
 from streams.core.sharing import Sharing
+from streams.core.states import tells_apart
 
 KNOWN_MAX = 20_000
 """Fingerprints that are compared with new ones: about 0.7 KB each for templates of 150 characters."""

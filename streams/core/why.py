@@ -15,11 +15,12 @@ from msgspec.structs import replace
 
 from streams.contract.alias import Alias, AliasSource
 from streams.contract.fingerprint import Fingerprint, Part
-from streams.core.alias import FRAMES_MIN, WORDS_MAX, form_of, is_kept, is_state, untyped, values_needed
+from streams.core.alias import FRAMES_MIN, WORDS_MAX, form_of, untyped, values_needed
 from streams.core.groups import Groups
 from streams.core.long_texts import skeleton
 from streams.core.parts import FRAME, TOLD_ONLY, keyed
 from streams.core.redact import redact
+from streams.core.states import is_kept, is_state
 
 TEMPLATE = "template"
 SOON = "it joins them once the service saw both"

@@ -93,6 +93,29 @@ def test_two_names_that_vary_together_are_two_slots() -> None:
     assert groups([f"binding {name} to handler {name[::-1]} now" for name in NAMES[:VALUES_MIN]]) == VALUES_MIN
 
 
+def test_values_in_brackets_that_vary_together_are_slots() -> None:
+    apart = [f"adding template [{a}] for index patterns [{b}]" for a, b in zip(NAMES, NAMES[::-1], strict=True)]
+    assert groups(apart) == 1
+
+
+def test_names_in_quotes_that_vary_together_name_a_problem_each() -> None:
+    assert groups([f"'{a}' object has no '{b}' at all" for a, b in zip(NAMES, NAMES[::-1], strict=True)]) == len(NAMES)
+
+
+def test_a_state_in_brackets_stays_apart() -> None:
+    assert groups([f"node [{a}] of the cluster is [failed]" for a in NAMES]) == 1
+    assert groups(["node [a] of the cluster is [failed]", "node [b] of the cluster is [started]"]) == 2
+
+
+def test_three_units_of_an_init_system_are_one() -> None:
+    assert groups([f"{unit}.service: Failed with result" for unit in ("cron", "sshd", "nginx")]) == 1
+    assert groups([f"{unit}.service: Failed with result" for unit in ("cron", "sshd")]) == 2
+
+
+def test_keys_whose_values_were_masked_are_words_that_stay() -> None:
+    assert groups([f"<hex>: uid=<num> from=<{who}>" for who in ("alice", "bob", "carol")]) == 1
+
+
 def test_two_slots_of_one_template_are_found() -> None:
     assert groups([f"copy of {a} to {b} was refused" for a in NAMES[:7] for b in NAMES[:7]]) == 1
 

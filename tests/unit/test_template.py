@@ -127,6 +127,8 @@ MASKED = [
         "No matching distribution found for psycopg2>=2.9",
         "No matching distribution found for psycopg2>=<num>",
     ),
+    ("what a request asks for", '"GET /shop/items.php?page=2 HTTP/1.1"', '"GET <url> HTTP/<num>"'),
+    ("what a request asks for, the root", '"POST / HTTP/2.0"', '"POST <url> HTTP/<num>"'),
     ("part of an address", "url: /v1/items?page=2", "url: <url>"),
     ("removed credential", "<secret:cloud-key-2>", "<secret:cloud-key-2>"),
     ("switch", "verbose=True", "verbose=<str>"),

@@ -25,6 +25,10 @@ _DATES = re.compile(
     rf"<(?:(?:{_FREE}num> <)?ts>(?:[ ,T@-]{{1,3}}(?:<ts>|<num>|[AaPp][Mm]\b|UTC\b|GMT\b|Z\b|[A-Z]{{1,4}}T\b|m=<num>)"
     rf"| \((?:[A-Z]{{2,5}}|(?:[A-Z][a-z]+ ){{1,4}}Time)\))+|{_FREE}num> <ts>)"
 )
+# The first line of a request: a server writes what was asked for like a link.
+_REQUEST = re.compile(
+    r"\b(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) (?!<url>)[/<*]\S{0,2047}(?= HTTP/<num>)"
+)
 _SWITCH = re.compile(r"= (?:true|false|True|False|null|None|nil)(?!\w)")
 _SIZES = "B KB MB GB TB kB KiB MiB GiB TiB Kb Mb Gb bytes byte"
 _SIZE_UNITS = frozenset(_SIZES.split())
@@ -57,6 +61,8 @@ def closed(line: str) -> str:
         line = MARKS.sub("", line)
     if "[<ip>]:<" in line:
         line = line.replace("[<ip>]:<num>", "<ip>:<num>")
+    if " HTTP/<num>" in line:
+        line = _REQUEST.sub(r"\1 <url>", line)
     if "= " in line:
         line = _SWITCH.sub("= <str>", line)
     if "<num> " in line:

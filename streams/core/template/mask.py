@@ -370,8 +370,7 @@ def _explain_line(line: str) -> list[Token]:
             continue
         for piece in pieces(word):
             tokens.append(_token(piece.out, piece.raw, piece.rule, kept=piece.raw == piece.out))
-    joined = " ".join(masked)
-    joined = MARKS.sub("", joined)
+    joined = MARKS.sub("", " ".join(masked))
     final = closed(" ".join(masked))
     if final != joined:
         tokens.append(_token("", joined[: len(joined) - len(final)], _closing_rule(joined, final), kept=False))
@@ -393,7 +392,8 @@ def _closing_rule(joined: str, final: str) -> str:
     """What shortened a line last, for the explanation."""
     if "<ts>" in joined[:8] and "<ts>" not in final[:8]:
         return "timestamp-prefix"
-    return "list" if final.count("<ts>") == joined.count("<ts>") else "date-words"
+    shorter = "list" if final.count("<ts>") == joined.count("<ts>") else "date-words"
+    return "url" if final.count("<url>") > joined.count("<url>") else shorter
 
 
 def _token(shown: str, raw: str, rule: str, *, kept: bool) -> Token:
