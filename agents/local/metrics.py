@@ -11,6 +11,7 @@ from pathlib import Path
 
 from prometheus_client.registry import Collector
 
+from agents.local.stages import ALIASES_DROPPED
 from streams.contract import telemetry
 from streams.serving.observer import Family, family_of
 from streams.sinks.sqlite import DOCUMENTS, LAST_RECEIVED
@@ -47,6 +48,7 @@ class FileMetrics(Collector):
             if kind in _BY_COUNTER:
                 families[_BY_COUNTER[kind].name].add_metric([topic], value)
         families[telemetry.DOCUMENTS.name].add_metric([], counters.get(DOCUMENTS, 0))
+        families[telemetry.ALIASES_DROPPED.name].add_metric([], counters.get(ALIASES_DROPPED, 0))
         families[telemetry.GROUPS.name].add_metric([], groups)
         for role, topic, lag in lags:
             families[telemetry.LAG.name].add_metric([role, topic], lag)

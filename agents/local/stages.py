@@ -34,6 +34,8 @@ from streams.core.rules import RuleBook
 from streams.local import Entry, Log, Logged, RowTable
 from streams.sinks.sqlite import REVISION, SqliteSink, count, forget, forget_groups
 
+ALIASES_DROPPED = "aliases_dropped"
+"""Name of a counter in the file."""
 FOLD, WORK, ALIAS, SINK = "fold", "work", "alias", "sink"
 INPUTS: tuple[Topic, ...] = (topics.CI, topics.BENCHMARK, topics.VERDICTS, topics.ALIASES)
 ALIAS_INPUTS: tuple[Topic, ...] = (topics.ALIASES, topics.VERDICTS, topics.UNSEEN)
@@ -120,6 +122,7 @@ class Stages:
         self._aliaser = Aliaser()
         self._compare_from_ms = 0
         self._remember_all()
+        self._told_dropped = self._aliaser.edges_dropped
         self._ticked_ms = self._trimmed_ms = now_ms()
         self._is_behind = False
         self._compacted = 0
@@ -220,6 +223,9 @@ class Stages:
             edges = self._compared() if is_idle or self._now_ms() >= self._compare_from_ms else []
             target = partial(partition_of, partitions=self._settings.partitions)
             log.append((Entry(topics.ALIASES, target(e.key), e.key, to_bytes(e)) for e in edges), at_ms=self._now_ms())
+            if dropped := self._aliaser.edges_dropped - self._told_dropped:
+                count(log.db, ALIASES_DROPPED, dropped)
+                self._told_dropped += dropped
             shared = sharing.verdicts()
             log.append(
                 (Entry(topics.VERDICTS, target(v.fingerprint), record_key(v), to_bytes(v)) for v in shared),

@@ -25,7 +25,7 @@ from streams.contract import topics
 from streams.contract.alias import Alias
 from streams.contract.classified import Unseen
 from streams.contract.errors import MalformedRecord
-from streams.contract.telemetry import LogEvent
+from streams.contract.telemetry import ALIAS_EDGES, ALIAS_FINGERPRINTS, ALIASES_DROPPED, LogEvent, Observer
 from streams.contract.verdict import Verdict
 from streams.contract.wire import R, from_bytes
 from streams.core.alias import widest
@@ -46,6 +46,7 @@ async def aliasing(
     producer: AIOKafkaProducer,
     stop: asyncio.Event,
     aliaser: Aliaser,
+    observer: Observer,
     *,
     source: str,
     retire: Callable[[BaseException], NoReturn] = end,
@@ -59,7 +60,7 @@ async def aliasing(
         with contextlib.suppress(Stopping):
             consumer = await cluster.start(lambda: cluster.consumer(poll_records_max=POLL_RECORDS), stop=stop)
             try:
-                await _Aliasing(cluster, consumer, producer, stop, aliaser, source).run()
+                await _Aliasing(cluster, consumer, producer, stop, aliaser, source, observer).run()
             finally:
                 await close(consumer)
     except Exception as error:  # noqa: BLE001  # see above
@@ -77,7 +78,10 @@ class _Aliasing:
         stop: asyncio.Event,
         aliaser: Aliaser,
         source: str,
+        observer: Observer,
     ) -> None:
+        self._observer = observer
+        self._told_dropped = 0
         self._cluster = cluster
         self._consumer = consumer
         self._producer = producer
@@ -137,6 +141,13 @@ class _Aliasing:
                     self._aliaser.sharing.on_verdict(verdict)
             else:
                 self._aliaser.on_new(_readable(Unseen, records))
+        self._observer.set(ALIAS_FINGERPRINTS, len(self._aliaser))
+        self._observer.set(ALIAS_EDGES, self._aliaser.edges_held)
+        if dropped := self._aliaser.edges_dropped - self._told_dropped:
+            self._observer.add(ALIASES_DROPPED, dropped)
+            if not self._told_dropped:
+                log_event.warning(LogEvent.ALIASES_FULL, edges=self._aliaser.edges_held)
+            self._told_dropped += dropped
 
     async def _send(self, records: Iterable[Alias | Verdict]) -> None:
         sent = []

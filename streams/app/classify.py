@@ -311,7 +311,7 @@ async def run_classify(
     app = create_classify_app(cluster, classifying.take)
     app.before_revoked = classifying.commit
     watching = asyncio.create_task(classifying.watch())
-    comparing = asyncio.create_task(aliasing(cluster, producer, stop, aliaser, source=ROLE))
+    comparing = asyncio.create_task(aliasing(cluster, producer, stop, aliaser, observer, source=ROLE))
     try:
         await run_worker(app, observer, stop, before_stop=classifying.drain)
     finally:

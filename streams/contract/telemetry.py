@@ -59,6 +59,15 @@ FETCHES_DROPPED: Final = Metric(
 )
 BASELINE_JOBS: Final = Metric("faultline_baseline_jobs", "gauge", "Jobs of which passing runs are known.")
 BASELINE_BYTES: Final = Metric("faultline_baseline_bytes", "gauge", "What passing runs printed, as held in memory.")
+ALIAS_FINGERPRINTS: Final = Metric(
+    "faultline_alias_fingerprints", "gauge", "Fingerprints that the alias rules compare new ones with."
+)
+ALIAS_EDGES: Final = Metric("faultline_alias_edges", "gauge", "Aliases known, whoever made them.")
+ALIASES_DROPPED: Final = Metric(
+    "faultline_aliases_dropped_total",
+    "counter",
+    "Aliases of new pairs that came when as many were held as may be, each time they came.",
+)
 QUESTIONS_OPEN: Final = Metric("faultline_questions_open", "gauge", "Batches of fingerprints being asked about now.")
 
 METRICS: Final = (
@@ -76,6 +85,9 @@ METRICS: Final = (
     FETCHES_DROPPED,
     BASELINE_JOBS,
     BASELINE_BYTES,
+    ALIAS_FINGERPRINTS,
+    ALIAS_EDGES,
+    ALIASES_DROPPED,
     QUESTIONS_OPEN,
     LLM_CALLS,
     LLM_TOKENS,
@@ -163,6 +175,8 @@ class LogEvent(enum.StrEnum):
     """partitions, rows, read, took_s: rows there, records of the changelog read for them"""
     ALIASES_LOADED = "aliases.loaded"
     """fingerprints, edges: what the alias rules know when they begin"""
+    ALIASES_FULL = "aliases.full"
+    """edges: as many aliases as are held; those of new pairs are dropped from now on, and groups stay as they are"""
     FETCH_DROPPED = "kafka.fetch_dropped"
     """records, dropped: a fetch met a new assignment and is made again; how often that was so far"""
     COMMIT_LEFT = "kafka.commit_left"

@@ -1,4 +1,5 @@
-"""What the alias layer costs: bytes a fingerprint, one comparison of a full lot, neighbours, and what a loop waits.
+"""What the alias layer costs: memory with all of its bounds reached, one comparison of a full lot, neighbours, and what
+a loop waits.
 
 The loop's wait is the longest time between two turns while lots are compared: in the loop, and in a thread as the
 classification agent does it. As ratios to one comparison of the same run.
@@ -12,23 +13,28 @@ import random
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from msgspec.structs import replace
 from suites.load import WORDS
+from suites.records import edge, verdict
 from suites.unseen import unseen
 
 from streams.contract.classified import Unseen
 from streams.core.alias import widest
-from streams.core.aliaser import ALIKE_MAX, Aliaser
+from streams.core.aliaser import ALIKE_MAX, KNOWN_MAX, Aliaser
 from streams.core.fingerprint import fingerprint
+from streams.core.groups import EDGES_MAX
+from streams.core.nearest import KNOWN_MAX as NEAREST_MAX
+from streams.core.sharing import VERDICTS_MAX
 
 ROUNDS = 3
-FINGERPRINTS = 5_000
+T = TypeVar("T")
 
 
 def some(number: int, words: int, chance: random.Random) -> list[Unseen]:
@@ -46,6 +52,21 @@ def best(work: Callable[[], object]) -> float:
         work()
         took.append((time.perf_counter() - begin) * 1000)
     return min(took)
+
+
+def every(told: Callable[[T], None], those: Iterable[T]) -> None:
+    """Tell of each."""
+    for one in those:
+        told(one)
+
+
+def memory(work: Callable[[], object]) -> int:
+    """Bytes that it leaves held."""
+    tracemalloc.start()
+    work()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return held
 
 
 async def longest_wait(in_thread: bool, forms: list[str]) -> float:
@@ -81,16 +102,23 @@ def main() -> None:
             f"{words} words: {took:.1f} ms a lot of {ALIKE_MAX}; the loop waits {waits[0] / took:.2f} of it when it "
             f"compares itself, {waits[1] / took:.2f} when a thread does"
         )
-    found = [one for words in range(5, 45) for one in some(FINGERPRINTS // 40, words, chance)]
-    tracemalloc.start()
-    aliaser = Aliaser()
-    aliaser.on_new(found)
-    held, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    found = [one for words in range(5, 90) for one in some(KNOWN_MAX // 80, words, chance)]
     chars = sum(len(one.fingerprint.template) for one in found) / len(found)
+    aliaser = Aliaser()
+    grown = memory(lambda: aliaser.on_new(found))
+    print(
+        f"{len(aliaser)} fingerprints of {chars:.0f} characters: {grown / 2**20:.0f} MB, {grown / len(aliaser):.0f} B "
+        f"each, the words of {NEAREST_MAX} among them"
+    )
+    edges = [(found[at].fingerprint.value, found[at + 1].fingerprint.value) for at in range(0, 2 * EDGES_MAX, 2)]
+    grown = memory(lambda: every(aliaser.on_alias, (edge(one, other) for one, other in edges)))
+    print(f"{aliaser.edges_held} edges: {grown / 2**20:.0f} MB, {grown / aliaser.edges_held:.0f} B each")
+    given = [verdict(f"fp1.{number:026d}", "timeout") for number in range(VERDICTS_MAX)]
+    copies = (replace(one, reason=f"because of {one.fingerprint}") for one in given)
+    grown = memory(lambda: every(aliaser.sharing.on_verdict, copies))
+    print(f"{VERDICTS_MAX} verdicts: {grown / 2**20:.0f} MB, {grown / VERDICTS_MAX:.0f} B each")
     took = best(lambda: [aliaser.near(one) for one in found[:: len(found) // 50]])
-    print(f"{held / len(aliaser) / 1024:.1f} KB a fingerprint of {chars:.0f} characters, with its neighbours' index")
-    print(f"{took / 50:.2f} ms for the neighbours of one among {len(aliaser)}")
+    print(f"{took / 50:.2f} ms for the neighbours of one")
 
 
 if __name__ == "__main__":

@@ -212,3 +212,4 @@ def test_past_the_bound_of_edges_none_is_made() -> None:
     aliaser = Aliaser(edges_max=2)
     aliaser.on_new(SERVICES)
     assert len(settled(aliaser)) == 2
+    assert (aliaser.edges_held, aliaser.edges_dropped > 0) == (2, True)
