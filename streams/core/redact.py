@@ -17,7 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -25,6 +25,7 @@ from streams.core.credentials.formats import FORMATS
 from streams.core.credentials.names import (
     KEYS,
     NO_KEYS,
+    NO_PASSWORDS,
     PASSWORD_PARTS,
     PASSWORDS,
     SERVICES,
@@ -50,7 +51,7 @@ SERVICE_KEY_CHARS_MIN: Final = 14
 MASKED_CHARS_MIN: Final = 20
 NAMES_REMEMBERED_MAX: Final = 4096
 """What stood in front of values; 100 to 400 bytes each."""
-ONE_BY_ONE: Final = 1024
+ONE_BY_ONE: Final = 4096
 """So many places of a literal are tried one by one; more are left to one search over the whole text."""
 NAMES_FIRST_VALUES: Final = 400
 """With more values than this the names are looked for in the whole text first."""
@@ -61,7 +62,7 @@ LONG_WORD_MARGIN_CHARS: Final = 64
 
 _START_CHARS: Final = 3
 _AFTER_PASSWORD: Final = re.compile(
-    r"[\w.-]{0,24}[\"'`\\\]]{0,8}[ \t]{0,40}\s?(?P<op>=>|->|:{1,3}=|\?=|[=:])\s{0,2}"
+    r"(?P<rest>[\w.-]{0,24})[\"'`\\\]]{0,8}[ \t]{0,40}\s?(?P<op>=>|->|:{1,3}=|\?=|[=:])\s{0,2}"
     r"(?:(?:&[\w.-]{1,32}|!!str) )?"
     r"(?:[bBuUrRN]{0,2}\\{0,8}(?P<mark>[\"'`])(?P<quoted>(?![\s,;:)}\]])(?:(?!(?P=mark))[^\\\n<>]){4,256})"
     r"|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\]{4,}))"
@@ -73,7 +74,7 @@ _ASSIGNED: Final = re.compile(
 
 A value ends where another one begins: of `failed: KEY=value` the second is the one that counts.
 """
-_LONG_ENOUGH: Final = re.compile(r"[\w.~+/@=-]{10}")
+_LONG_ENOUGH: Final = re.compile(r"[\w.~+/@-]{10}")
 """What each such assignment holds, found faster."""
 _GOES_ON: Final = re.compile(r"[\w.-]")
 _DIGIT: Final = re.compile(r"[0-9]")
@@ -144,21 +145,28 @@ def _sign(literal: str) -> tuple[bytes, int]:
     Empty and 0 where the literal does not tell.
     """
     letters = literal.encode()
-    for word in _words(letters):
-        if len(word) > 1 and not letters.endswith(word):
-            return word[:_START_CHARS], 1
-        if len(word) >= _START_CHARS:
-            return word[:_START_CHARS], 2
+    whole = [word for word in _words(letters) if len(word) > 1 and not letters.endswith(word)]
+    starts = [word for word in _words(letters) if len(word) >= _START_CHARS]
+    if whole or starts:  # the longest word, because `with` and `and` are in every text
+        return max(*whole, *starts, b"", key=len)[:_START_CHARS], 1 if whole else 2
     return b"", 0
 
 
-def _by_sign() -> dict[bytes, tuple[tuple[str, tuple[Format, ...]], ...]]:
-    """Literals and the formats that have them, by what shows that a literal may be there."""
-    table: dict[bytes, dict[str, list[Format]]] = {}
+def _by_literal() -> dict[str, tuple[Format, ...]]:
+    """The formats that have a literal."""
+    table: dict[str, list[Format]] = {}
     for row in FORMATS:
         for literal in row.literals:
-            table.setdefault(_sign(literal)[0], {}).setdefault(literal, []).append(row)
-    return {sign: tuple((literal, tuple(rows)) for literal, rows in of.items()) for sign, of in table.items()}
+            table.setdefault(literal, []).append(row)
+    return {literal: tuple(rows) for literal, rows in table.items()}
+
+
+def _by_sign() -> dict[bytes, tuple[str, ...]]:
+    """Literals by what shows that one may be there."""
+    table: dict[bytes, list[str]] = {}
+    for literal in _BY_LITERAL:
+        table.setdefault(_sign(literal)[0], []).append(literal)
+    return {sign: tuple(literals) for sign, literals in table.items()}
 
 
 def _words(lowered: bytes) -> list[bytes]:
@@ -169,10 +177,12 @@ def _words(lowered: bytes) -> list[bytes]:
 _TO_WORDS: Final = bytes(code if code < 128 and chr(code).isalnum() else 32 for code in range(256))
 _TO_RUNS: Final = bytes(32 if code == 32 else 97 for code in _TO_WORDS)
 _LONG_RUN_START: Final = b"a" * LONG_WORD_CHARS.start
-_ESCAPE_SIGNS: Final = (b"\\", b"%", b"\x1b")
-_ESCAPES: Final = re.compile(rb"\\u00[0-9a-f]{2}|\\[nrtbf]|%[0-9a-f]{2}|\[[0-9;]{1,8}m")
+_COLOUR: Final = re.compile(rb"[\[;][0-9]{1,2}m")
+_ESCAPED: Final = re.compile(rb"\\u00[0-9a-f]{2}|\\[nrtbf]")
+_ENCODED: Final = re.compile(rb"%[0-9a-f]{2}")
 """What ends in a letter or digit and is no part of the word behind it."""
 _START: Final = itemgetter(slice(0, _START_CHARS))
+_BY_LITERAL: Final = _by_literal()
 _BY_SIGN: Final = _by_sign()
 _SIGNS: Final = frozenset(_BY_SIGN) - {b""}
 _WITHOUT_SIGN: Final = _BY_SIGN[b""]
@@ -193,8 +203,6 @@ def _spans(text: str) -> list[_Span]:
     """Where the credentials of a text are: apart from each other and in order."""
     lowered = _lower(text)
     letters = lowered.encode("ascii", "replace")
-    if any(map(letters.__contains__, _ESCAPE_SIGNS)):
-        letters = _ESCAPES.sub(_blank, letters)
     spans: list[_Span] = []
     for row, literals in _present(text, lowered, letters):
         spans += _of_format(row, literals, text, lowered)
@@ -212,23 +220,24 @@ def _spans(text: str) -> list[_Span]:
 def _present(text: str, lowered: str, letters: bytes) -> list[tuple[Format, list[str]]]:
     """The formats that the text may hold, by rank, each with those of its literals that are there."""
     found: dict[Format, list[str]] = {}
-    for sign in _SIGNS.intersection(map(_START, _words(letters))):
-        for literal, rows in _BY_SIGN[sign]:
-            if literal in lowered:
-                for row in rows:
-                    found.setdefault(row, []).append(literal)
-    for literal, rows in _WITHOUT_SIGN:
-        if literal in lowered:
-            for row in rows:
-                found.setdefault(row, []).append(literal)
+    signs = _SIGNS.intersection(map(_START, _words(_without_escapes(letters))))
+    possible = chain(_WITHOUT_SIGN, *map(_BY_SIGN.__getitem__, signs))
+    for literal in filter(lowered.__contains__, possible):
+        for row in _BY_LITERAL[literal]:
+            found.setdefault(row, []).append(literal)
     if not found:
         return []
     rows_in_order = sorted(found, key=_RANK.__getitem__) if len(found) > 1 else list(found)
     return [(row, found[row]) for row in rows_in_order if _is_possible(row, text)]
 
 
-def _blank(found: re.Match[bytes]) -> bytes:
-    return b" " * len(found[0])
+def _without_escapes(letters: bytes) -> bytes:
+    """The text with its words apart; other places than in the text."""
+    if b"\\" in letters:
+        letters = _ESCAPED.sub(b" ", letters)
+    if b"%" in letters:
+        letters = _ENCODED.sub(b" ", letters)
+    return _COLOUR.sub(b" ", letters) if b"\x1b" in letters or b"u001b" in letters else letters
 
 
 def _apart(spans: list[_Span]) -> list[_Span]:
@@ -421,7 +430,12 @@ def _is_password(name: str, found: re.Match[str]) -> bool:
     """Whether what stands behind a name of `PASSWORDS` is a value of it, and not prose, code or a path."""
     quoted = found["quoted"]
     value = quoted if quoted is not None else found["bare"]
-    if is_placeholder(value) or is_folder(value) or (name in STRONG_PASSWORDS and not is_strong(value)):
+    if (
+        NO_PASSWORDS.fullmatch(found["rest"].lower())
+        or is_placeholder(value)
+        or is_folder(value)
+        or (name in STRONG_PASSWORDS and not is_strong(value))
+    ):
         return False
     if quoted is not None:
         return " " not in value.strip() or not _WORDS_ONLY.fullmatch(value.replace(" ", ""))

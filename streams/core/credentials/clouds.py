@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from streams.core.credentials.row import UUID, Format, begins, prefixed
+from streams.core.credentials.row import START, UUID, Format, begins, prefixed
 from streams.core.credentials.values import is_random_run
 
 CLOUDS: Final[tuple[Format, ...]] = (
@@ -156,7 +156,7 @@ CLOUDS: Final[tuple[Format, ...]] = (
         "vault-legacy",
         "A HashiCorp Vault token of an earlier form.",
         (),
-        r"(?<![\w.])[sb]\.(?=[A-Za-z]*\d)[A-Za-z0-9]{24}(?![\w.(-])",
+        START + r"(?<![_.])[sb]\.(?=[A-Za-z]*\d)[A-Za-z0-9]{24}(?![\w.(-])",
         exact_case=True,
         needs=("s.", "b."),
         word_chars=24,
@@ -209,7 +209,7 @@ CLOUDS: Final[tuple[Format, ...]] = (
     prefixed("inngest", "An Inngest signing key.", "signkey-", least=24),
     prefixed("trigger-dev", "A Trigger.dev key.", "tr_prod_", "tr_dev_", "tr_stg_", "tr_pat_", least=16),
     # Code hosts, builds and registries.
-    prefixed("bitbucket-data-center", "A Bitbucket access token.", "BBDC-", least=30, exact=True),
+    prefixed("bitbucket-data-center", "A Bitbucket access token.", "BBDC-", least=30, body=r"[\w+/=-]", exact=True),
     prefixed("conda", "A token of a conda channel.", "an-", least=36, body="[0-9a-f-]"),
     prefixed("depot", "A Depot token.", "depot_project_", "depot_org_", "depot_user_", least=24),
     prefixed("socket", "A Socket token.", "sktsec_", least=24),

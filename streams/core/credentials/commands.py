@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from streams.core.credentials.row import FILE, Format
+from streams.core.credentials.row import FILE, WORD, Format
 from streams.core.credentials.values import is_strong_value, is_value, may_be_key
 
 _WORDS_BETWEEN: Final = r"[^\n;|&]{0,160}?(?<=\s)"
@@ -30,8 +30,8 @@ _OPTIONS: Final = (
     (("ldapsearch", "ldapmodify", "ldapadd", "ldapdelete", "ldapwhoami"), r"ldap[a-z]{3,8} ", r"(?-i:-w)\s{1,3}"),
     (("net use",), r"net use ", r"/user:\S{1,64}\s{1,3}"),
     (
-        ("mongo", "cqlsh", "useradd", "usermod", "psexec", "security ", "arangosh"),
-        r"(?:mongo(?:sh|dump|restore|export|import)?|cqlsh|useradd|usermod|psexec\w{0,4}|security|arangosh) ",
+        ("mongo", "cqlsh", "useradd", "usermod", "psexec", "security ", "twine ", "poetry "),
+        r"(?:mongo(?:sh|dump|restore|export|import)?|cqlsh|useradd|usermod|psexec\w{0,4}|security|twine|poetry) ",
         r"(?-i:-p)\s{1,3}",
     ),
     (
@@ -92,7 +92,7 @@ COMMANDS: Final[tuple[Format, ...]] = (
         "command-option",
         "A password given to a command by the option that this command has for it.",
         tuple(literal for literals, _, _ in _OPTIONS for literal in literals),
-        rf"(?<![\w-])(?:{'|'.join(f'{command}{_WORDS_BETWEEN}{option}' for _, command, option in _OPTIONS)}){_GIVEN}",
+        rf"{WORD}(?:{'|'.join(f'{command}{_WORDS_BETWEEN}{option}' for _, command, option in _OPTIONS)}){_GIVEN}",
         anchored=True,
     ),
     Format(
@@ -102,7 +102,8 @@ COMMANDS: Final[tuple[Format, ...]] = (
             *("--password-stdin", "--with-token", "sudo -s", "kinit", "chpasswd", "passwd --stdin", "--passphrase-fd"),
             *("cryptsetup", "--stdin"),
         ),
-        r"(?<![\w-])(?:echo|printf)(?: -\w{1,3})? [\"']?(?P<s>(?![$<-])[^\s\"'|]{4,256})[\"']? ?\| ?(?:\w{2,10} )?"
+        rf"{WORD}"
+        r"(?:echo|printf)(?: -\w{1,3})? [\"']?(?P<s>(?![$<-])[^\s\"'|]{4,256})[\"']? ?\| ?(?:\w{2,10} )?"
         r"(?=sudo -S|kinit|chpasswd|cryptsetup|passwd|[^|\n]{0,128}--(?:password-stdin|with-token|passphrase-fd"
         r"|stdin))",
         proof=is_value,
@@ -111,7 +112,8 @@ COMMANDS: Final[tuple[Format, ...]] = (
         "command-setting",
         "A credential that a command writes into the settings.",
         ("env ", "arg ", "setx ", "config ", "configure set ", "config:set ", "authtoken ", "login "),
-        r"(?<![\w.-])(?:ENV|ARG|setx|(?:config|configure)(?: |:)(?:set |--global )?(?:--[\w-]{1,24} ){0,3}"
+        rf"{WORD}"
+        r"(?:ENV|ARG|setx|(?:config|configure)(?: |:)(?:set |--global )?(?:--[\w-]{1,24} ){0,3}"
         r"|ngrok(?= authtoken)) ?"
         r"[\w.:/-]{0,80}(?:password|passwd|secret|token|api_?key|access_?key|private_?key)[\w.-]{0,40} [\"']?"
         r"(?P<s>(?![$<{-])[^\s\"'<>]{8,})",
@@ -120,13 +122,24 @@ COMMANDS: Final[tuple[Format, ...]] = (
     Format(
         "command-account",
         "The password of an account that a command makes or uses, behind its name.",
-        ("htpasswd", "smbclient", "rpcclient", "lftp", "nmcli"),
-        r"(?:htpasswd (?:-\w{1,6} ){0,3}(?:\S{1,128} )?[\w.@-]{1,64} |(?:smbclient|rpcclient) "
+        ("htpasswd", "smbclient", "rpcclient", "lftp", "nmcli", "net user", "rabbitmqctl", "mc alias", "mc config"),
+        r"(?:net user \S{1,64} |rabbitmqctl (?:add_user|change_password|authenticate_user) \S{1,64} "
+        r"|mc (?:alias|config) [^\n;|]{0,64}?https?://\S{1,128} [\w-]{1,128} |htpasswd (?:-\w{1,6} ){0,3}"
+        r"(?:\S{1,128} )?[\w.@-]{1,64} |(?:smbclient|rpcclient) "
         r"[^\n;|]{0,128}?-U ?[\"']?[\w\\./-]{1,64}%"
         r"|lftp [^\n;|]{0,64}?-u ?[\"']?[\w.@-]{1,64},|nmcli [^\n;|]{0,128}?password )[\"']?(?P<s>(?![$<-])"
         r"[^\s\"'<>]{4,})",
         anchored=True,
         proof=is_strong_value,
+    ),
+    Format(
+        "command-token",
+        "A token given to a command by the option or the word that this command has for it.",
+        ("codecov", "snyk auth", "vault login", "doctl auth", "gem push"),
+        r"(?:codecov [^\n;|&]{0,64}?-t|snyk auth|vault login|doctl auth init -t|gem push -k) {1,2}[\"']?(?P<s>"
+        r"[\w.-]{16,})",
+        anchored=True,
+        proof=may_be_key,
     ),
     Format(
         "openssl-pass",
@@ -150,8 +163,9 @@ COMMANDS: Final[tuple[Format, ...]] = (
     Format(
         "oracle-login",
         "User and password of an Oracle connection.",
-        ("thin:", "sqlplus "),
-        r"(?:thin:|sqlplus (?:-\w{1,8} ){0,3})[\w.$-]{1,64}/(?P<s>(?!<)[^\s@/\"'<>]{3,128})@",
+        ("thin:", "sqlplus ", "impdp ", "expdp ", "sqlldr ", "rman target "),
+        r"(?:thin:|(?:sqlplus|impdp|expdp|sqlldr|rman target) (?:-\w{1,8} ){0,3})[\w.$-]{1,64}/(?P<s>(?!<)"
+        r"[^\s@/\"'<>]{3,128})@",
         anchored=True,
     ),
     Format(

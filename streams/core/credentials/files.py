@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from streams.core.credentials.row import Format, begins
+from streams.core.credentials.row import LINE, Format, begins
 from streams.core.credentials.values import is_random_run, is_strong_value, is_told, is_value
 
 FILES: Final[tuple[Format, ...]] = (
@@ -25,8 +25,8 @@ FILES: Final[tuple[Format, ...]] = (
     Format(
         "netrc",
         "A password in a netrc line.",
-        ("login ",),
-        r"login\s{1,4}\S{1,128}\s{1,4}password\s{1,4}(?P<s>[^\s<>]{3,})",
+        ("login ", "login\\"),
+        rf"login{LINE}{{1,4}}[^\s\\]{{1,128}}{LINE}{{1,4}}password{LINE}{{1,4}}" r"(?P<s>[^\s<>\\]{3,})",
         anchored=True,
     ),
     Format(
@@ -52,7 +52,8 @@ FILES: Final[tuple[Format, ...]] = (
         "kubernetes-secret",
         "A value of a Kubernetes secret.",
         ("kind: secret", 'kind: "secret"', "kind:secret"),
-        r"(?m)^[ \t]{1,12}[\w.-]{1,80}:[ \t]{1,4}[\"']?(?P<s>[A-Za-z0-9+/]{8,}={0,3})[\"']?(?=[ \t]*\r?$)",
+        r"(?m)(?:^|\\n)[ \t]{1,12}[\w.-]{1,80}:[ \t]{1,4}[\"']?(?P<s>[A-Za-z0-9+/]{8,}={0,3})[\"']?(?=[ \t]*"
+        r"(?:\r?$|\\))",
     ),
     Format(
         "named-value",
@@ -61,7 +62,8 @@ FILES: Final[tuple[Format, ...]] = (
         r"(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
         r"|credentials?|authorization)"
         r"[\w-]{0,24}(?:\\{0,8}[\"']|</key>)?[,:]?(?:\s|\\n){0,24}"
-        r"(?:\{\s{0,4}(?:[^{}\n]{0,200}[,{]\s{0,4})?)?(?:-\s)?(?:\\{0,8}[\"'])?"
+        r"(?:\{\s{0,4}(?:[^{}\n]{0,200}[,{]\s{0,4})?|\\{0,8}\"type\\{0,8}\"[^{}\n,]{1,64},\s{0,4})?(?:-\s)?"
+        r"(?:\\{0,8}[\"'])?"
         r"(?:(?:parameter)?value\\{0,8}[\"']?\s{0,4}[:=]\s{0,4}\\{0,8}[\"']?|<string>)(?:bearer |basic |token )?"
         r"(?P<s>[^\s\"'\\,;<>]{4,})",
         proof=is_strong_value,
@@ -81,6 +83,7 @@ FILES: Final[tuple[Format, ...]] = (
         r"(?:password|passwd|passphrase|pwd|secret|token|api_?key)(?:%2[27])?(?:%20|\+)?(?:%3D|%3A)(?:%20|\+)?"
         r"(?:%2[27])?"
         r"(?P<s>(?:(?!%2[2672C]|%7D)[^\s\"'<>&;,]){4,256})",
+        needs=("word%", "wd%", "hrase%", "ecret%", "oken%", "ey%", "WORD%", "WD%", "HRASE%", "ECRET%", "OKEN%", "EY%"),
         proof=is_value,
     ),
     Format(
@@ -165,6 +168,28 @@ FILES: Final[tuple[Format, ...]] = (
         r"[\"'`]?(?P<s>[^\s\"'`<>\\]{8,128})(?=[\"'`.,]?(?:\s|\\n|$|\)))",
         anchored=True,
         proof=is_told,
+    ),
+    Format(
+        "with-password",
+        "A password told behind a name.",
+        ("with password ", "and password ", "using password "),
+        r"(?:with|and|using) password [\"'`]?(?P<s>[^\s\"'`<>\\,;]{6,128})",
+        anchored=True,
+        proof=is_told,
+    ),
+    Format(
+        "defined-constant",
+        "A credential that a C program defines, or one inside an option of Rust.",
+        ("#define ", '("', '(\\"'),
+        r"(?:#define \w{0,40}(?:PASSWORD|PASSWD|KEY|SECRET|TOKEN)\w{0,8}[ \t]{1,8}"
+        r"|(?:password|passwd|passphrase|secret|token|key): Some\()\\{0,8}\"(?P<s>[^\"\\\r\n<]{6,256})",
+        proof=is_strong_value,
+    ),
+    begins(
+        "ldap-hash",
+        "A password hash of LDAP.",
+        ("{ssha", "{sha", "{smd5", "{crypt"),
+        r"\{(?:S?SHA(?:256|384|512)?|SMD5|CRYPT)\}[\w./+$=]{20,}",
     ),
     Format(
         "seed-phrase",

@@ -7,6 +7,7 @@ All names are lower case and are looked for in lower case.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 PASSWORDS: Final[tuple[str, ...]] = (
@@ -22,6 +23,7 @@ PASSWORDS: Final[tuple[str, ...]] = (
     "smtp_pass",
     "admin_pass",
     "_pass",
+    "_pw",
     "pass",
     "passcode",
     "pass_phrase",
@@ -31,13 +33,18 @@ PASSWORDS: Final[tuple[str, ...]] = (
 )
 """Nearly any value after these is a credential."""
 
-WHOLE_PASSWORDS: Final[frozenset[str]] = frozenset({"_pass", "pass", "psk"})
+WHOLE_PASSWORDS: Final[frozenset[str]] = frozenset({"_pass", "_pw", "pass", "psk"})
 """Of these, those that may not go on: `test_passed=1203` is a count."""
 
 STRONG_PASSWORDS: Final[frozenset[str]] = frozenset({"pass"})
 """Of these, those that begin a word and whose value must mix letters and digits: `pass=12` is a count too."""
 
-PASSWORD_PARTS: Final[tuple[str, ...]] = ("pass", "pwd", "secret", "psk", "erlang_cookie")
+NO_PASSWORDS: Final = re.compile(
+    r"(?:s|_|-)?(?:name|names|manager|ref|arn|path|file|store|class|length|count|type|policy)"
+)
+"""Behind such a name, in lower case: what stands there says where a password is, or of what kind."""
+
+PASSWORD_PARTS: Final[tuple[str, ...]] = ("pass", "pwd", "secret", "psk", "_pw", "erlang_cookie")
 """One of these is in each of them."""
 
 KEYS: Final[tuple[str, ...]] = (
@@ -97,7 +104,7 @@ KEYS: Final[tuple[str, ...]] = (
     "device_code",
     "assertion",
     "samlresponse",
-    *("access-sign", "api-sign", "crumb", "-consumer", "instrumentationkey", "reporter_id", "skey", "unseal key"),
+    *("access-sign", "api-sign", "crumb", "-consumer", "instrumentationkey", "reporter_id", "skey", "devkey", "_pat"),
     *("presharedkey", "preshared_key", "pre-shared-key", "ingestionkey", "projectkey", "project-key", "apisecret"),
     *(
         "webhook-id",

@@ -175,8 +175,8 @@ PLACES: Final[tuple[Format, ...]] = (
     Format(
         "oauth-header",
         "A signature or token of OAuth 1.0.",
-        ("oauth_signature=", "oauth_token="),
-        r"oauth_(?:signature|token)=\\{0,8}\"?(?P<s>[\w%+/.~-]{8,}={0,2})",
+        ("oauth_signature=", "oauth_token=", 'mac="', 'mac=\\"'),
+        r"(?:oauth_signature|oauth_token|(?<=[ ,])mac)=\\{0,8}\"?(?P<s>[\w%+/.~-]{8,}={0,2})",
         anchored=True,
     ),
     Format(

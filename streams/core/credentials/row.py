@@ -13,9 +13,14 @@ from dataclasses import dataclass
 from typing import Final
 
 START: Final = (
-    r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=\[[0-9]m)|(?<=\[[0-9]{2}m)|(?<=\\u00[0-9a-fA-F]{2}))"
+    r"(?:(?<![A-Za-z0-9])|(?<=[nrtbfm0-9A-Fa-f])(?:(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=[\[;][0-9]m)"
+    r"|(?<=[\[;][0-9]{2}m)|(?<=\\u00[0-9A-Fa-f]{2})))"
 )
 """The start of a word; also behind an escaped line end or sign, and behind a colour of a terminal."""
+WORD: Final = START.replace("(?<![A-Za-z0-9])", r"(?<![\w-])")
+"""The start of a word that may hold hyphens: a command, an option."""
+LINE: Final = r"(?:\s|\\[nrt])"
+"""What is between two words, also escaped."""
 FILE: Final = r"[\w./~-]{1,128}\.(?:pem|key|crt|cer|der|json|txt|ya?ml|pub|p12|pfx|jks|cfg|conf|env|toml|ini)(?![\w.])"
 UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 

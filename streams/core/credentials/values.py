@@ -34,7 +34,8 @@ _RUN: Final = re.compile(r"[A-Za-z0-9]{16,}")
 _SMALL: Final = re.compile(r"[a-z]{9}")
 _MEASURE: Final = re.compile(r"[0-9][0-9.,:%/+-]*[A-Za-z%]{0,8}")
 _VARIABLE: Final = re.compile(
-    r"\$[{(].*|\$[A-Za-z_]\w*|\{\{.*|\{[A-Za-z_][\w.]*\}?|%[A-Za-z_]\w*%|%\(.*|%[sdvqr@]|<.*|\*{3}.*|\[.*"
+    r"\$[{(].*|\$env:\w+|@[A-Za-z_]{2,32}|\$[A-Za-z_]\w*|\{\{.*|\{[A-Za-z_][\w.]*\}?|%[A-Za-z_]\w*%|%\(.*|%"
+    r"[sdvqr@]|<.*|\*{3}.*|\[.*"
     r"|!{1,2}[A-Za-z]{2,16}"
     r"|[•·x.*]{4}.*",
     re.DOTALL,
