@@ -14,7 +14,7 @@
 | `documents` | records <-> documents of the stores: the one place that knows store field names |
 | `telemetry` | every metric and every log event |
 | `errors` | the exception tree |
-| `schema` | JSON Schemas of the records, generated into `schemas/` |
+| `schema`, `generated` | JSON Schemas of the records, generated into `schemas/`; files that are made from code |
 
 Nothing here reads a clock, the environment, a file outside the package or a socket.
 """

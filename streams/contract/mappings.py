@@ -17,6 +17,7 @@ import msgspec
 
 from streams.contract.documents import CLASSIFICATIONS
 from streams.contract.failure import Origin
+from streams.contract.generated import keep
 
 TEMPLATE_VERSION: Final = 2
 """Grows when a mapping does, so that `prepare` brings the template of an older release up to date."""
@@ -117,20 +118,12 @@ NAMES: Final = {Origin.CI: CLASSIFICATIONS, Origin.BENCHMARK: "benchmark_failure
 
 def main(arguments: list[str], *, folder: Path = FOLDER) -> int:
     """Write the templates, or compare them. Returns the exit status."""
-    differ = []
-    for origin, name in NAMES.items():
-        body = template(origin, [period_pattern(name)], alias=name)
-        path = folder / f"{name}.template.json"
-        want = msgspec.json.format(msgspec.json.encode(body), indent=2).decode() + "\n"
-        if path.exists() and path.read_text(encoding="utf-8") == want:
-            continue
-        differ.append(path.name)
-        if "--check" not in arguments:
-            folder.mkdir(exist_ok=True)
-            path.write_text(want, encoding="utf-8")
-    for name in differ:
-        print(f"{name}: {'differs; run `make schemas`' if '--check' in arguments else 'written'}")
-    return 1 if differ and "--check" in arguments else 0
+    bodies = {name: template(origin, [period_pattern(name)], alias=name) for origin, name in NAMES.items()}
+    files = {
+        f"{name}.template.json": msgspec.json.format(msgspec.json.encode(body), indent=2).decode() + "\n"
+        for name, body in bodies.items()
+    }
+    return keep(files, folder, arguments)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from streams.contract.generated import keep
 from streams.contract.topics import TOPICS, Topic
 
 FOLDER = Path(__file__).parent / "schemas"
@@ -58,21 +59,7 @@ def rendered(topic: Topic) -> str:
 
 def main(arguments: list[str], *, folder: Path = FOLDER) -> int:
     """Write the schemas, or compare them. Returns the exit status."""
-    differ = []
-    for topic in TOPICS:
-        if not topic.records:
-            continue
-        path = folder / f"{topic.name}.schema.json"
-        want = rendered(topic)
-        if path.exists() and path.read_text(encoding="utf-8") == want:
-            continue
-        differ.append(path.name)
-        if "--check" not in arguments:
-            folder.mkdir(exist_ok=True)
-            path.write_text(want, encoding="utf-8")
-    for name in differ:
-        print(f"{name}: {'differs; run `make schemas`' if '--check' in arguments else 'written'}")
-    return 1 if differ and "--check" in arguments else 0
+    return keep({f"{topic.name}.schema.json": rendered(topic) for topic in TOPICS if topic.records}, folder, arguments)
 
 
 if __name__ == "__main__":

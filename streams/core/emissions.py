@@ -53,7 +53,7 @@ class Emissions:
     def of(self, touched: Touched, version: int) -> list[Emission]:
         """Write every row that was touched, once, and say what is to be sent."""
         rows = touched.fingerprints
-        shown = {key: _dated(row) for key, row in rows.items()}
+        shown = {key: dated(row) for key, row in rows.items()}
         written = {key: Raw(to_json(verdict)) for key, verdict in shown.items()}
         out: list[Emission] = []
         for fold, count_before, known_before in touched.folds:
@@ -83,20 +83,8 @@ class Emissions:
             out.append(Emission(topics.CLASSIFIED, key, regrouped))
         for key, row in rows.items():
             self._tables.fingerprints.put(key, row)
-            rollup = SealedRollup(
-                fingerprint=key,
-                origin=row.origin,
-                span=Span.LIFETIME,
-                count=row.count,
-                first_at_ms=row.first_at_ms,
-                last_at_ms=row.last_at_ms,
-                row_version=version,
-                counts=row.where,
-                samples=_samples(row.samples),
-                verdict=written[key],
-                parts=self._marks.written(key),
-                group=row.group,
-                aliases=self._groups.at(key, ALIASES_MAX),
+            rollup = whole_rollup(
+                key, row, version, verdict=written[key], parts=self._marks.written(key), groups=self._groups
             )
             out.append(Emission(topics.ROLLUPS, lifetime_key(key, ()), rollup))
         out += self._questions(touched)
@@ -106,7 +94,7 @@ class Emissions:
         for key, (fingerprint, place, lifetime) in touched.lifetimes.items():
             self._tables.lifetimes.put(key, lifetime)
             origin = rows[fingerprint].origin
-            out.append(_lifetime_rollup(fingerprint, origin, place, lifetime, written[fingerprint], version))
+            out.append(_of_place(place_rollup(fingerprint, origin, place, lifetime, written[fingerprint], version)))
         out += self._redecided(touched, written, version)
         for key, (fingerprint, span, start_ms, window) in touched.windows.items():
             self._tables.windows.put(key, window)
@@ -140,14 +128,35 @@ class Emissions:
                 key = f"{fingerprint}|{place}"
                 row = None if key in touched.lifetimes else self._tables.lifetimes.get(key)
                 if row is not None:
-                    yield _lifetime_rollup(fingerprint, origin, place, row, written[fingerprint], version)
+                    yield _of_place(place_rollup(fingerprint, origin, place, row, written[fingerprint], version))
 
 
-def _lifetime_rollup(
+def whole_rollup(
+    key: str, row: FingerprintRow, version: int, *, verdict: Raw, parts: Raw, groups: Groups
+) -> SealedRollup:
+    """The snapshot of the row that counts all."""
+    return SealedRollup(
+        fingerprint=key,
+        origin=row.origin,
+        span=Span.LIFETIME,
+        count=row.count,
+        first_at_ms=row.first_at_ms,
+        last_at_ms=row.last_at_ms,
+        row_version=version,
+        counts=row.where,
+        samples=_samples(row.samples),
+        verdict=verdict,
+        parts=parts,
+        group=row.group,
+        aliases=groups.at(key, ALIASES_MAX),
+    )
+
+
+def place_rollup(
     fingerprint: str, origin: Origin, place: str, row: LifetimeRow, verdict: Raw, version: int
-) -> Emission:
-    where = _names(place)
-    rollup = SealedRollup(
+) -> SealedRollup:
+    """The snapshot of one dimension."""
+    return SealedRollup(
         fingerprint=fingerprint,
         origin=origin,
         span=Span.LIFETIME,
@@ -155,11 +164,14 @@ def _lifetime_rollup(
         first_at_ms=row.first_at_ms,
         last_at_ms=row.last_at_ms,
         row_version=version,
-        where=where,
+        where=_names(place),
         samples=_samples(row.samples),
         verdict=verdict,
     )
-    return Emission(topics.ROLLUPS, lifetime_key(fingerprint, where), rollup)
+
+
+def _of_place(rollup: SealedRollup) -> Emission:
+    return Emission(topics.ROLLUPS, lifetime_key(rollup.fingerprint, rollup.where or ()), rollup)
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -172,7 +184,7 @@ def _samples(rows: Sequence[BriefSample]) -> tuple[Sample, ...]:
     return tuple([Sample(row.text, row.at_ms, row.failure_id) for row in rows])
 
 
-def _dated(row: FingerprintRow) -> Verdict:
+def dated(row: FingerprintRow) -> Verdict:
     """The row's verdict as it is shown: one of a text alone is as old as the first such text."""
     verdict = row.verdict
     return replace(verdict, decided_at_ms=row.first_at_ms) if verdict.source.is_own_text else verdict
@@ -187,7 +199,7 @@ def _unseen(row: FingerprintRow, mark: Fingerprint, why: str, attempt: int) -> U
         last_at_ms=row.last_at_ms,
         samples=_samples(row.samples),
         where=row.where,
-        provisional=_dated(row),
+        provisional=dated(row),
         asking_because=why,
         attempt=attempt,
     )

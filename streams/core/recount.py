@@ -7,17 +7,20 @@ themselves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from msgspec.structs import replace
+from msgspec import Raw
 
 from streams.contract.failure import Origin
-from streams.contract.fold import WHERE_SEPARATOR, BriefSample, Sample
-from streams.contract.rollup import OTHER_WHERE, WHERE_MAX, Rollup, Span
+from streams.contract.fold import WHERE_SEPARATOR
+from streams.contract.rollup import OTHER_WHERE, WHERE_MAX, Rollup
 from streams.core.counting import OTHER_PLACE
+from streams.core.emissions import dated, place_rollup, whole_rollup
+from streams.core.groups import Groups
+from streams.core.marks import to_json
 from streams.core.pipeline import OFFSET_BITS
-from streams.core.rows import FingerprintRow, LifetimeRow, MarkRow, PlacesRow, PositionRow
+from streams.core.rows import PlacesRow, PositionRow
 from streams.core.tables import Tables
 
 Counts = Mapping[str, Mapping[tuple[str, str, str], int]]
@@ -49,6 +52,7 @@ def recount(rows: dict[str, bytes], partition: int, counts: Mapping[Origin, Coun
     """
     tables, out = Tables(rows, partition), Recounted()
     position = tables.position.get("") or PositionRow()
+    groups = Groups(filter(None, map(tables.aliases.get, list(tables.aliases))))
     version = position.epoch << OFFSET_BITS | max(0, position.offset)
     for key in list(tables.fingerprints):
         row, mark = tables.fingerprints.get(key), tables.marks.get(key)
@@ -74,54 +78,15 @@ def recount(rows: dict[str, bytes], partition: int, counts: Mapping[Origin, Coun
         row.count = total
         row.where = _named(places, row.where)
         tables.fingerprints.put(key, row)
-        whole = _whole(key, row, mark, version)
-        out.rollups.append(whole)
+        verdict, parts = Raw(to_json(dated(row))), Raw(to_json(mark.fingerprint(key)))
+        out.rollups.append(whole_rollup(key, row, version, verdict=verdict, parts=parts, groups=groups).opened())
         for name, one in lifetimes.items():
             number = wanted.get(name, 0)
             if one is not None and one.count != number and number:
                 one.count = number
                 tables.lifetimes.put(f"{key}|{name}", one)
-                out.rollups.append(_part(whole, name, one))
+                out.rollups.append(place_rollup(key, row.origin, name, one, verdict, version).opened())
     return out
-
-
-def _whole(key: str, row: FingerprintRow, mark: MarkRow, version: int) -> Rollup:
-    """The snapshot of the row that counts all, as the tables give it."""
-    verdict = row.verdict
-    own = verdict.source.is_own_text
-    return Rollup(
-        fingerprint=key,
-        origin=row.origin,
-        span=Span.LIFETIME,
-        count=row.count,
-        first_at_ms=row.first_at_ms,
-        last_at_ms=row.last_at_ms,
-        row_version=version,
-        counts=row.where,
-        samples=_samples(row.samples),
-        verdict=replace(verdict, decided_at_ms=row.first_at_ms) if own else verdict,
-        parts=mark.fingerprint(key),
-        group=row.group,
-    )
-
-
-def _part(whole: Rollup, place: str, row: LifetimeRow) -> Rollup:
-    """The snapshot of one dimension."""
-    one, two, three = place.split(WHERE_SEPARATOR)
-    return replace(
-        whole,
-        count=row.count,
-        first_at_ms=row.first_at_ms,
-        last_at_ms=row.last_at_ms,
-        where=(one, two, three),
-        counts={},
-        samples=_samples(row.samples),
-        parts=None,
-    )
-
-
-def _samples(rows: Sequence[BriefSample]) -> tuple[Sample, ...]:
-    return tuple(Sample(row.text, row.at_ms, row.failure_id) for row in rows)
 
 
 def _by_row(places: Mapping[str, int], own: tuple[str, ...]) -> dict[str, int]:

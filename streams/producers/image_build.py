@@ -27,7 +27,6 @@ _QUIET: Final = re.compile(
 )
 _ERROR: Final = re.compile(r"^ERROR: (.*)$")
 _TTY_ERROR: Final = re.compile(r"^\s*=> ERROR (.*?)\s+\d+\.\d+s$")
-_TTY_PRINTED: Final = re.compile(r"^\s*=> => # (.*)$")
 _RECAP: Final = re.compile(r"^ ?> (\[.*|resolve .*|importing .*|exporting .*):$")
 _RULER: Final = re.compile(r"^-{6}$")
 _PLACE: Final = re.compile(r"^([\w./-]*(?:Dockerfile|Containerfile)[\w./-]*):(\d{1,6})$")

@@ -28,7 +28,6 @@ from streams.sinks.base import (
 )
 
 HOUR_MS = 3_600_000
-MINUTE_MS = 60_000
 SPARK_HOURS = 24
 SEARCH_CHARS_MAX = 4_000
 SEARCH_WORDS_MAX = 16

@@ -11,7 +11,9 @@ from suites.stores import FedStore, feed
 from streams.contract.alias import AliasSource
 from streams.contract.verdict import VerdictSource
 from streams.sinks.base import NO_MEMBERS, GroupFilter, Members
-from streams.sinks.rows import HOUR_MS, MINUTE_MS
+from streams.sinks.rows import HOUR_MS
+
+MINUTE_MS = 60_000
 
 
 class QueriesSuite:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 from msgspec.structs import replace
-from suites.records import AT_MS, benchmark_failure, ci_failure, told, verdict
+from suites.records import AT_MS, benchmark_failure, ci_failure, edge, told, verdict
 
 from streams.broker.clients import Cluster
 from streams.broker.headers import REPLAY_BACKFILL, REPLAY_JOB, REPLAY_RECEIVED
@@ -193,15 +193,19 @@ def test_counts_become_those_of_the_documents_and_the_next_snapshot_goes_on_from
     one, two = ci_failure("a"), ci_failure("a", job="deploy")
     pipeline.on_batches([batch(0, one, two), batch(1, one)])  # one of them twice
     key = told(one).fingerprint.value
+    first, second = sorted((key, "fp1.another"))
+    joined = edge(first, second)
+    pipeline.on_batches([(2, replace(batch(2)[1], aliases=(joined,)))])
     documents = {key: {one.where: 1, two.where: 1}}
     done = recount(rows, 0, {Origin.CI: documents}, since_ms=AT_MS)
     assert (done.changed, done.failures) == (1, 1)
     assert [(rollup.where, rollup.count) for rollup in done.rollups] == [(None, 2), (one.where, 1)]
     assert done.rollups[0].counts == {"\x1f".join(one.where): 1, "\x1f".join(two.where): 1}
     assert recount(rows, 0, {Origin.CI: documents}, since_ms=AT_MS).same == 1
-    emitted = Pipeline(rows, partition=0).on_batches([batch(2, ci_failure("a", run_id="2"))])
+    emitted = Pipeline(rows, partition=0).on_batches([batch(3, ci_failure("a", run_id="2"))])
     whole = next(e.record for e in emitted if e.topic is topics.ROLLUPS and e.key == done.rollups[0].key)
     assert whole.count == 3  # type: ignore[union-attr]
+    assert done.rollups[0].aliases == whole.aliases == (joined,)  # type: ignore[union-attr]
 
 
 def test_counts_are_left_alone_where_documents_cannot_tell() -> None:

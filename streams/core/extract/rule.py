@@ -113,6 +113,4 @@ def rule(
     )
 
 
-INDENTED: Final = r"^(?:\s+\S|\s*$)"
-"""Goes on while lines are indented or blank."""
 DEEPER: Final = r"^\s+\S"
