@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from streams.contract.errors import ConfigurationError
-from streams.environment import REDACTED, described
+from streams.environment import OTHER_NAMES, REDACTED, by_variable, described
 from streams.settings import Settings
 
 KEY = "sk-ant-canary-0123456789"
@@ -171,3 +172,31 @@ def test_an_address_with_a_password_is_not_shown() -> None:
     settings = Settings.read({"MONGODB_URI": f"mongodb://u:{KEY}@db"})
     assert KEY not in repr(settings)
     assert all(KEY not in one.value for one in described(settings))
+
+
+ROOT = Path(__file__).parents[2]
+COMPOSE_OWN = {"FAULTLINE_IMAGE"}
+"""Read by `deploy/compose.yaml` itself."""
+
+
+def test_every_variable_that_the_documents_name_is_a_setting_or_a_switch_of_the_tests() -> None:
+    documents = [*ROOT.glob("*.md"), *(ROOT / "deploy").rglob("*.md"), *(ROOT / "deploy").rglob("*.y*ml")]
+    known = set(by_variable(Settings)) | COMPOSE_OWN
+    named = {
+        (name, document.name)
+        for document in documents
+        for name in re.findall(r"\bFAULTLINE_[A-Z][A-Z_]*[A-Z]\b", document.read_text(encoding="utf-8"))
+    }
+    assert {"FAULTLINE_KAFKA", "FAULTLINE_RULES"} <= {name for name, _ in named}
+    assert [one for one in sorted(named) if one[0] not in known and not OTHER_NAMES.fullmatch(one[0])] == []
+
+
+def test_every_setting_is_in_the_table_of_the_documents_with_its_default() -> None:
+    table = (ROOT / "deploy" / "docs" / "settings.md").read_text(encoding="utf-8")
+    rows = []
+    for one in described(Settings()):
+        _, field = by_variable(Settings)[one.name]
+        value = field.default.get_secret_value() if isinstance(field.default, SecretStr) else one.value
+        rows.append(f"| `{one.name}` | {one.meaning} | {f'`{value}`' if value else ''} |")
+    assert [row for row in rows if row not in table.splitlines()] == []
+    assert len([line for line in table.splitlines() if line.startswith("| `")]) == len(rows)
