@@ -17,9 +17,9 @@ from streams.contract.errors import UnreadableInput
 from streams.contract.failure import FIELD_CHARS_MAX, Ci, Failure
 from streams.core.extract.baseline import Baseline
 from streams.gateway.answers import Refusal
-from streams.producers.formats import Records
+from streams.producers.formats import Records, is_binary
 from streams.producers.joblog import read_log
-from streams.producers.packed import Part, head_of
+from streams.producers.packed import PIECE_BYTES, Part, head_of
 
 HEADER_PREFIX = "x-faultline-"
 SHORTER: Mapping[str, str] = {
@@ -67,12 +67,12 @@ def context_of(query: Mapping[str, str], headers: Mapping[str, str], *, request_
 
 def log_records(part: Part, context: Ci, *, occurred_at_ms: int, baseline: Baseline | None = None) -> Records:
     """The records of a job's log. Raises while it is iterated over: UnreadableInput when it is empty or no text."""
-    found = lines_of(part.stream)
+    found = pieces_of(part.stream)
     return Records.of_log(read_log(found, context, occurred_at_ms=occurred_at_ms, baseline=baseline, steps=part.steps))
 
 
-def lines_of(file: BinaryIO) -> Iterator[str]:
-    """The lines of a log in UTF-8, or in what its byte order mark says; what is not text becomes U+FFFD.
+def encoding_of(file: BinaryIO) -> str:
+    """The encoding of a log that is at its beginning: UTF-8, or what its byte order mark says.
 
     Raises: UnreadableInput when it is empty or no text.
     """
@@ -80,8 +80,21 @@ def lines_of(file: BinaryIO) -> Iterator[str]:
     encoding = next((name for mark, name in _MARKS.items() if head.startswith(mark)), "utf-8")
     if not head.strip():
         raise UnreadableInput("the log is empty")
-    if encoding == "utf-8" and b"\0" in head:
+    if encoding == "utf-8" and is_binary(head.decode("utf-8", "replace")):
         raise UnreadableInput("this is a binary, not a log; unpack it first")
+    return encoding
+
+
+def pieces_of(file: BinaryIO) -> Iterator[bytes]:
+    """The bytes of a log, for who splits them into lines. Raises as `encoding_of`."""
+    encoding_of(file)
+    while data := file.read(PIECE_BYTES):
+        yield data
+
+
+def lines_of(file: BinaryIO) -> Iterator[str]:
+    """The lines of a log; what is not text becomes U+FFFD. Raises as `encoding_of`."""
+    encoding = encoding_of(file)
     if encoding != "utf-8":
         text = file.read().decode(encoding, "replace")
         yield from text.removeprefix("\ufeff").splitlines()

@@ -178,7 +178,7 @@ class Scanner:
             if closes:
                 yield End(name)
             else:
-                yield Start(name, _attributes(inside))
+                yield Start(name, _attributes(inside) if "=" in inside else {})
                 if inside.endswith("/"):
                     yield End(name)
 

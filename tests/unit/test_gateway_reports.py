@@ -84,6 +84,15 @@ def test_a_log_in_another_encoding_is_the_same_log(encoding: str) -> None:
     assert told["accepted"] >= 1
 
 
+def test_a_log_may_hold_zero_bytes_lines_in_other_encodings_and_lines_of_any_length() -> None:
+    gateway = caller()
+    odd = b"begin\0ning\nfa\xe7ade\n" + "list".encode("utf-16-le") + b"\n" + b"x" * 3_000_000 + b"\n"
+    _, told = gateway.post("/v1/logs?run_id=7", b"starting the suite\n" * 9 + odd + LOG, None)
+    assert gateway.publisher.failures[0].message == caller_of_log().publisher.failures[0].message
+    assert told["items"][0]["lines"][1] <= 9 + odd.count(b"\n") + LOG.count(b"\n")
+    assert told["notes"] == ["1 lines longer than 4096 characters, read up to there"]
+
+
 def caller_of_log() -> Caller:
     gateway = caller()
     gateway.post("/v1/logs?run_id=7", LOG, None)
