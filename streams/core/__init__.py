@@ -10,7 +10,7 @@
 | `codes` | template -> the tool that failed, its code, the tools around it |
 | `fingerprint` | a failure's fields -> fingerprint, with the parts that explain it |
 | `parts`, `ids` | what the parts are called and which are in a key; parts -> id |
-| `alias` | templates that differ in one slot |
+| `alias` | templates that differ in one slot, or in several that vary together |
 | `extract/` | a log -> the blocks that say why |
 | `baselines` | what passing runs of many jobs printed, within bounds |
 | `legacy` | the hashes of the earlier systems |

@@ -46,6 +46,8 @@ _CODES: dict[str, re.Pattern[str]] = {
     "ntstatus": _ANY_CODE,
     "winerror": _ANY_CODE,
     "signal": _SIGNAL,
+    "wexitstatus": _SIGNAL,
+    "wtermsig": _SIGNAL,
     "sqlstate": _SQL,
     "sqlcode": _SQL,
     "error": _ERROR,
@@ -57,6 +59,7 @@ _CODES |= dict.fromkeys(["errorcode", "errcode", "returncode", "resultcode", "re
 _CODES |= dict.fromkeys(["statuscode", "httpstatus", "responsecode", "httpcode"], _HTTP)
 # A server's answer; a number that others return counts something.
 _CODES |= dict.fromkeys(["responded", "answered", "replied", "returned", "smtp", "ftp", "said"], _HTTP)
+_NEGATIVE = re.compile(r"-\d{1,3}")
 _MAIL_STATUS = re.compile(r"\d\.\d{1,3}\.\d{1,3}")
 # What a program needs or refuses: the first two numbers of a version say which, the others which build.
 _VERSION = re.compile(r"v?\d{1,2}(?:\.\d{1,2})?")
@@ -87,7 +90,7 @@ _STATUS_PHRASES = {
 _SQL_PAIR = re.compile(r"\(\d{4},")
 _SQL_STATE_WORD = re.compile(r"\([0-9A-Z]{5}\):?")
 _ACTUAL = frozenset(["was", "got", "received", "actual", "found", "not", "expected"])
-_ENDING = frozenset(["exit", "exited", "returned", "return", "finished", "terminated"])
+_ENDING = frozenset(["exit", "exited", "returned", "return", "finished", "terminated", "grpc"])
 _HTTP_WORD = re.compile(r"HTTP/(?:\d(?:\.\d)?|<num)")
 _HOST_BEFORE = frozenset(
     ["server", "host", "hostname", "resolve", "resolving", "lookup", "eai_again", "enotfound", "relay", "peer"]
@@ -100,7 +103,9 @@ _ERROR_NAME = re.compile(
 )
 _NUMBER_OF_NAME = re.compile(r"\(-?\d{1,6}\)[.,:;]?")
 _BRACKETED = re.compile(r"\([A-Z]{1,5}\d{3,6}\)[.,:;!]?")
-_CODE_BEFORE = frozenset(["error", "warning", "err", "code", "errors"])
+_CODE_BEFORE = frozenset(
+    ["error", "warning", "err", "code", "errors", "rustc", "shellcheck", "hadolint", "pylint", "flake8"]
+)
 _ANNOUNCING = (
     dict.fromkeys(QUOTED_AFTER, PLACE_NEXT)
     | dict.fromkeys(_HOST_BEFORE, HOST_NEXT)
@@ -210,7 +215,9 @@ def _announced(words: list[str], i: int) -> int:
 
 
 def _returned(words: list[str], i: int) -> int:
-    """The place of the number in `returned 1 exit status`, or 0."""
+    """The place of the number in `returned 1 exit status` and `ioctl returned -22`, or 0."""
+    if words[i] == "returned" and i + 1 < len(words) and _NEGATIVE.fullmatch(words[i + 1].strip(TRIM)):
+        return i + 1
     if i > 1 and words[i] == "exit" and words[i - 2] == "returned" and _SIGNAL.fullmatch(words[i - 1]):
         return i - 1
     return 0

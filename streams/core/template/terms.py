@@ -15,12 +15,13 @@ _NUMBER = re.compile(rf"-?\d{{1,6}}|\d[xX][0-9a-fA-F]{{1,8}}|{_CODE_FORM}")
 _STATUS = re.compile(r"\d{3}|-\d{1,3}")
 _STATE = re.compile(r"[0-9A-Z]{5}|-?\d{1,5}")
 # The enhanced status of mail (RFC 3463): delivered, try again, refused, each with its reason.
+_NEGATIVE = re.compile(r"-\d{1,3}")
 _MAIL_STATUS = re.compile(r"\d\.\d{1,3}\.\d{1,3}")
 KEPT_AFTER: dict[str, re.Pattern[str]] = (
     dict.fromkeys(_CODE_KEYS.split(), _NUMBER)
     | dict.fromkeys(_STATUS_KEYS.split(), _STATUS)
     | dict.fromkeys(_STATE_KEYS.split(), _STATE)
-    | {"dsn": _MAIL_STATUS}
+    | {"dsn": _MAIL_STATUS, "ret": _NEGATIVE, "retval": _NEGATIVE}
 )
 """Key, in lower case and without `_-.`, and the form that its value keeps."""
 
@@ -48,7 +49,7 @@ SWITCHES = frozenset(_SWITCHES.split())
 # Shapes (every digit written 0) of terms whose number tells two things apart: it stays.
 _TERMS = """
 sha0 sha-0 sha000 sha-000 ipv0 http000 int0 int00 int000 uint0 uint00 uint000 float00 float000 bfloat00 bf00 fp00
-python0 python00 tlsv0 tlsv0.0 sslv0 sslv0.0 tls0.0
+python0 python00 tlsv0 tlsv0.0 sslv0 sslv0.0 tls0.0 c++00
 """
 TERMS = frozenset(_TERMS.split())
 
@@ -61,7 +62,7 @@ NAMES = frozenset(_NAMES.split())
 
 _OWN_CODE = re.compile(
     r"(?:ORA|PLS|TNS|DPI|RMAN|JBAS|WFLY|BEA)-?\d{4,6}|AADSTS\d{5,7}|CVE-\d{4}-\d{4,7}|SQL\d{4,5}[NCW]|HY\d{3}"
-    r"|(?:TS|CS|LNK|MSB|NU|NETSDK|SYSLIB|BC|FS|CA|RS)\d{3,5}"
+    r"|(?:TS|CS|LNK|MSB|NU|SC|DL|NETSDK|SYSLIB|BC|FS|CA|RS)\d{3,5}"
     # the status of Windows for an error, in eight digits: an address of Go has ten
     r"|\d[xX][Cc]\d{3}[0-9A-Fa-f]{4}"
 )

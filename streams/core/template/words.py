@@ -75,6 +75,7 @@ _CLASS_NAME = re.compile(r"(?:[a-z_][a-z_0-9]{0,63}\.){1,12}[A-Z][A-Za-z]{2,127}
 _DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 _ROOTS = ("/", "./", "../", "~/", "\\\\", ".\\", "..\\", "$")
 _EXTENSION = re.compile(r"[^.]{1,200}(?:\.[A-Za-z][A-Za-z0-9]{0,7}){1,2}")
+_FLAG = re.compile(r"-[A-Za-z]{1,16}(?=/)")
 _SCRATCH = re.compile(r"(?:^|[/\\])(?:te?mp|Te?mp|TE?MP)[/\\]")
 _GLUE = "/\\@.:~#%$^+_-"
 _KEY_GAP = re.compile(r"[\"']?[:=][\"'\[(]{0,2}|[\[(]")
@@ -316,6 +317,10 @@ def _jointed(raw: str, joint: str, after: str) -> tuple[Piece, ...]:
 
 def _path(raw: str) -> Piece | None:
     """Mask a path: directories go, a last name without digits stays; None when the atom is no path."""
+    flag = _FLAG.match(raw)
+    if flag:
+        path = _path(raw[flag.end() :])
+        return Piece(raw, f"{flag.group()}{path.out}", path.rule) if path else None
     rooted = raw.startswith(_ROOTS) or bool(_DRIVE.match(raw))
     name = raw[max(raw.rfind("/"), raw.rfind("\\")) + 1 :]
     if not rooted and not _EXTENSION.fullmatch(name):
