@@ -202,6 +202,7 @@ BENIGN = [
     "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-QV5Sh4",
     "date -u +%Y-%m-%dT%H:%M:%SZ; cache-key=linux-x64-node18 --secret id=npmrc,src=.npmrc",
     "secretName=app-tls password=$env:DB_PASSWORD password: @secret secretsmanager:prod/db:password::",
+    "reports/distributed.checkpoint.test_api_access_control-e7e41fc497cad4bb.xml and tar -a x:archive",
     "pass: 12 fail: 1, pass=3.5ms, passed: 120",
     "chatcmpl-jrl16Xzi8b7cHi4gkQUcAsA1fHV3z dpl_5iE8zaEpnRo0DCwvSP46eAtFoN75",
     "got: sha256-onBdoGGO1szw6ynvod5wcn15saCeXdKPaonBdoGGO1s=",

@@ -121,8 +121,8 @@ PLACES: Final[tuple[Format, ...]] = (
     Format(
         "teams-webhook",
         "A Microsoft Teams webhook.",
-        ("webhook.office.com",),
-        r"webhook\.office\.com/(?P<s>webhookb2/[A-Za-z0-9@/_-]{40,})",
+        ("webhook.office.com", "outlook.office.com"),
+        r"(?:webhook|outlook)\.office\.com/(?P<s>webhook(?:b2)?/[A-Za-z0-9@/_-]{40,})",
     ),
     Format("google-chat-webhook", "A Google Chat webhook.", ("chat.googleapis.com",), r"(?<=[?&]token=)[\w%-]{20,}"),
     Format(

@@ -9,7 +9,9 @@ from streams.core.credentials.values import is_key_run, is_random_run, is_random
 
 SERVICES: Final[tuple[Format, ...]] = (
     # Chat, mail, telephony.
-    begins("slack", "A Slack token.", ("xox", "xapp-", "xwfp-"), r"(?:xox[a-z](?:\.xox[a-z])?-|xapp-|xwfp-)[\w.-]{6,}"),
+    begins(
+        "slack", "A Slack token.", ("xox", "xapp-", "xwfp-"), r"(?:xox[a-z](?:\.xox[a-z])?-|xapp-|xwfp-)[\w.%-]{6,}"
+    ),
     Format(
         "discord",
         "A Discord bot token.",
@@ -129,10 +131,12 @@ SERVICES: Final[tuple[Format, ...]] = (
         "lob-or-gocardless",
         "A Lob, GoCardless, Mollie or similar key.",
         "live_",
-        "test_",
         least=28,
         body=r"[\w=-]",
         proof=is_random_run,
+    ),
+    prefixed(
+        "lob-test", "A test key of the same services.", "test_", least=28, body="[A-Za-z0-9=]", proof=is_random_run
     ),
     Format(
         "lob-publishable",
@@ -147,7 +151,7 @@ SERVICES: Final[tuple[Format, ...]] = (
     prefixed("razorpay", "A Razorpay key.", "rzp_live_", "rzp_test_", least=14, body="[A-Za-z0-9]"),
     prefixed("frame-io", "A Frame.io token.", "fio-u-", least=50),
     # Watching and data.
-    prefixed("grafana", "A Grafana token.", "glc_", "glsa_", least=30, body=r"[\w+/=]"),
+    prefixed("grafana", "A Grafana token.", "glc_", "glsa_", least=30, body=r"[\w+/=-]"),
     prefixed("new-relic", "A New Relic key.", "NRAK-", "NRII-", "NRJS-", "NRIQ-", "NRRA-", "NRSP-", least=16),
     Format("new-relic-ingest", "A New Relic ingest key.", (), r"(?<![0-9A-Za-z])[0-9a-f]{36}NRAL", word_chars=40),
     prefixed(
@@ -238,13 +242,39 @@ SERVICES: Final[tuple[Format, ...]] = (
     prefixed("linkedin", "A LinkedIn secret.", "WPL_AP", least=16, body=r"[\w.=]"),
     prefixed("scrapfly", "A Scrapfly key.", "scp-live-", "scp-test-", least=24),
     prefixed("tiktok", "A TikTok token.", "act.", "rft.", least=40, body=r"[\w!.]", proof=is_random_run),
-    prefixed(
+    begins(
         "own-word",
         "A token whose own prefix says that it is one.",
-        *("sk_", "rk_", "api_", "apikey_", "secret_", "token_", "pat_", "sess_", "sk-", "pat-", "token-", "apikey-"),
-        *("secretkey_", "sak_", "uak_", "sdk_", "access_", "refresh_", "bearer_", "oauth_", "webhook_", "key_live_"),
-        least=20,
-        body=r"[\w.=-]",
+        (
+            *(
+                "sk_",
+                "rk_",
+                "api_",
+                "apikey_",
+                "secret_",
+                "token_",
+                "pat_",
+                "sess_",
+                "sk-",
+                "pat-",
+                "token-",
+                "apikey-",
+            ),
+            *(
+                "secretkey_",
+                "sak_",
+                "uak_",
+                "sdk_",
+                "access_",
+                "refresh_",
+                "bearer_",
+                "oauth_",
+                "webhook_",
+                "key_live_",
+            ),
+        ),
+        r"(?:sk|rk|api|apikey|secret|token|pat|sess|secretkey|sak|uak|sdk|access|refresh|bearer|oauth|webhook|key_live)[_-]"
+        r"(?:[A-Za-z0-9]{1,8}[_-]){0,2}(?!(?<=-)[0-9a-f]{40}(?!\w))(?=[A-Za-z0-9]{20})[\w.=-]{20,}",
         proof=is_random_run,
     ),
     Format(
