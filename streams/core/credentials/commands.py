@@ -50,7 +50,8 @@ COMMANDS: Final[tuple[Format, ...]] = (
         "command-user",
         "A password given to a command with its user.",
         ("-u", "--user", "--proxy-user", "--creds", "--src-creds", "--dest-creds", "-a "),
-        r"(?:(?<![\w-])-u[ =]{0,2}|(?:(?<=http )|(?<=https ))-a |--(?:user|proxy-user|(?:src-|dest-)?creds)[ =]{1,2})(?!\+%)[\"']?"
+        r"(?:(?<![\w-])-u[ =]{0,2}|(?:(?<=http )|(?<=https ))-a |--(?:user|proxy-user|(?:src-|dest-)?creds)"
+        r"[ =]{1,2})(?!\+%)[\"']?"
         r"(?:(?P<t>(?=[\w$@.-]{0,40}\d)[\w$@.-]{8,128}):(?=[\"'\s])"
         r"|[^\s:\"'<>/]{0,128}:(?P<s>(?!\d{1,6}(?![^\s\"']))[^\s\"'<>/:$][^\s\"'<>]{2,}))",
         anchored=True,

@@ -273,7 +273,8 @@ SERVICES: Final[tuple[Format, ...]] = (
                 "key_live_",
             ),
         ),
-        r"(?:sk|rk|api|apikey|secret|token|pat|sess|secretkey|sak|uak|sdk|access|refresh|bearer|oauth|webhook|key_live)[_-]"
+        r"(?:sk|rk|api|apikey|secret|token|pat|sess|secretkey|sak|uak|sdk|access|refresh|bearer|oauth|webhook"
+        r"|key_live)[_-]"
         r"(?:[A-Za-z0-9]{1,8}[_-]){0,2}(?!(?<=-)[0-9a-f]{40}(?!\w))(?=[A-Za-z0-9]{20})[\w.=-]{20,}",
         proof=is_random_run,
     ),
