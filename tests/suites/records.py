@@ -10,7 +10,7 @@ from streams.contract.alias import Alias, AliasSource, alias_of
 from streams.contract.failure import Benchmark, Ci, Failure, Origin, Source, identified
 from streams.contract.taxonomy import default_taxonomy
 from streams.contract.verdict import Verdict, VerdictSource
-from streams.core.fingerprint import fingerprint
+from streams.core.fingerprint import Fingerprinter
 from streams.core.fold import Told
 from streams.core.ladder import status_verdict
 
@@ -54,9 +54,12 @@ def benchmark_failure(
     )
 
 
+_fingerprint = Fingerprinter()
+
+
 def told(failure: Failure) -> Told:
     """The failure as the fold stage reads it, judged by its status alone."""
-    mark = fingerprint(origin=failure.origin, message=failure.message, http_status=failure.http_status)
+    mark = _fingerprint(origin=failure.origin, message=failure.message, http_status=failure.http_status)
     verdict = status_verdict(
         origin=failure.origin,
         http_status=failure.http_status,
