@@ -58,7 +58,12 @@ def github(r: random.Random) -> str:
     return f"2026-11-20T10:{r.randint(10, 59)}:{r.randint(10, 59)}.{r.randint(10**6, 10**7 - 1)}Z {line(r)}"
 
 
-KINDS = (github, make, npm, pytest, maven, ansi)
+def errors(r: random.Random) -> str:
+    """Nothing but errors, which repeat but for their numbers."""
+    return f"src/a{r.randint(1, 999)}.c:{r.randint(1, 999)}:5: error: unknown type name 't{r.randint(1, 99999)}'"
+
+
+KINDS = (github, make, npm, pytest, maven, ansi, errors)
 
 
 def log(kind: Callable[[random.Random], str], size: int, seed: int) -> bytes:
