@@ -282,7 +282,7 @@ def test_a_rule_has_a_word_for_each_thing_that_it_finds() -> None:
     """Without one, a line is never looked at, and that part of the expression finds nothing."""
     without = set()
     for rule in RULES:
-        needs = needed(rule.pattern) or set()
+        needs: set[str] = set(needed(rule.pattern) or ())
         lacking = [one for one in needs if not any(word in one.lower() for word in rule.words)]
         without |= {rule.id} if 0 < len(lacking) < len(needs) else set()
     assert without == WORDLESS
