@@ -255,7 +255,6 @@ SERVICES: Final[tuple[Format, ...]] = (
                 "token_",
                 "pat_",
                 "sess_",
-                "sk-",
                 "pat-",
                 "token-",
                 "apikey-",
