@@ -29,7 +29,7 @@ _PADDED: Final = re.compile(r"[A-Za-z0-9+/]{18,}={1,2}")
 """Bytes in base64, with the marks that fill it up."""
 _ENCODED: Final = re.compile(r"[A-Za-z0-9+/_=.~-]+")
 _PARTS: Final = re.compile(r"[A-Za-z0-9]+")
-_WORDS: Final = re.compile(r"(?:[A-Z]?[a-z]{2,}|[A-Z]{2,12})+[0-9]{0,4}|[0-9]{1,8}")
+_WORDS: Final = re.compile(r"(?=[A-Za-z]{2})(?:[a-z]{2,})?(?:[A-Z]+[a-z]{2,})*(?:[A-Z]{2,})?[0-9]{0,4}|[0-9]{1,8}")
 _RUN: Final = re.compile(r"[A-Za-z0-9]{16,}")
 _SMALL: Final = re.compile(r"[a-z]{9}")
 _MEASURE: Final = re.compile(r"[0-9][0-9.,:%/+-]*[A-Za-z%]{0,8}")
