@@ -121,3 +121,17 @@ def test_past_its_bound_it_forgets_the_verdicts_that_came_first() -> None:
     sharing.on_verdict(verdict("a", "timeout"))
     sharing.on_verdict(verdict("z", "timeout"))
     assert shared(sharing) == []
+
+
+def test_a_group_is_looked_at_once_however_many_of_its_members_are_due_and_not_for_what_was_shared_with_them() -> None:
+    groups, members = Groups(), [f"m{number:04d}" for number in range(1_000)]
+    sharing = Sharing(groups)
+    for member in members[1:]:
+        sharing.on_regrouped(groups.apply(edge(members[0], member)))
+    sharing.on_verdict(verdict(members[500], "timeout"))
+    made = sharing.verdicts()
+    assert sorted(one.fingerprint for one in made) == members[:500] + members[501:]
+    assert not sharing.is_due
+    for one in made:
+        sharing.on_verdict(one)
+    assert not sharing.is_due
