@@ -187,6 +187,8 @@ class _Archive:
 
     def __init__(self, stream: BinaryIO, limits: PackedLimits, notes: Notes) -> None:
         self._budget = _Budget(limits, notes)
+        self._beside = _Budget(limits, Notes())
+        """Of the steps' logs that are only read to count their lines: as much again as of what is given."""
         self._notes = notes
         self._size = stream.seek(0, io.SEEK_END)
         stream.seek(0)
@@ -225,6 +227,8 @@ class _Archive:
             steps.begin(number, shown(name))
             for piece in self._unpacked(self._files[at], is_counted=False):
                 steps.count(piece)
+        if self._beside.is_spent:
+            self._notes.add("the logs of steps unpack to more than is read of them: not every line is given its step")
         whole = self._files[log.whole]
         return Part(shown(whole.filename), _text(self._unpacked(whole)), shown(log.job), steps)
 
@@ -238,7 +242,7 @@ class _Archive:
                 yield rest
 
     def _unpacked(self, file: zipfile.ZipInfo, *, is_counted: bool = True) -> Iterator[bytes]:
-        """The bytes of an entry. `is_counted` False: read beside the text that is, so it costs time, not room."""
+        """The bytes of an entry. `is_counted` False: read beside the text that is, so it takes nothing of its room."""
         name = shown(file.filename)
         if file.flag_bits & _ENCRYPTED:
             self._notes.add(f"{name}: encrypted, not read")
@@ -248,7 +252,7 @@ class _Archive:
                 f"{name}: packed by method {file.compress_type}, which is not read (stored and deflate are)"
             )
             return
-        budget = self._budget if is_counted else _Budget(self._budget.limits, Notes())
+        budget = self._budget if is_counted else self._beside
         unpacked = 0
         try:
             with self._zip.open(file) as stream:

@@ -37,7 +37,7 @@ class Passing:
         self._now_ms = now_ms
         self._limits = limits
         self._notes = notes
-        self._found: frozenset[int] = frozenset()
+        self._found: set[int] = set()
         self._is_read = False
 
     def add(self, stream: BinaryIO) -> Iterator[PassedRun]:
@@ -53,13 +53,13 @@ class Passing:
                 continue
             job_of(self._context)  # known before the log is read, or never
             if room := RUN_LINES_MAX - len(self._found):
-                self._found |= Baseline.of(self._lines_of(part.stream), lines_max=room).hashes
+                self._found.update(Baseline.of(self._lines_of(part.stream), lines_max=room).hashes)
             self._is_read = True
 
     def end(self) -> Iterator[PassedRun]:
         """The run of the job in the context, where a text of it was read."""
         if self._is_read:
-            yield self._run(Baseline(self._found), self._context)
+            yield self._run(Baseline(frozenset(self._found)), self._context)
 
     def _run(self, printed: Baseline, context: Ci) -> PassedRun:
         if len(printed.hashes) >= RUN_LINES_MAX:

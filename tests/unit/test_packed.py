@@ -145,6 +145,13 @@ def test_without_the_whole_log_of_a_job_its_steps_are_read_in_their_order() -> N
     assert found.read == 1
 
 
+def test_the_logs_of_steps_beside_a_whole_log_are_unpacked_within_one_bound_all_together() -> None:
+    steps = {f"unit/{n}_step.txt": b"\n" * 200_000 for n in range(1, 21)}
+    found, notes = unpacked(zipped({"0_unit.txt": b"whole\n", **steps}), unpacked_bytes_max=300_000)
+    assert found == [("0_unit.txt", b"whole\n")]
+    assert notes == ["the logs of steps unpack to more than is read of them: not every line is given its step"]
+
+
 def test_steps_of_another_length_than_the_log_name_nothing() -> None:
     (failure,), _ = contents(zipped({"0_unit.txt": UNIT + POST, "unit/1_Set up job.txt": SETUP}))
     assert failure.ci is not None
