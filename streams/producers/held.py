@@ -18,6 +18,8 @@ Spans = Callable[[], Iterable[tuple[int, int]]]
 """From and to which lines something was found so far."""
 FOUND_SHARE: Final = 4
 """What was found between beginning and end may take this part of what is held: one in so many."""
+JOINED_BYTES: Final = CHUNK_BYTES // 2
+"""Smaller pieces are joined until they are as long: an object a line would take ten times the room of a short line."""
 AROUND_LINES: Final = 50
 """Held around what was found: blocks widen when they are weighed."""
 
@@ -40,6 +42,9 @@ class Held:
         self._head_room = self._half
         self._tail_bytes = 0
         self._found_room = bytes_max // FOUND_SHARE
+        self._new: list[bytes] = []
+        """What came last, until it is worth a part of its own."""
+        self._new_lines = self._new_bytes = 0
         self._single: list[str] = []
         self._single_chars = 0
         self._lines = 0
@@ -56,16 +61,29 @@ class Held:
             self._flush()
 
     def take(self, chunk: Chunk, spans: Spans = nothing) -> None:
-        """Takes the next lines. What `spans` has is kept when the end of the log moves on."""
-        first = self._lines + 1
+        """Takes the next lines. What `spans` has is kept when the end of the log moves on.
+
+        A log that comes line by line takes no more room than one that comes as a whole: small pieces are joined.
+        """
         self._lines += len(chunk.lines)
         self.cut_short += chunk.cut
+        self._new.append(chunk.data)
+        self._new_lines += len(chunk.lines)
+        self._new_bytes += len(chunk.data) + 1
+        if self._new_bytes >= JOINED_BYTES:
+            self._join(spans)
+
+    def _join(self, spans: Spans) -> None:
+        """Puts the newest lines to the others."""
+        data, count = b"\n".join(self._new), self._new_lines
+        self._new, self._new_lines, self._new_bytes = [], 0, 0
+        first = self._lines - count + 1
         if self._head_room > 0:
-            self._head_room -= len(chunk.data) + 1
-            self._keep(first, chunk.data)
+            self._head_room -= len(data) + 1
+            self._keep(first, data)
             return
-        self._tail.append((first, chunk.data, len(chunk.lines)))
-        self._tail_bytes += len(chunk.data) + 1
+        self._tail.append((first, data, count))
+        self._tail_bytes += len(data) + 1
         while self._tail_bytes > self._half and len(self._tail) > 1:
             first, data, count = self._tail.popleft()
             self._tail_bytes -= len(data) + 1
@@ -113,7 +131,8 @@ class Held:
         self._flush()
         found: list[tuple[int, str]] = []
         parts = self._parts[max(0, bisect_right(self._firsts, first) - 1) :]
-        for start, data in (*parts, *((start, data) for start, data, _ in self._tail)):
+        newest = [(self._lines - self._new_lines + 1, b"\n".join(self._new))] if self._new else []
+        for start, data in (*parts, *((start, data) for start, data, _ in self._tail), *newest):
             if start > last:
                 break
             lines = data.split(b"\n")[max(0, first - start) : last + 1 - start]
