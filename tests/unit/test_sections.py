@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -572,3 +574,15 @@ def test_a_java_test_died_of_the_root_of_its_causes() -> None:
            "\t... 9 more", "", "[ERROR] Tests run: 1, Failures: 0, Errors: 1"]  # fmt: skip
     (first, *_) = reading(log)
     assert (first.message, first.labels["evidence_line"]) == ("java.net.UnknownHostException: db", "7")
+
+
+def test_a_list_of_ever_more_failed_tests_is_counted_in_bounded_memory() -> None:
+    sections, number = Sections(), 40_000
+    tracemalloc.start()
+    for at in range(1, number + 1):
+        line = f"FAILED test_shop.py::test_{at} - no"
+        sections.feed(at, line, line, NO_STEP, frozenset({"FAILED "}))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(sections.found) + sections.beyond == number
+    assert peak < 2_000_000

@@ -20,6 +20,8 @@ from streams.core.extract.step import Step
 from streams.core.extract.testers import RUNNERS
 
 SECTIONS_MAX: Final = 2_000
+NAMES_MAX: Final = 20_000
+"""Failed tests whose names are remembered, so that a list of them tells of none again; of the others, it may."""
 """Sections held; further ones are counted."""
 HEAD_LINES: Final = 400
 TAIL_LINES: Final = 200
@@ -149,8 +151,9 @@ class Sections:
 
     def _is_told(self, test: str) -> bool:
         """Whether a section told of a test that is named again; each counts once."""
-        told = self._named[test] > 0
-        self._named[test] -= told
+        told = self._named.get(test, 0) > 0
+        if told:
+            self._named[test] -= 1
         return told
 
     def _close(self, at: int = 0, text: str = "") -> None:
@@ -174,7 +177,8 @@ class Sections:
         if runner.lists and self._is_told(section.test):
             return
         evidence = runner.says(lines)
-        if evidence is not None or any(text for _, text in lines):
+        is_told = evidence is not None or any(text for _, text in lines)
+        if is_told and (section.test in self._named or len(self._named) < NAMES_MAX):
             self._named[section.test] += 1
         told = section.first if evidence is None else evidence
         if (evidence is None and runner.may_be_empty) or not (runner.lists or self._is_new(told, lines)):
