@@ -218,11 +218,16 @@ def detail(url: str, fingerprint: str) -> dict[str, Any]:
         raise
 
 
-def listed(url: str, *, origin: str, rows_max: int) -> list[dict[str, Any]]:
-    """Groups of a server, the one seen last first, at most `rows_max`. Raises as `detail`."""
+def listed(url: str, *, origin: str, rows_max: int, fingerprints: bool = False) -> list[dict[str, Any]]:
+    """Groups of a server, the one seen last first, at most `rows_max`. Raises as `detail`.
+
+    `fingerprints`: each by itself, also where aliases join several.
+    """
     rows: list[dict[str, Any]] = []
     while len(rows) < rows_max:
-        query = {"origin": origin, "limit": PAGE_ROWS, "offset": len(rows)}
+        query: dict[str, object] = {"origin": origin, "limit": PAGE_ROWS, "offset": len(rows)}
+        if fingerprints:
+            query["fingerprints"] = 1
         found = _asked(url, "/api/groups", query).get("groups", [])
         rows += found
         if len(found) < PAGE_ROWS:

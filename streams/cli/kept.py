@@ -30,7 +30,7 @@ def from_server(url: str, *, rows_max: int, is_certain: bool = False) -> list[Ex
     `is_certain`: only failures of which all is there, told apart into message and stack trace; for whoever cannot try.
     """
     out = []
-    for row in listed(url, origin="", rows_max=rows_max):
+    for row in listed(url, origin="", rows_max=rows_max, fingerprints=True):
         try:
             group = detail(url, row["fingerprint"])
         except FaultlineError as error:
