@@ -134,6 +134,14 @@ MASKED = [
     ("removed credential", "<secret:cloud-key-2>", "<secret:cloud-key-2>"),
     ("switch", "verbose=True", "verbose=<str>"),
     ("key and number", "attempt=3", "attempt=<num>"),
+    ("number of a message in a queue", "Msg 4512 was lost", "Msg <num> was lost"),
+    ("number of a message, in small letters", "msg 208, Level 1", "msg <num>, Level <num>"),
+    ("number of a request", "Got Xid 12 with err", "Got Xid <num> with err"),
+    ("number of the request that was awaited", "expected Xid 13 instead", "expected Xid <num> instead"),
+    ("number of a transaction", "XID 1234567 is too old", "XID <num> is too old"),
+    ("process behind a level", "ERROR 42601 --- [main] no disk", "ERROR <num> --- [main] no disk"),
+    ("worker behind a level", "ERROR WORK12 gave up", "ERROR <id> gave up"),
+    ("state of something else", "in state 42601", "in state <num>"),
     ("json number", '{"retries":3}', '{"retries":<num>}'),
 ]
 KEPT = [
@@ -160,6 +168,18 @@ KEPT = [
     "503 Service Unavailable",
     "ld returned 1 exit status",
     "ERROR 1045 (28000): Access denied",
+    "ERROR 42601: syntax error at or near",
+    "ERROR: 42P01: relation does not exist",
+    "FATAL: 28P01: password authentication failed",
+    "ERROR 40P01 and no more",
+    "ERROR 42601 (syntax_error) near the end",
+    "SQL State : 42601",
+    "Msg 208, Level high",
+    "Msg 2627: Violation of a key",
+    "(Msg 1205) deadlock victim",
+    "NVRM: Xid (PCI:<id>): 79, fallen off the bus",
+    "GPU reported Xid 48",
+    "XidCriticalError: Xid=48",
     '(1045, "Access denied")',
     "expected status 200 but was 500",
     "HRESULT = 0x80070005",
@@ -232,6 +252,9 @@ APART = [
     ("pod-1", "worker-1"),
     ("reason=timeout", "reason=refused"),
     ('msg="disk full"', 'msg="disk gone"'),
+    ("Msg 208, Level 16, State 1, Line 1", "Msg 207, Level 16, State 1, Line 1"),
+    ("Xid (PCI:0000:3b:00): 79, pid=1", "Xid (PCI:0000:3b:00): 48, pid=1"),
+    ("ERROR:  42601: x", "ERROR:  42703: x"),
     ("curl: (6) failed", "curl: (28) failed"),
     ("fails with 0xC0000005", "fails with 0xC0000135"),
 ]
@@ -396,6 +419,7 @@ oom1 E1001 (C2065) db-x3_ 404 true é " k=v [Errno T
 <cur> <num>% $5 1,234 5€ 8'000 <hash> user= host: server curl: (6) fails with 0xC0000005 ER_A_ERROR pm bytes of
 qzxvkjwpbnmhtgfrdcxz -cfkdm a/b: :v1.2-x arn:aws:a: 16B/3748A10 20310217 02-17 x-1.2.3 .tar.gz
 ember.io error_code": \"10\" @1.2.3.4 k:::1 a:b://c #\\ \\
+Msg 208, Level Xid (PCI:0000:3b:00): 79, 42601: 42P01 (syntax_error) FATAL: with
 """
 _BITS = st.sampled_from(
     [*_WORDS.split(), "\nexit status 1\n", "\\", " ", "  ", "\n", "\t", "\u00a0", "\u3000", "\x01", "\x02", "\u202e"]

@@ -66,7 +66,12 @@ _VERSION = re.compile(r"v?\d{1,2}(?:\.\d{1,2})?")
 _RUNTIMES = "python java jdk jre node.js nodejs ruby php perl cuda glibc tls ssl version"
 _CODES |= dict.fromkeys(_RUNTIMES.split(), _VERSION)
 _SERVERS = "server upstream backend api endpoint gateway registry proxy host url request webhook site service provider"
-_SUBJECTS = {"returned": frozenset(_SERVERS.split()), "version": frozenset(["file", "major", "protocol"])}
+_CODES["state"] = _SQL
+_SUBJECTS = {
+    "returned": frozenset(_SERVERS.split()),
+    "version": frozenset(["file", "major", "protocol"]),
+    "state": frozenset(["sql"]),
+}
 """Words one of which must stand before an announcing word, where that says too little alone."""
 
 _JOINED = str.maketrans("", "", "_-")
@@ -89,6 +94,19 @@ _STATUS_PHRASES = {
 }
 _SQL_PAIR = re.compile(r"\(\d{4},")
 _SQL_STATE_WORD = re.compile(r"\([0-9A-Z]{5}\):?")
+# Five digits alone may be a process: a state of SQL has a letter, a colon behind it, or its name (`(syntax_error)`).
+_STATE_CLASS = r"(?:\d[0-9A-Z]|H[VYZ]|IM|XX|[FPS]\d)"
+_LETTERED_STATE = re.compile(rf"(?=\d{{0,4}}[A-Z]){_STATE_CLASS}[0-9PS]\d[0-9A-Z][:,]?")
+_LABELLED_STATE = re.compile(r"\d{5}:")
+_NAMED_STATE = re.compile(r"\d{5}")
+_STATE_NAME = re.compile(r"\([a-z]{1,32}(?:_[a-z]{1,32}){1,8}\)")
+# `Msg 208, Level 16`: the number of an error of SQL Server; others number the messages of a queue.
+_MESSAGE = re.compile(r"\d{3,5}[,:)]")
+_LEVELLED = re.compile(r"\d{1,5},?")
+# `Xid (PCI:0000:3b:00): 79`: an error of a graphics card; ZooKeeper counts its requests by the same word.
+_CARD = re.compile(r"\(\S{4,64}\):")
+_CARD_ERROR = re.compile(r"\d{1,3}[,:.;)]{0,2}")
+_COUNTED_REQUEST = frozenset(["with", "for", "expected"])
 _ACTUAL = frozenset(["was", "got", "received", "actual", "found", "not", "expected"])
 _ENDING = frozenset(["exit", "exited", "returned", "return", "finished", "terminated", "grpc"])
 _HTTP_WORD = re.compile(r"HTTP/(?:\d(?:\.\d)?|<num)")
@@ -122,6 +140,8 @@ def mark_of(word: str) -> str:
     low = core.lower()
     if core in _STATUS_PHRASES and not (word[-1] == ":" and low in _ANNOUNCING):
         return STATUS_BEFORE
+    if core in _IN_CAPITALS:
+        return NUMBER_NEXT
     mark = _ANNOUNCING.get(low.translate(_JOINED) if "code" in low or "status" in low else low)
     if mark:
         return mark if mark != URL_NEXT or word[-1] == ":" else ""
@@ -188,17 +208,18 @@ def _announced_numbers(words: list[str], i: int) -> list[int]:
     at = _announced(words, i) or _returned(words, i)
     if not at:
         return []
-    belongs = words[i].strip(TRIM) == "ERROR" or (at + 1 < len(words) and _MAIL_STATUS.fullmatch(words[at + 1]))
+    after = words[at + 1] if at + 1 < len(words) else ""
+    belongs = _MAIL_STATUS.fullmatch(after) or (words[i].strip(TRIM) == "ERROR" and _SQL_STATE_WORD.fullmatch(after))
     return [at, *([at + 1] if belongs else []), *_compared(words, at)]
 
 
 def _announced(words: list[str], i: int) -> int:
     """The place of the number that the word at `i` announces, or 0."""
-    core = words[i].strip(TRIM).lower()
+    core = words[i].strip(TRIM)
+    if core in _IN_CAPITALS:
+        return _IN_CAPITALS[core](words, i)
+    core = core.lower()
     form = _HTTP if core.startswith("http/") else _CODES[core.translate(_JOINED)]
-    if words[i].strip(TRIM) == "ERROR" and not (i + 2 < len(words) and _SQL_STATE_WORD.fullmatch(words[i + 2])):
-        # An upper-case ERROR opens a line and is followed by a process number; a database adds its state.
-        return 0
     if core == "status" and i and words[i - 1].strip(TRIM).lower() in _ENDING:
         form = _SIGNAL
     subject = _SUBJECTS.get(core)
@@ -212,6 +233,41 @@ def _announced(words: list[str], i: int) -> int:
             continue
         return at if word.isprintable() and form.fullmatch(word.strip(TRIM)) else 0
     return 0
+
+
+def _state(words: list[str], i: int) -> int:
+    """The place of the state in `ERROR:  42601: syntax error` and of the number in `ERROR 1045 (28000)`, or 0.
+
+    An upper-case ERROR opens a line and is followed by a process number; a database adds its state.
+    """
+    word, after = [*words[i + 1 : i + 3], "", ""][:2]
+    stated = _LETTERED_STATE.fullmatch(word) or _LABELLED_STATE.fullmatch(word)
+    stated = stated or (_NAMED_STATE.fullmatch(word) and _STATE_NAME.fullmatch(after))
+    numbered = _SQL_STATE_WORD.fullmatch(after) and _ERROR.fullmatch(word.strip(TRIM))
+    return i + 1 if stated or numbered else 0
+
+
+def _message(words: list[str], i: int) -> int:
+    """The place of the number in `Msg 208, Level 16`, or 0."""
+    number, after = [*words[i + 1 : i + 3], "", ""][:2]
+    numbered = _MESSAGE.fullmatch(number) or (after == "Level" and _LEVELLED.fullmatch(number))
+    return i + 1 if numbered and words[i].endswith("Msg") else 0
+
+
+def _card_error(words: list[str], i: int) -> int:
+    """The place of the number in `Xid (PCI:0000:3b:00): 79, pid=1` and `Xid 79`, or 0."""
+    at = i + 2 if i + 1 < len(words) and _CARD.fullmatch(words[i + 1]) else i + 1
+    number, after = [*words[at : at + 2], "", ""][:2]
+    counted = after in _COUNTED_REQUEST or (i and words[i - 1] in _COUNTED_REQUEST)
+    return at if _CARD_ERROR.fullmatch(number) and not counted else 0
+
+
+_IN_CAPITALS: dict[str, Callable[[list[str], int], int]] = {
+    **dict.fromkeys(["ERROR", "FATAL", "PANIC"], _state),
+    "Msg": _message,
+    **dict.fromkeys(["Xid", "XID"], _card_error),
+}
+"""Words that announce a number in this case alone, and how its place is found."""
 
 
 def _returned(words: list[str], i: int) -> int:

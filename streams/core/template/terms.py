@@ -17,11 +17,13 @@ _STATE = re.compile(r"[0-9A-Z]{5}|-?\d{1,5}")
 # The enhanced status of mail (RFC 3463): delivered, try again, refused, each with its reason.
 _NEGATIVE = re.compile(r"-\d{1,3}")
 _MAIL_STATUS = re.compile(r"\d\.\d{1,3}\.\d{1,3}")
+# The error of a graphics card; the transactions and requests that others call so have longer numbers.
+_CARD_ERROR = re.compile(r"\d{1,3}")
 KEPT_AFTER: dict[str, re.Pattern[str]] = (
     dict.fromkeys(_CODE_KEYS.split(), _NUMBER)
     | dict.fromkeys(_STATUS_KEYS.split(), _STATUS)
     | dict.fromkeys(_STATE_KEYS.split(), _STATE)
-    | {"dsn": _MAIL_STATUS, "ret": _NEGATIVE, "retval": _NEGATIVE}
+    | {"dsn": _MAIL_STATUS, "ret": _NEGATIVE, "retval": _NEGATIVE, "xid": _CARD_ERROR}
 )
 """Key, in lower case and without `_-.`, and the form that its value keeps."""
 
