@@ -6,6 +6,7 @@ The message is the error itself; the block that it stands in is the traceback.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -23,7 +24,7 @@ from streams.contract.failure import (
 )
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
-from streams.core.extract.chunks import Chunk, Log, chunks
+from streams.core.extract.chunks import CHUNK_BYTES, Chunk, Log, chunks
 from streams.core.extract.clean import LINE_CHARS_MAX, clean
 from streams.core.extract.error import error_of
 from streams.core.extract.extract import BLOCKS_MAX, TESTS_MAX, Findings, Pass, extract
@@ -156,10 +157,10 @@ def blocks_in(
     failed: bool | None = None,
 ) -> tuple[Findings, Held]:
     """What a log says, and its lines; what is left out is added to the notes. Limits: of other blocks, of tests."""
-    held, reading = Held(bytes_max=LOG_BYTES_MAX), Pass(baseline)
-    for number, chunk in enumerate(chunks(log)):
-        if number == 0 and baseline is not None and not _fits(baseline, chunk, notes):
-            reading = Pass()
+    held, coming = Held(bytes_max=LOG_BYTES_MAX), chunks(log)
+    first = list(_beginning(coming)) if baseline is not None else []
+    reading = Pass(baseline if baseline is None or _fits(baseline, first, notes) else None)
+    for chunk in chain(first, coming):
         reading.feed(chunk)
         held.take(chunk, reading.spans)
     found = reading.end(limit=limits[0], tests_max=limits[1], failed=failed)
@@ -178,12 +179,23 @@ def _within(context: Ci, steps: Steps | None, block: Block, *, lines: int) -> Ci
     )
 
 
-def _fits(baseline: Baseline, first: Chunk, notes: list[str]) -> bool:
+def _beginning(coming: Iterator[Chunk]) -> Iterator[Chunk]:
+    """What is read first: one chunk of a file, many of a pipe that gives its lines one by one."""
+    size = 0
+    for chunk in coming:
+        yield chunk
+        size += len(chunk.data) + 1
+        if size >= CHUNK_BYTES // 2:
+            return
+
+
+def _fits(baseline: Baseline, first: Sequence[Chunk], notes: list[str]) -> bool:
     """Whether the baseline is of this job, by what the log begins with; a note where it is not.
 
     A job that fails begins like one that passes.
     """
-    lines = first.lines[: len(first.lines) // BEGINNING]
+    lines = [line for chunk in first for line in chunk.lines]
+    lines = lines[: len(lines) // BEGINNING]
     if len(lines) < FIT_LINES_MIN:
         return True
     share = baseline.share_new(line.decode("utf-8", "replace") for line in lines)

@@ -210,10 +210,12 @@ def test_new_lines_near_the_end_and_near_structure_come_before_known_ones() -> N
 def test_a_baseline_of_another_job_is_told_and_changes_nothing() -> None:
     log = [*SETUP, *NOISE[:2], CAUSE, "make: *** [Makefile:2: all] Error 1"]
     other = Baseline.of([f"Downloading artifact {word}" for word in "abcdefghijklm"])
-    alone = read_log(log, Ci(), occurred_at_ms=AT_MS)
+    alone = list(read_log(log, Ci(), occurred_at_ms=AT_MS))
     helped = read_log(log, Ci(), occurred_at_ms=AT_MS, baseline=other)
-    assert list(helped) == list(alone)
+    assert list(helped) == alone
     assert [note for note in helped.notes if "the baseline is not of this job as it is now" in note]
+    in_pieces = read_log([f"{line}\n".encode() for line in log], Ci(), occurred_at_ms=AT_MS, baseline=other)
+    assert (list(in_pieces), in_pieces.notes) == (alone, helped.notes)
     grown = read_log([*SETUP, CAUSE, *ENDS, *TEST * 100], Ci(), occurred_at_ms=AT_MS, baseline=Baseline.of(SETUP))
     assert CAUSE in "".join(one.traceback or one.message for one in grown)
     assert not grown.notes
