@@ -24,7 +24,7 @@ from streams.broker.fold_partition import (
     STRETCH,
     FoldedPartition,
     FoldLimits,
-    Sharing,
+    Shared,
 )
 from streams.contract import topics
 from streams.contract.telemetry import Observer
@@ -57,7 +57,7 @@ async def fold(
         await check(
             cluster, (*INPUTS, *OUTPUTS), stop=stop, on_waiting=lambda what: observer.waiting_for(what or "its topics")
         )
-        await _Role(Sharing(cluster, stage, observer, now_ms, limits or FoldLimits())).run(stop)
+        await _Role(Shared(cluster, stage, observer, now_ms, limits or FoldLimits())).run(stop)
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -76,7 +76,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
 class _Role:
     """One process of the role: a member of the group, with a task a partition."""
 
-    def __init__(self, shared: Sharing) -> None:
+    def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._tasks: dict[TopicPartition, asyncio.Task[None]] = {}
         self._has_joined = False

@@ -79,7 +79,7 @@ class FoldLimits:
     app_version: str = ""
 
 
-class Sharing:
+class Shared:
     """What the partitions of one process share."""
 
     def __init__(
@@ -130,7 +130,7 @@ class _Batch:
 class FoldedPartition:
     """One input partition while it is ours."""
 
-    def __init__(self, role: Sharing, place: TopicPartition) -> None:
+    def __init__(self, role: Shared, place: TopicPartition) -> None:
         self._role = role
         self._place = place
         self._topic = topics.BY_NAME[place.topic.removeprefix(role.cluster.prefix)]

@@ -242,7 +242,7 @@ CLOUDS: Final[tuple[Format, ...]] = (
     prefixed("npm", "An npm token.", "npm_", least=30, body="[A-Za-z0-9]"),
     prefixed("python-package-index", "A token of a Python package index.", "pypi-", least=32),
     prefixed("rubygems", "A RubyGems key.", "rubygems_", least=40, body="[0-9a-f]"),
-    prefixed("crates", "A crates.io token.", "cio", least=32, body="[A-Za-z0-9]"),
+    prefixed("crates", "A token of Rust's package registry.", "cio", least=32, body="[A-Za-z0-9]"),
     prefixed("nuget", "A NuGet key.", "oy2", least=43, body="[a-z0-9]"),
     prefixed("clojars", "A Clojars token.", "CLOJARS_", least=50, body="[a-z0-9]"),
     prefixed("docker", "A Docker Hub token.", "dckr_pat_", "dckr_oat_", least=20),
