@@ -17,8 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
-from operator import itemgetter
+from itertools import islice
 from typing import Final, NamedTuple
 
 from streams.core.credentials.formats import FORMATS
@@ -33,6 +32,7 @@ from streams.core.credentials.names import (
     WHOLE_PASSWORDS,
 )
 from streams.core.credentials.row import Format
+from streams.core.credentials.signs import is_possible, present
 from streams.core.credentials.values import (
     is_code,
     is_filled,
@@ -60,7 +60,6 @@ LONG_WORD_CHARS: Final = range(20, 129)
 LONG_WORD_MARGIN_CHARS: Final = 64
 """Such a token may reach so far beyond its longest word."""
 
-_START_CHARS: Final = 3
 _AFTER_PASSWORD: Final = re.compile(
     r"(?P<rest>[\w.-]{0,24})[\"'`\\\]]{0,8}[ \t]{0,40}\s?(?P<op>=>|->|:{1,3}=|\?=|[=:])\s{0,2}"
     r"(?:(?:&[\w.-]{1,32}|!!str) )?"
@@ -139,57 +138,8 @@ class _Span(NamedTuple):
     rule: str
 
 
-def _sign(literal: str) -> tuple[bytes, int]:
-    """What begins a word of every text with the literal, and how well it tells: 1 a whole word, 2 the start of one.
-
-    Empty and 0 where the literal does not tell.
-    """
-    letters = literal.encode()
-    whole = [word for word in _words(letters) if len(word) > 1 and not letters.endswith(word)]
-    starts = [word for word in _words(letters) if len(word) >= _START_CHARS]
-    if whole or starts:  # the longest word, because `with` and `and` are in every text
-        return max(*whole, *starts, b"", key=len)[:_START_CHARS], 1 if whole else 2
-    return b"", 0
-
-
-def _by_literal() -> dict[str, tuple[Format, ...]]:
-    """The formats that have a literal."""
-    table: dict[str, list[Format]] = {}
-    for row in FORMATS:
-        for literal in row.literals:
-            table.setdefault(literal, []).append(row)
-    return {literal: tuple(rows) for literal, rows in table.items()}
-
-
-def _by_sign() -> dict[bytes, tuple[str, ...]]:
-    """Literals by what shows that one may be there."""
-    table: dict[bytes, list[str]] = {}
-    for literal in _BY_LITERAL:
-        table.setdefault(_sign(literal)[0], []).append(literal)
-    return {sign: tuple(literals) for sign, literals in table.items()}
-
-
-def _words(lowered: bytes) -> list[bytes]:
-    """The runs of letters and digits of ASCII."""
-    return lowered.translate(_TO_WORDS).split()
-
-
-_TO_WORDS: Final = bytes(code if code < 128 and chr(code).isalnum() else 32 for code in range(256))
-_TO_RUNS: Final = bytes(32 if code == 32 else 97 for code in _TO_WORDS)
+_TO_RUNS: Final = bytes(97 if code < 128 and chr(code).isalnum() else 32 for code in range(256))
 _LONG_RUN_START: Final = b"a" * LONG_WORD_CHARS.start
-_COLOUR: Final = re.compile(rb"[\[;][0-9]{1,2}m")
-_ESCAPED: Final = re.compile(rb"\\u00[0-9a-f]{2}|\\[nrtbf]")
-_ENCODED: Final = re.compile(rb"%[0-9a-f]{2}")
-"""What ends in a letter or digit and is no part of the word behind it."""
-_START: Final = itemgetter(slice(0, _START_CHARS))
-_BY_LITERAL: Final = _by_literal()
-_BY_SIGN: Final = _by_sign()
-_SIGNS: Final = frozenset(_BY_SIGN) - {b""}
-_WITHOUT_SIGN: Final = _BY_SIGN[b""]
-_RANK: Final = {
-    row: (min((_sign(literal)[1] for literal in row.literals), default=0), number) for number, row in enumerate(FORMATS)
-}
-"""Which row names a credential that two rows find at one place; the name is part of the text's fingerprint."""
 _BY_LENGTH: Final = tuple(row for row in FORMATS if not row.literals)
 
 
@@ -204,7 +154,7 @@ def _spans(text: str) -> list[_Span]:
     lowered = _lower(text)
     letters = lowered.encode("ascii", "replace")
     spans: list[_Span] = []
-    for row, literals in _present(text, lowered, letters):
+    for row, literals in present(text, lowered, letters):
         spans += _of_format(row, literals, text, lowered)
     runs = letters.translate(_TO_RUNS)
     if _LONG_RUN_START in runs:
@@ -215,29 +165,6 @@ def _spans(text: str) -> list[_Span]:
                 spans += _of_password(name, text, lowered)
     spans += _of_assignments(text, lowered)
     return _apart(spans) if spans else spans
-
-
-def _present(text: str, lowered: str, letters: bytes) -> list[tuple[Format, list[str]]]:
-    """The formats that the text may hold, by rank, each with those of its literals that are there."""
-    found: dict[Format, list[str]] = {}
-    signs = _SIGNS.intersection(map(_START, _words(_without_escapes(letters))))
-    possible = chain(_WITHOUT_SIGN, *map(_BY_SIGN.__getitem__, signs))
-    for literal in filter(lowered.__contains__, possible):
-        for row in _BY_LITERAL[literal]:
-            found.setdefault(row, []).append(literal)
-    if not found:
-        return []
-    rows_in_order = sorted(found, key=_RANK.__getitem__) if len(found) > 1 else list(found)
-    return [(row, found[row]) for row in rows_in_order if _is_possible(row, text)]
-
-
-def _without_escapes(letters: bytes) -> bytes:
-    """The text with its words apart; other places than in the text."""
-    if b"\\" in letters:
-        letters = _ESCAPED.sub(b" ", letters)
-    if b"%" in letters:
-        letters = _ENCODED.sub(b" ", letters)
-    return _COLOUR.sub(b" ", letters) if b"\x1b" in letters or b"u001b" in letters else letters
 
 
 def _apart(spans: list[_Span]) -> list[_Span]:
@@ -274,10 +201,6 @@ def _places(lowered: str, literal: str) -> Iterator[int]:
         at = lowered.find(literal, at + len(literal))
 
 
-def _is_possible(row: Format, text: str) -> bool:
-    return not row.needs or any(map(text.__contains__, row.needs))
-
-
 def _of_format(row: Format, literals: list[str], text: str, lowered: str) -> list[_Span]:
     pattern = _pattern(row)
     found: Iterable[re.Match[str]]
@@ -296,7 +219,7 @@ def _of_long_words(text: str, runs: bytes, letters: bytes) -> Iterator[_Span]:
         if len(place) not in LONG_WORD_CHARS or letters[place.start : place.stop].isalpha():
             continue  # letters alone are no token
         if possible is None:
-            possible = [row for row in _BY_LENGTH if _is_possible(row, text)]
+            possible = [row for row in _BY_LENGTH if is_possible(row, text)]
         start, end = max(0, place.start - LONG_WORD_MARGIN_CHARS), place.stop + LONG_WORD_MARGIN_CHARS
         for row in possible:
             if row.word_chars <= len(place):

@@ -90,6 +90,7 @@ CLOUDS: Final[tuple[Format, ...]] = (
         r"(?<=[\w~.]{3}\d)Q~[\w~.-]{31,34}(?![\w~-])",
         exact_case=True,
         anchored=True,
+        token=True,
     ),
     Format(
         "azure-connection-string",

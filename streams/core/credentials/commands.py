@@ -22,7 +22,10 @@ _OPTIONS: Final = (
     ),
     (("sshpass",), r"sshpass ", r"(?-i:-p)\s{0,3}"),
     (
-        ("mysql", "mariadb", "7z", "rar ", "unrar "),
+        (
+            *("mysql", "mysqldump", "mysqladmin", "mysqlimport", "mysqlsh", "mysqlshow", "mysqlcheck", "mysqlslap"),
+            *("mysqlbinlog", "mysqlpump", "mysqld", "mariadb", "7z ", "7za ", "7zz ", "rar ", "unrar "),
+        ),
         r"(?:mysql\w{0,8}|mariadb(?:-\w{1,8})?|7z[az]?|rar|unrar) ",
         r"(?-i:-p)",
     ),
@@ -30,7 +33,10 @@ _OPTIONS: Final = (
     (("ldapsearch", "ldapmodify", "ldapadd", "ldapdelete", "ldapwhoami"), r"ldap[a-z]{3,8} ", r"(?-i:-w)\s{1,3}"),
     (("net use",), r"net use ", r"/user:\S{1,64}\s{1,3}"),
     (
-        ("mongo", "cqlsh", "useradd", "usermod", "psexec", "security ", "twine ", "poetry "),
+        (
+            *("mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport", "cqlsh", "useradd"),
+            *("usermod", "psexec", "psexec64", "security ", "twine ", "poetry "),
+        ),
         r"(?:mongo(?:sh|dump|restore|export|import)?|cqlsh|useradd|usermod|psexec\w{0,4}|security|twine|poetry) ",
         r"(?-i:-p)\s{1,3}",
     ),

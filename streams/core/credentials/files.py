@@ -188,7 +188,7 @@ FILES: Final[tuple[Format, ...]] = (
     begins(
         "ldap-hash",
         "A password hash of LDAP.",
-        ("{ssha", "{sha", "{smd5", "{crypt"),
+        (*(f"{{{salt}sha{bits}}}" for salt in ("s", "") for bits in ("", 256, 384, 512)), "{smd5}", "{crypt}"),
         r"\{(?:S?SHA(?:256|384|512)?|SMD5|CRYPT)\}[\w./+$=]{20,}",
     ),
     Format(

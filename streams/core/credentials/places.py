@@ -135,7 +135,7 @@ PLACES: Final[tuple[Format, ...]] = (
     Format(
         "hook-path",
         "The random part of an address that data or messages are posted to, or of one that holds a key.",
-        ("hooks/", "hook/", "inputs/", "receiver/", "webhooks/", "webhook/", "/v2/", "/v3/", "/input/", "/t/"),
+        ("hooks/", "hook/", "inputs/", "receiver/", "webhooks/", "webhook/", "/v2/", "/v3/", "/input/", "/t/an-"),
         r"(?:hooks?/(?:catch/)?|/inputs?/|/receiver/v1/http/|(?:infura\.io|alchemy\.com|quiknode\.pro)/"
         r"(?:ws/)?v[23]/|/t/(?=an-))"
         r"(?P<s>[\w=-]{16,})",

@@ -22,6 +22,8 @@ WORD: Final = START.replace("(?<![A-Za-z0-9])", r"(?<![\w-])")
 LINE: Final = r"(?:\s|\\[nrt])"
 """What is between two words, also escaped."""
 FILE: Final = r"[\w./~-]{1,128}\.(?:pem|key|crt|cer|der|json|txt|ya?ml|pub|p12|pfx|jks|cfg|conf|env|toml|ini)(?![\w.])"
+RUN_CHARS_MIN: Final = 14
+"""Letters, digits and `_.~+/=%-` in a row, that every token without a word of its own has."""
 UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
@@ -33,9 +35,10 @@ class Format:
     reason: str
     """What it is, for people."""
     literals: tuple[str, ...]
-    """Lower case; one of them is in every match, and its first letter or digit starts a word there.
+    """Lower case; one of them is in every match.
 
-    Where that does not tell (none, or a short word that may go on) the literal itself is looked for.
+    Its first letter or digit starts a word there, and its last ends one, unless that is the start of a token or of less
+    than three letters.
     """
     pattern: str
     exact_case: bool = False
@@ -48,6 +51,8 @@ class Format:
     """So many letters and digits follow each other in every match; asked for where there are no literals."""
     proof: Callable[[str], bool] | None = None
     """What the credential must pass besides, where its place alone does not tell."""
+    token: bool = False
+    """Whether every match holds a run of `RUN_CHARS_MIN`, and a literal that ends in a letter may go on there."""
 
 
 def begins(
@@ -60,7 +65,7 @@ def begins(
     proof: Callable[[str], bool] | None = None,
 ) -> Format:
     """A pattern that begins with one of the literals, at the start of a word."""
-    return Format(rule, reason, literals, START + pattern, exact_case=exact, anchored=True, proof=proof)
+    return Format(rule, reason, literals, START + pattern, exact_case=exact, anchored=True, proof=proof, token=True)
 
 
 def prefixed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import ascii_lowercase
 from typing import Final
 
 from streams.core.credentials.row import START, UUID, Format, begins, prefixed
@@ -10,7 +11,10 @@ from streams.core.credentials.values import is_key_run, is_random_run, is_random
 SERVICES: Final[tuple[Format, ...]] = (
     # Chat, mail, telephony.
     begins(
-        "slack", "A Slack token.", ("xox", "xapp-", "xwfp-"), r"(?:xox[a-z](?:\.xox[a-z])?-|xapp-|xwfp-)[\w.%-]{6,}"
+        "slack",
+        "A Slack token.",
+        (*(f"xox{letter}{mark}" for letter in ascii_lowercase for mark in "-."), "xapp-", "xwfp-"),
+        r"(?:xox[a-z](?:\.xox[a-z])?-|xapp-|xwfp-)[\w.%-]{6,}",
     ),
     Format(
         "discord",
@@ -27,6 +31,7 @@ SERVICES: Final[tuple[Format, ...]] = (
         r"(?<=\d{5}):(?P<s>A[\w-]{34})(?![\w-])",
         exact_case=True,
         anchored=True,
+        token=True,
     ),
     prefixed("sendgrid", "A SendGrid key.", "SG.", least=40, body=r"[\w.=-]"),
     prefixed("sendinblue", "A Brevo key.", "xkeysib-", "xsmtpsib-", least=40, body="[a-z0-9-]"),
@@ -40,7 +45,7 @@ SERVICES: Final[tuple[Format, ...]] = (
         needs=("-",),
         word_chars=32,
     ),
-    Format("mailchimp", "A Mailchimp key.", ("-us",), START + r"[0-9a-f]{32}-us\d{1,2}(?!\d)"),
+    Format("mailchimp", "A Mailchimp key.", ("-us",), START + r"[0-9a-f]{32}-us\d{1,2}(?!\d)", token=True),
     Format(
         "twilio",
         "A Twilio key or account.",
@@ -92,6 +97,7 @@ SERVICES: Final[tuple[Format, ...]] = (
         ("|", "%"),
         r"(?<=\d{15})[|%](?:7c)?(?P<s>[\w-]{27,40})(?![\w-])",
         anchored=True,
+        token=True,
     ),
     prefixed("instagram", "An Instagram token.", "IGQV", "IGAA", least=40, exact=True),
     Format(
@@ -167,7 +173,11 @@ SERVICES: Final[tuple[Format, ...]] = (
     ),
     prefixed("sentry", "A Sentry token.", "sntrys_", "sntryu_", "sntrya_", least=40, body=r"[\w+/=-]"),
     Format(
-        "sentry-dsn", "A Sentry DSN.", (".ingest.", "sentry"), r"https?://(?P<s>[0-9a-f]{32})(?=(?::[0-9a-f]{32})?@)"
+        "sentry-dsn",
+        "A Sentry DSN.",
+        (".ingest.", "sentry"),
+        r"https?://(?P<s>[0-9a-f]{32})(?=(?::[0-9a-f]{32})?@)",
+        needs=("@",),
     ),
     prefixed("notion", "A Notion token.", "ntn_", "secret_", least=40, body="[A-Za-z0-9]"),
     prefixed("adafruit", "An Adafruit key.", "aio_", least=24, body="[A-Za-z0-9]"),
