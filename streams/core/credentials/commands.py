@@ -186,7 +186,7 @@ COMMANDS: Final[tuple[Format, ...]] = (
     Format(
         "curl-header",
         "A key in a header given to a command.",
-        ("-h", "--header"),
+        ("-h ", "-h=", '-h"', "-h'", "--header"),
         r"(?:-H|--header)[ =]{0,2}[\"'](?:x-[\w-]{0,30}|[\w-]{0,30}(?:key|token|auth|secret)[\w-]{0,20}):\s{0,3}"
         r"(?:\w{2,12} )?(?P<s>[\w.~+/=@-]{8,})",
         anchored=True,

@@ -18,19 +18,20 @@ from streams.core.credentials.formats import FORMATS
 from streams.core.credentials.row import RUN_CHARS_MIN, Format
 
 _START_CHARS: Final = 3
-_MARKS: Final = '@$%|<>~"-'
+_MARKS: Final = '@$%|<>~"-:'
 """Rare ones first."""
 _TO_WORDS: Final = bytes(code if code < 128 and chr(code).isalnum() else 32 for code in range(256))
 _IN_RUNS: Final = b"_.~+/=%?-"
 """Beside letters and digits; the question mark stands for each letter beyond ASCII."""
-_TO_RUNS: Final = bytes(97 if _TO_WORDS[code] != 32 or code in _IN_RUNS else 32 for code in range(256))
+_RUN_CHARS: Final = frozenset(_IN_RUNS) | {code for code in _TO_WORDS if code != 32}
+_TO_RUNS: Final = bytes(97 if code in _RUN_CHARS else 32 for code in range(256))
 _RUN_START: Final = b"a" * RUN_CHARS_MIN
 _RUN: Final = re.compile(rb"[a-z0-9%b]{%d,}" % (re.escape(_IN_RUNS), RUN_CHARS_MIN))
 _COLOUR: Final = re.compile(rb"[\[;][0-9]{1,2}m")
 _ESCAPED: Final = re.compile(rb"\\u00[0-9a-f]{2}|\\[nrtbf]")
 _ENCODED: Final = re.compile(rb"%[0-9a-f]{2}")
 """What ends in a letter or digit and is no part of the word behind it."""
-_IN_PROSE: Final = frozenset((b"and", b"with", b"using", b"to", b"at", b"as", b"in"))
+_IN_PROSE: Final = frozenset(b"and with using or org src target test live project registry".split())
 _START: Final = itemgetter(slice(0, _START_CHARS))
 
 
@@ -59,8 +60,9 @@ def _possible(lowered: str, letters: bytes) -> Iterator[str]:
     found = [_BY_WORD[word] for word in _WORDS.intersection(_words(letters))]
     found += [literals for mark, literals in _BY_MARK.items() if mark in lowered]
     if _RUN_START in letters.translate(_TO_RUNS):
-        starts = map(_START, _words(b" ".join(_RUN.findall(letters))))
-        found += [_IN_ANY_RUN, *map(_BY_START.__getitem__, _STARTS.intersection(starts))]
+        runs = b" ".join(_RUN.findall(letters))
+        found += map(_BY_START.__getitem__, _STARTS.intersection(map(_START, _words(runs))))
+        found.append(tuple(filter(runs.decode().__contains__, _IN_RUN)))
     return chain.from_iterable(found)
 
 
@@ -86,7 +88,7 @@ def _by_literal() -> dict[str, tuple[Format, ...]]:
     return {literal: tuple(rows) for literal, rows in table.items()}
 
 
-def _sign(literal: str, rows: tuple[Format, ...]) -> tuple[str, bytes | str]:
+def _sign(literal: str, rows: tuple[Format, ...]) -> tuple[str, bytes]:
     """Where a literal is looked up, and under what: a word, the start of one in a run, any run, or a mark."""
     letters = literal.encode()
     words = _words(letters)
@@ -95,8 +97,9 @@ def _sign(literal: str, rows: tuple[Format, ...]) -> tuple[str, bytes | str]:
     whole = min(words[:-1] if goes_on else words, key=_how_common, default=b"")
     if len(whole) > 1 or (whole and not token):
         return "word", whole
-    if not token:
-        return "mark", next(mark for mark in _MARKS if mark in literal or all(row.needs == (mark,) for row in rows))
+    if not (token and set(letters) <= _RUN_CHARS):
+        marks = (mark for mark in _MARKS if mark in literal or all(row.needs == (mark,) for row in rows))
+        return "mark", next(marks).encode()
     start = max(words, key=len, default=b"")
     return ("start", start[:_START_CHARS]) if len(start) >= _START_CHARS else ("run", b"")
 
@@ -113,8 +116,8 @@ def _how_common(word: bytes) -> tuple[bool, int, int]:
     return len(word) < 2 or word in _IN_PROSE, _USES[word], -len(word)
 
 
-def _tables() -> dict[str, dict[bytes | str, tuple[str, ...]]]:
-    tables: dict[str, dict[bytes | str, tuple[str, ...]]] = {"word": {}, "start": {}, "run": {}, "mark": {}}
+def _tables() -> dict[str, dict[bytes, tuple[str, ...]]]:
+    tables: dict[str, dict[bytes, tuple[str, ...]]] = {"word": {}, "start": {}, "run": {}, "mark": {}}
     for literal, rows in _BY_LITERAL.items():
         place, sign = _sign(literal, rows)
         tables[place][sign] = (*tables[place].get(sign, ()), literal)
@@ -130,5 +133,5 @@ _BY_WORD: Final = _TABLES["word"]
 _WORDS: Final = frozenset(_BY_WORD)
 _BY_START: Final = _TABLES["start"]
 _STARTS: Final = frozenset(_BY_START)
-_IN_ANY_RUN: Final = _TABLES["run"][b""]
-_BY_MARK: Final = _TABLES["mark"]
+_IN_RUN: Final = _TABLES["run"][b""]
+_BY_MARK: Final = {mark.decode(): literals for mark, literals in _TABLES["mark"].items()}
