@@ -16,8 +16,9 @@ from streams.core.extract.block import Block
 from streams.core.extract.clean import LINE_CHARS_MAX, clean
 from streams.core.extract.extract import BLOCKS_MAX, extract
 from streams.core.extract.gate import TOKENS_MAX, Gate
-from streams.core.extract.literals import needed
+from streams.core.extract.literals import needed, tells_digits
 from streams.core.extract.sections import WORDS
+from streams.core.extract.testers import RUNNERS as TESTERS
 from streams.core.extract.tools import RULES
 
 SETUP = [f"Collecting package number {n}" for n in range(40)]
@@ -248,9 +249,12 @@ GATE = Gate(RULES)
 @given(
     st.lists(st.sampled_from([line for text, _ in TOOLS.values() for line in text.split("\n")] + SETUP), max_size=8),
     st.sampled_from(["{}", "2026-11-20T10:00:00Z {}", "\x1b[31m{}\x1b[0m", "a/b.{}:7", "({})", "x{}y", "  {}  "]),
+    st.integers(0, 9),
 )
-def test_the_gate_finds_what_the_rules_find(log: list[str], around: str) -> None:
-    lines = [around.format(line).encode() for line in log]
+def test_the_gate_finds_what_the_rules_find(log: list[str], around: str, more: int) -> None:
+    """With other digits, too: what it remembers of a line tells of those that are equal but for them."""
+    told = [re.sub("[0-9]", lambda digit: str((int(digit[0]) + more) % 10), around.format(line)) for line in log]
+    lines = [line.encode() for line in told]
     hits = GATE.hits(b"\n".join(lines), lines)
     for number, line in enumerate(lines):
         text = clean(line.decode())
@@ -302,6 +306,26 @@ def test_a_rule_has_a_word_for_each_thing_that_it_finds() -> None:
 )
 def test_what_an_expression_needs_is_told_from_it(expression: str, text: set[str] | None) -> None:
     assert needed(re.compile(expression)) == text
+
+
+@pytest.mark.parametrize(
+    ("expression", "tells"),
+    [
+        (r"^\w+: \d{2,3}[0-9a-f] [\d.]+ .*\b$", False),
+        (r"[^\s\d]|[^x0-9]", False),
+        (r"exit code [1-9]", True),
+        (r"(?:a|b(?:c|x509))", True),
+        (r"(?<!0)a", True),
+        (r"(\d+) of \1", True),
+    ],
+)
+def test_whether_an_expression_tells_one_digit_from_another_is_told_from_it(expression: str, *, tells: bool) -> None:
+    assert tells_digits(re.compile(expression)) is tells
+
+
+def test_no_runner_tells_one_digit_from_another() -> None:
+    """What their sections mean in a line is remembered for all lines that are equal but for their digits."""
+    assert [one.name for one in TESTERS if tells_digits(one.opens) or (one.area and tells_digits(one.area))] == []
 
 
 def test_the_gate_forgets_rather_than_grows() -> None:

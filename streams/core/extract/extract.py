@@ -18,7 +18,7 @@ from streams.core.extract.flood import Floods
 from streams.core.extract.gate import Gate, Hit
 from streams.core.extract.rank import exit_code, ranked
 from streams.core.extract.reader import Candidate, Reader
-from streams.core.extract.sections import WORDS, Section, Sections
+from streams.core.extract.sections import WORDS, Section, Sections, tells
 from streams.core.extract.tools import RULES
 
 BLOCKS_MAX: Final = 20
@@ -137,8 +137,6 @@ class Pass:
                 data = window.bytes(at)
                 hit = _GATE.hits(data, (data,)).get(0)
             reader.enter_step()
-        if hit is not None:
-            window.know(at, hit.text)
         reader.feed(at, hit)
         if sections.wants_next or (hit is not None and not hit.marks.isdisjoint(_OPENS)):
             marks = _NO_MARKS if hit is None else hit.marks
@@ -187,8 +185,8 @@ def concluded(
 
 _NO_MARKS: Final = frozenset[str]()
 _OPENS: Final = frozenset(WORDS)
-_GATE: Final = Gate(RULES, WORDS)
-"""Shared by all passes: what it remembers of a token is true for every log."""
+_GATE: Final = Gate(RULES, WORDS, tells)
+"""Shared by all passes: what it remembers is true for every log."""
 
 
 def _untold(candidates: list[Candidate], sections: Sections) -> list[Candidate]:

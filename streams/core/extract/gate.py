@@ -1,24 +1,27 @@
-"""Which lines of a chunk may say something: two quick tests that most lines do not pass.
+"""Which lines of a chunk may say something: three quick tests that most lines do not pass.
 
-1. Every rule names words of which one stands in each line it finds. A chunk is split into tokens at once; whether a
+1. What a line says is remembered for all lines that are equal but for their digits: logs repeat themselves. Rules that
+   tell one digit from another are tried again on each line.
+2. Every rule names words of which one stands in each line it finds. A chunk is split into tokens at once; whether a
    token holds a piece of a word is remembered, for the tokens of logs repeat. Only words of which all pieces are there
    are searched in the chunk.
-2. The lines in which one stands are cleaned and searched, all together, for what the rules of these words need
+3. The lines in which one stands are cleaned and searched, all together, for what the rules of these words need
    (`literals.py`). What is left goes to the rules that may find something in it.
 
-So a chunk costs one pass for its tokens and one for each word that is there, however many rules there are.
+So a chunk of new lines costs one pass for its tokens and one for each word that is there, however many rules there are.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, chain
 from typing import Final, NamedTuple
 
+from streams.core.extract.baseline import hashed
 from streams.core.extract.clean import clean
-from streams.core.extract.literals import least, needed
+from streams.core.extract.literals import least, needed, tells_digits
 from streams.core.extract.rule import Rule
 from streams.core.extract.section import NEVER
 
@@ -26,11 +29,15 @@ TOKENS_MAX: Final = 50_000
 """Tokens remembered; then it forgets all and begins again."""
 TOKEN_BYTES_MAX: Final = 48
 """Longer ones are seldom seen twice, so they are not remembered."""
+SHAPES_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Of lines remembered, each with SHAPE_BYTES for its place; then it forgets all and begins again."""
+SHAPE_BYTES: Final = 160
 NEEDLES_MAX: Final = 500
 """Combinations of words of which is remembered what their rules need."""
 
 _SEPARATORS: Final = b"0123456789/.,:;=()\"'\\{}@%&|+~`$?!\t\r\n\x00"
 _DIGITS: Final = b"0123456789"
+_MASKED: Final = bytes(ord("0") if byte in _DIGITS else byte for byte in range(256))
 _LOWER: Final = bytes(
     ord("0") if byte in _DIGITS else ord(chr(byte).lower()) if byte < 128 else byte for byte in range(256)
 )
@@ -51,14 +58,25 @@ def _pieces(word: bytes) -> frozenset[bytes]:
 class Hit(NamedTuple):
     """What is in a line."""
 
-    text: str
-    """The line, cleaned."""
+    hash: int
+    """As a baseline has it."""
     rule: Rule | None
     """The first rule that finds something."""
     told: tuple[Rule, ...]
     """The rules that find nothing, and have a word in it."""
     marks: frozenset[str]
 
+
+class _Said(NamedTuple):
+    """What is in all lines that are equal but for their digits."""
+
+    hit: Hit
+    tried: tuple[Rule, ...]
+    """The rules that come before the one that was found, and find something in some of these lines."""
+
+
+_NO_MARKS: Final = frozenset[str]()
+_DIGIT: Final = re.compile(r"[0-9]")
 
 _Placed = tuple[int, Rule]
 """A rule with its place in the order."""
@@ -93,10 +111,11 @@ class Word:
             pattern = pair[1].pattern
             if pattern.pattern == NEVER.pattern:
                 continue
-            needles = needed(pattern)
-            if needles is None:
+            exact = needed(pattern)
+            if exact is None:
                 self.always.append(pair)
                 continue
+            needles = sorted({_DIGIT.sub("0", needle) for needle in exact})
             if not pattern.flags & re.IGNORECASE and any(needle.lower() in text for needle in needles):
                 self.weak.extend((needle, pair) for needle in needles)
                 continue
@@ -105,12 +124,31 @@ class Word:
                 by.setdefault(needle, []).append(pair)
 
 
-class Gate:
-    """Finds the lines of a chunk that hold a word. What it remembers of a token is true for every log."""
+def _any_mark(line: str, text: str, marks: frozenset[str]) -> bool:  # noqa: ARG001 - as others take it
+    return bool(marks)
 
-    def __init__(self, rules: Iterable[Rule], marks: Iterable[str] = ()) -> None:
-        """`marks` are further words, which count only in their own case."""
+
+class Gate:
+    """Finds the lines of a chunk that hold a word. What it remembers is true for every log."""
+
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        marks: Iterable[str] = (),
+        means: Callable[[str, str, frozenset[str]], bool] = _any_mark,
+    ) -> None:
+        """`marks` are further words, which count only in their own case.
+
+        `means` says of a line, as it is and cleaned, whether its marks are worth a look; it tells no digit
+        from another.
+        """
+        self._means: Final = means
+        self._said: Final[dict[bytes, _Said | None]] = {}
+        """By lines with `0` for any digit."""
+        self._said_bytes = 0
         ordered = list(enumerate(rules))
+        self._exact: Final = frozenset(order for order, rule in ordered if tells_digits(rule.pattern))
+        """The places of the rules that tell one digit from another."""
         texts = {text for _, rule in ordered for text in rule.words}
         shortest = sorted(least(texts))  # where a longer word is, a shorter one of it is, too
         marks = tuple(dict.fromkeys(marks))
@@ -151,11 +189,30 @@ class Gate:
 
         `data` is the lines, joined. Linear in it, for the words that are in it at all.
         """
+        shapes = data.translate(_MASKED).split(b"\n")
+        unseen = set(shapes).difference(self._said)
+        if unseen:
+            if self._said_bytes > SHAPES_BYTES_MAX:
+                self._said.clear()
+                self._said_bytes = 0
+                unseen = set(shapes)
+            self._said_bytes += sum(map(len, unseen)) + SHAPE_BYTES * len(unseen)
+            self._said.update(self._say(list(unseen)))
+        hits: dict[int, Hit] = {}
+        for number, said in enumerate(map(self._said.__getitem__, shapes)):
+            if said is not None and (hit := _of_line(said, lines[number]) if said.tried else said.hit) is not None:
+                hits[number] = hit
+        return hits
+
+    def _say(self, shapes: list[bytes]) -> dict[bytes, _Said | None]:
+        """What is in lines that were not seen before."""
+        said: dict[bytes, _Said | None] = dict.fromkeys(shapes)
+        data = b"\n".join(shapes)
         words = self._words_in(data)
         if not words:
-            return {}
+            return said
         folded = data.translate(_LOWER)
-        starts = list(accumulate([len(line) + 1 for line in lines], initial=0))
+        starts = list(accumulate([len(line) + 1 for line in shapes], initial=0))
         held: dict[int, list[Word]] = {}
         for word in words:
             text, needle = data if word.is_mark else folded, word.needle
@@ -164,7 +221,9 @@ class Gate:
                 number = bisect_right(starts, at) - 1
                 held.setdefault(number, []).append(word)
                 at = text.find(needle, starts[number + 1])
-        return self._searched(held, lines)
+        for number, one in self._searched(held, shapes).items():
+            said[shapes[number]] = one
+        return said
 
     def _words_in(self, data: bytes) -> list[Word]:
         """The words of which all pieces are there, in their order."""
@@ -213,7 +272,7 @@ class Gate:
                 self._plain.add(token)
         return there
 
-    def _searched(self, held: dict[int, list[Word]], lines: Sequence[bytes]) -> dict[int, Hit]:
+    def _searched(self, held: dict[int, list[Word]], lines: Sequence[bytes]) -> dict[int, _Said]:
         """Of the lines that hold words those in which there is more: what a rule finds, or a mark."""
         numbers = sorted(held)
         raws = [lines[number].decode("utf-8", "replace") for number in numbers]
@@ -222,7 +281,7 @@ class Gate:
         able: dict[int, dict[int, Rule]] = {}
         _find(able, strong, texts)
         _find(able, folded_needles, [text.lower() for text in texts])
-        hits: dict[int, Hit] = {}
+        said: dict[int, _Said] = {}
         for index, number in enumerate(numbers):
             text, raw = texts[index], raws[index]
             rules = able.get(index, {})
@@ -238,15 +297,20 @@ class Gate:
                     told += [rule for one, rule in word.told if one in folded]
                 if word.marks:
                     marks += [mark for mark in word.marks if mark in raw]
-            found = None
+            found, tried = None, list[Rule]()
             for order in sorted(rules) if len(rules) > 1 else rules:
                 rule = rules[order]
-                if any(word in folded for word in rule.words) and rule.pattern.search(text):
+                if not any(word in folded for word in rule.words):
+                    continue
+                if order in self._exact:
+                    tried.append(rule)
+                elif rule.pattern.search(text):
                     found = rule
                     break
-            if found is not None or marks or told:
-                hits[number] = Hit(text, found, tuple(told), frozenset(marks))
-        return hits
+            meant = frozenset(marks) if marks and self._means(raw, text, frozenset(marks)) else _NO_MARKS
+            if found is not None or tried or meant or told:
+                said[number] = _Said(Hit(hashed(text), found, tuple(told), meant), tuple(tried))
+        return said
 
     def _needed(self, words: frozenset[Word]) -> tuple[_Needles, _Needles]:
         known = self._needles.get(words)
@@ -256,6 +320,16 @@ class Gate:
             known = _together(word.strong for word in words), _together(word.folded for word in words)
             self._needles[words] = known
         return known
+
+
+def _of_line(said: _Said, line: bytes) -> Hit | None:
+    """What is in one of the lines that are equal but for their digits."""
+    text = clean(line.decode("utf-8", "replace"))
+    hit = said.hit
+    for rule in said.tried:
+        if rule.pattern.search(text):
+            return hit._replace(rule=rule)
+    return hit if hit.rule is not None or hit.told or hit.marks else None
 
 
 def _together(needles: Iterable[_Needles]) -> _Needles:

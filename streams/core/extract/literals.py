@@ -21,6 +21,8 @@ _CHARS_MIN: Final = 2
 _FLAGS: Final = re.IGNORECASE | re.UNICODE
 """What an expression may be, to be told of."""
 
+_DIGITS: Final = frozenset(range(ord("0"), ord("9") + 1))
+
 _Texts = frozenset[str]
 _NOTHING: Final = frozenset({""})
 
@@ -46,6 +48,33 @@ def least(texts: Iterable[str]) -> _Texts:
         if not any(one in text for one in found):
             found.append(text)
     return frozenset(found)
+
+
+def tells_digits(pattern: re.Pattern[str]) -> bool:
+    """Whether the expression may find something in a line, and nothing in one that has other digits from 0 to 9."""
+    return any(map(_tells_digits, parser.parse(pattern.pattern)))
+
+
+def _tells_digits(node: Any) -> bool:
+    if not isinstance(node, tuple | list | parser.SubPattern):
+        return False
+    if isinstance(node, tuple) and node:
+        code, told = node[0], node[-1]
+        if code in {ops.LITERAL, ops.NOT_LITERAL}:
+            return told in _DIGITS
+        if code in {ops.GROUPREF, ops.GROUPREF_EXISTS}:
+            return True
+        if code is ops.IN:
+            digits: set[int] = set()
+            for kind, which in told:
+                if kind is ops.LITERAL:
+                    digits |= _DIGITS & {which}
+                elif kind is ops.RANGE:
+                    digits |= _DIGITS.intersection(range(which[0], which[1] + 1))
+                elif which in {ops.CATEGORY_DIGIT, ops.CATEGORY_WORD}:
+                    digits |= _DIGITS
+            return 0 < len(digits) < len(_DIGITS)
+    return any(map(_tells_digits, node))
 
 
 def _needed(sequence: Any) -> _Texts | None:

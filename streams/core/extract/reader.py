@@ -156,7 +156,7 @@ class Reader:
         return self.news is not None and self.news.is_known(at)
 
     def _look(self, hit: Hit, *, grew: bool) -> None:
-        text, rule = hit.text, hit.rule
+        text, rule = self.window.text(self.at), hit.rule
         if STEP_MARK in hit.told:
             self.steps.look(self.window.raw(self.at), text)
             self.enter_step()

@@ -34,6 +34,7 @@ _LISTED = re.compile(r"^(?:FAILED|ERROR) ([^\s:]++(?<=\.py)(?:::[^\s\[]++(?:\[.*
 """pytest's summary: the only word on a failed test when the run shows no sections."""
 _RULERS: Final = "-=_ "
 """A line of these only ends a section's last line; it tells nothing."""
+_NAMES: Final = ("FAILED ", "ERROR ", "=== ")
 _RUN = re.compile(r"^=== (?:RUN|NAME|CONT) +(\S+)")
 _PASS = re.compile(r"^\s*--- (?:PASS|SKIP): (\S+)")
 
@@ -228,3 +229,14 @@ WORDS: Final = ("FAILED ", "ERROR ", "=== ", *(word for runner in RUNNERS for wo
 def _able(marks: frozenset[str]) -> tuple[Runner, ...]:
     """The runners that may open something outside of an area in a line with these marks."""
     return tuple(runner for runner in RUNNERS if not marks.isdisjoint(runner.words))
+
+
+def tells(line: str, text: str, marks: frozenset[str]) -> bool:
+    """Whether a line, as it is and cleaned, with these of WORDS opens or names anything while nothing is open."""
+    if text.startswith(_NAMES) or "--- " in text:
+        return True
+    return any(
+        (runner.area is not None and runner.area.search(text))
+        or (runner.mark in line and (runner.anywhere and runner.opens.search(text)))
+        for runner in _able(marks)
+    )
