@@ -43,13 +43,14 @@ SINK_INPUTS: tuple[Topic, ...] = (topics.CLASSIFIED, topics.ROLLUPS)
 READERS: dict[Topic, tuple[str, ...]] = {
     topics.CI: (FOLD,),
     topics.BENCHMARK: (FOLD,),
-    topics.VERDICTS: (FOLD, ALIAS),
     topics.FOLDED: (WORK,),
     topics.CLASSIFIED: (SINK,),
     topics.ROLLUPS: (SINK,),
     topics.UNSEEN: (ALIAS,),
     topics.REJECTED: (),
 }
+COMPACTED: tuple[Topic, ...] = (topics.BASELINES, topics.VERDICTS)
+"""Of these the newest record of each key stays: who begins anew has to know what a person said last year."""
 PASSING_KEEP_MS = 600_000
 """How long records between the stages stay once they are read: long enough to look at them."""
 PASSING = (topics.FOLDED, topics.CLASSIFIED, topics.ROLLUPS)
@@ -125,8 +126,8 @@ class Stages:
         self._told_dropped = self._aliaser.edges_dropped
         self._ticked_ms = self._trimmed_ms = now_ms()
         self._is_behind = False
-        self._compacted = 0
-        """Where the baselines ended when their log was made short."""
+        self._compacted: dict[Topic, list[int]] = {}
+        """Where the partitions of topics ended when their log was made short."""
 
     def fold(self) -> int:
         """Fold what came in. Returns the bytes read."""
@@ -314,9 +315,12 @@ class Stages:
                 for topic, readers in READERS.items()
             ]
             gone.append(forget(log.db, before_ms=before_ms, windows_before_ms=windows, rows_max=TRIM_ROWS_MAX))
-            if log.end(topics.BASELINES, 0) != self._compacted:
-                gone.append(log.compact(topics.BASELINES, rows_max=TRIM_ROWS_MAX))
-                self._compacted = log.end(topics.BASELINES, 0)
+            for topic in COMPACTED:
+                ends = [log.end(topic, partition) for partition in range(settings.partitions)]
+                if ends != self._compacted.get(topic):
+                    gone.append(log.compact(topic, rows_max=TRIM_ROWS_MAX))
+                    if gone[-1] < TRIM_ROWS_MAX:
+                        self._compacted[topic] = ends
             gone.append(log.forget_ids(before_ms=before_ms, rows_max=TRIM_ROWS_MAX))
             fingerprints = forget_groups(log.db, before_ms=before_ms, rows_max=TRIM_GROUPS_MAX)
             for partition, pipeline in enumerate(self._pipelines):

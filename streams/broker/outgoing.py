@@ -36,6 +36,7 @@ def outgoing(
     elif isinstance(record, Unanswered):
         topic, key, id_ = topics.UNANSWERED, record.fingerprint, f"{record.fingerprint}/{record.retry_at_ms}"
     else:
-        topic, key, id_ = topics.ALIASES, record.key, f"{record.key}/{record.source}/{record.decided_at_ms}"
+        key = f"{record.key}/{record.source}"  # compaction keeps the newest of each source: a person's stays
+        topic, id_ = topics.ALIASES, f"{key}/{record.decided_at_ms}"
     headers = event_headers(kind=topic.name, id_=id_, source=source, at_ms=at_ms) + (trace or [])
     return Outgoing(topic, key.encode(), to_bytes(record), headers)

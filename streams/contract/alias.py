@@ -47,7 +47,7 @@ class Alias(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def key(self) -> str:
-        """Key of the record: compaction keeps the newest word on each edge."""
+        """The pair. With the source behind it the key of the record: compaction keeps each source's newest word."""
         return f"{self.a}|{self.b}"
 
 

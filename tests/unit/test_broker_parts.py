@@ -13,18 +13,20 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError
 from structlog.testing import capture_logs
-from suites.records import benchmark_failure, ci_failure
+from suites.records import benchmark_failure, ci_failure, edge
 
 from streams.broker import fold_partition
 from streams.broker.admin import ALL, Difference, advice, configs_of
 from streams.broker.clients import Cluster, Stopping, unless
 from streams.broker.headers import REPLAY_JOB, event_headers, headers_of, traced
 from streams.broker.lag import behind
+from streams.broker.outgoing import outgoing
 from streams.broker.reject import CUT_HEADER, KEPT_HEADERS_MAX, REJECTED_BYTES_MAX, rejected
 from streams.broker.security import Security
 from streams.broker.sink import that_matter
 from streams.broker.stretch import records_for, stretches
 from streams.contract import topics
+from streams.contract.alias import AliasSource
 from streams.contract.errors import ConfigurationError, MalformedRecord
 from streams.contract.failure import ENVELOPE_BYTES_MAX, ENVELOPE_FAILURES_MAX, Failure
 from streams.contract.topics import STATE, TOPICS, Topic
@@ -303,3 +305,12 @@ def test_only_a_long_look_back_is_a_line_of_the_log(
     with capture_logs() as told:
         asyncio.run(one._find_place())
     assert [line["event"] for line in told] == ["fold.remembered"] * lines
+
+
+def test_no_word_of_another_source_takes_the_place_of_a_persons_on_the_same_pair_when_the_topic_is_compacted() -> None:
+    keys = [outgoing(edge("a", "b", source), source="x", at_ms=1).key for source in AliasSource]
+    assert len(set(keys)) == len(AliasSource)
+    again = edge("a", "b", AliasSource.HUMAN, stands=False)
+    assert (
+        outgoing(again, source="x", at_ms=2).key == outgoing(edge("a", "b", AliasSource.HUMAN), source="x", at_ms=1).key
+    )
