@@ -12,20 +12,18 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 from suites.asking import (
-    KEY,
-    PROVIDERS,
     WORDS,
     Time,
     asking,
     both_origins,
     classifier,
-    claude,
     unseen,
     wrong_labels,
 )
 from suites.fake_llm import personality
 from suites.fake_llm.journal import CHARS_PER_TOKEN, Entry, read, totals, violations
 from suites.fake_llm.server import asked_texts, fake_llm
+from suites.llm_clients import KEY, PROVIDERS, claude
 
 from agents.classify.agent import Result
 from agents.llm import Budget

@@ -15,11 +15,11 @@ from typing import Any
 
 import anthropic
 import pytest
-from suites.asking import KEY
 from suites.fake_llm.journal import Entry, read, violations
 from suites.fake_llm.personality import label_of
 from suites.fake_llm.server import fake_llm
 from suites.fake_llm.strict import Refused, check_chat, check_messages
+from suites.llm_clients import KEY
 
 from streams.contract.failure import Origin
 from streams.contract.taxonomy import default_taxonomy

@@ -19,9 +19,10 @@ from openai.types.chat import ChatCompletion
 from openai.types.chat.completion_create_params import CompletionCreateParamsBase
 from pydantic import TypeAdapter
 from structlog.testing import capture_logs
-from suites.asking import KEY, PROVIDERS, Time, asking, both_origins, claude, openai_chat
+from suites.asking import Time, asking, both_origins
 from suites.fake_llm.journal import totals, violations
 from suites.fake_llm.server import FakeLlm, fake_llm
+from suites.llm_clients import KEY, PROVIDERS, claude, openai_chat
 
 from agents.classify.prompt import Prompt
 from agents.clients.asking import Asking, Limits

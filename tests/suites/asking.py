@@ -1,4 +1,4 @@
-"""What tests of asking a language model share: questions, a time of their own, the two clients over the fake server."""
+"""What tests of asking a language model share: questions, a time of their own, a script of answers."""
 
 from __future__ import annotations
 
@@ -8,15 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import SecretStr
 from suites.fake_llm.personality import label_of
-from suites.fake_llm.server import FakeLlm
 
 from agents.classify.agent import Classifier, Result
 from agents.classify.outgoing import outgoing
 from agents.clients.asking import Asking, Limits, Provider
-from agents.clients.claude import Claude
-from agents.clients.openai_chat import OpenaiChat
 from agents.llm import Answer, Budget, Llm, Question, Usage
 from streams.contract.classified import Unseen
 from streams.contract.failure import Origin
@@ -25,7 +21,6 @@ from streams.contract.taxonomy import Taxonomy, default_taxonomy
 from streams.contract.verdict import Verdict, VerdictSource
 from streams.core.fingerprint import fingerprint
 
-KEY = "fake-key-for-tests-canary"
 NOW_MS = 1_795_000_000_000
 QUESTION = Question("You sort failures.", '{"items":[]}', {"type": "object"}, 300)
 WORDS = (
@@ -105,19 +100,6 @@ def wrong_labels(asked: Sequence[Unseen], results: Sequence[Result]) -> list[str
         if isinstance(result, Verdict) and result.kind != label_of(text, result.origin)[0]:
             out.append(text)
     return out
-
-
-def claude(fake: FakeLlm, time: Time, *, llm: str = "claude-haiku-5-5", key: str = KEY) -> Claude:
-    return Claude(
-        llm=llm, key=SecretStr(key), base_url=fake.url, clock=time.clock, wall_clock=lambda: time.now_ms() / 1000
-    )
-
-
-def openai_chat(fake: FakeLlm, time: Time, *, llm: str = "gpt-6-luna", key: str = KEY) -> OpenaiChat:
-    return OpenaiChat(llm=llm, key=SecretStr(key), base_url=f"{fake.url}/v1", wall_clock=lambda: time.now_ms() / 1000)
-
-
-PROVIDERS: dict[str, Callable[..., Provider]] = {"claude": claude, "openai_chat": openai_chat}
 
 
 def asking(provider: Provider, time: Time, **given: Any) -> Asking:

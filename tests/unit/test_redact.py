@@ -227,33 +227,33 @@ def test_names_are_lower_case_and_stand_once(names: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(("rule", "token"), TOKENS)
-@pytest.mark.parametrize(("prefix", "suffix"), ROUNDS)
-def test_a_token_is_known_by_its_shape(rule: str, token: str, prefix: str, suffix: str) -> None:
-    done = redacted(prefix + token + suffix)
-    assert f"<secret:{rule}>" in done.text
-    assert token not in done.text
-    assert token[-12:] not in done.text
-    assert done.text.startswith(prefix[:5])
-    assert done.text.endswith(suffix)
-    assert (rule, 1) in done.found
+def test_a_token_is_known_by_its_shape(rule: str, token: str) -> None:
+    for prefix, suffix in ROUNDS:
+        done = redacted(prefix + token + suffix)
+        assert f"<secret:{rule}>" in done.text
+        assert token not in done.text
+        assert token[-12:] not in done.text
+        assert done.text.startswith(prefix[:5])
+        assert done.text.endswith(suffix)
+        assert (rule, 1) in done.found
 
 
 @pytest.mark.parametrize(("text", "secret"), IN_PLACE, ids=lambda value: value[:20])
-@pytest.mark.parametrize(("prefix", "suffix"), ROUNDS)
-def test_a_credential_is_known_by_where_it_stands(text: str, secret: str, prefix: str, suffix: str) -> None:
+def test_a_credential_is_known_by_where_it_stands(text: str, secret: str) -> None:
     assert secret
-    done = redact(prefix + text + suffix)
-    assert secret not in done
-    assert "<secret:" in done
-    assert redact(done) == done
+    for prefix, suffix in ROUNDS:
+        done = redact(prefix + text + suffix)
+        assert secret not in done
+        assert "<secret:" in done
+        assert redact(done) == done
 
 
 @pytest.mark.parametrize("text", BENIGN)
-@pytest.mark.parametrize(("prefix", "suffix"), ROUNDS)
-def test_other_texts_stay_as_they_are(text: str, prefix: str, suffix: str) -> None:
-    text = prefix + text + suffix
-    assert redact(text) == text
-    assert redacted(text).count == 0
+def test_other_texts_stay_as_they_are(text: str) -> None:
+    for prefix, suffix in ROUNDS:
+        whole = prefix + text + suffix
+        assert redact(whole) == whole
+        assert redacted(whole).count == 0
 
 
 @pytest.mark.parametrize(
