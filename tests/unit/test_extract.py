@@ -338,6 +338,17 @@ def test_the_gate_forgets_rather_than_grows(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(gate) <= 1_000
 
 
+def test_what_one_thread_reads_in_the_gate_no_other_one_takes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.core.extract.gate.SHAPES_BYTES_MAX", 200)
+
+    def meanwhile(line: str, text: str, marks: frozenset[str]) -> bool:
+        return gate.hits(b"of another log", [b"of another log"]) == {}
+
+    gate = Gate(RULES[:3], ["mark"], meanwhile)
+    assert gate.hits(b"known", [b"known"]) == {}
+    assert list(gate.hits(b"known\na mark", [b"known", b"a mark"])) == [1]
+
+
 def _endless() -> Iterator[str]:
     for n in range(20_000):
         yield f"src/file{n % 7}.c:{n}:1: error: number {'i' * (n % 50)}"

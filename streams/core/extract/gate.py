@@ -143,8 +143,8 @@ class Gate:
         from another.
         """
         self._means: Final = means
-        self._said: Final[dict[bytes, _Said | None]] = {}
-        """By lines with `0` for any digit."""
+        self._said: dict[bytes, _Said | None] = {}
+        """By lines with `0` for any digit. Begun anew, never emptied: another thread may be reading it."""
         self._said_bytes = 0
         ordered = list(enumerate(rules))
         self._exact: Final = frozenset(order for order, rule in ordered if tells_digits(rule.pattern))
@@ -190,16 +190,17 @@ class Gate:
         `data` is the lines, joined. Linear in it, for the words that are in it at all.
         """
         shapes = data.translate(_MASKED).split(b"\n")
-        unseen = set(shapes).difference(self._said)
+        known = self._said
+        unseen = set(shapes).difference(known)
         if unseen:
             if self._said_bytes > SHAPES_BYTES_MAX:
-                self._said.clear()
+                known = self._said = {}
                 self._said_bytes = 0
                 unseen = set(shapes)
             self._said_bytes += sum(map(len, unseen)) + SHAPE_BYTES * len(unseen)
-            self._said.update(self._say(list(unseen)))
+            known.update(self._say(list(unseen)))
         hits: dict[int, Hit] = {}
-        for number, said in enumerate(map(self._said.__getitem__, shapes)):
+        for number, said in enumerate(map(known.__getitem__, shapes)):
             if said is not None and (hit := _of_line(said, lines[number]) if said.tried else said.hit) is not None:
                 hits[number] = hit
         return hits
