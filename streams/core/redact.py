@@ -154,9 +154,10 @@ def _spans(text: str) -> list[_Span]:
     lowered = _lower(text)
     letters = lowered.encode("ascii", "replace")
     spans: list[_Span] = []
-    for row, literals in present(text, lowered, letters):
-        spans += _of_format(row, literals, text, lowered)
     runs = letters.translate(_TO_RUNS)
+    for row, literals in present(text, lowered, letters):
+        if not row.word_chars or b"a" * row.word_chars in runs:
+            spans += _of_format(row, literals, text, lowered)
     if _LONG_RUN_START in runs:
         spans += _of_long_words(text, runs + b" ", letters)
     if any(map(lowered.__contains__, PASSWORD_PARTS)):

@@ -180,7 +180,7 @@ FILES: Final[tuple[Format, ...]] = (
     Format(
         "defined-constant",
         "A credential that a C program defines, or one inside an option of Rust.",
-        ("#define ", '("', '(\\"'),
+        ("#define ", 'some("', 'some(\\"'),
         r"(?:#define \w{0,40}(?:PASSWORD|PASSWD|KEY|SECRET|TOKEN)\w{0,8}[ \t]{1,8}"
         r"|(?:password|passwd|passphrase|secret|token|key): Some\()\\{0,8}\"(?P<s>[^\"\\\r\n<]{6,256})",
         proof=is_strong_value,

@@ -16,6 +16,7 @@ PLACES: Final[tuple[Format, ...]] = (
         r"-----BEGIN[ A-Z0-9_-]{0,60}PRIVATE KEY(?: BLOCK)?-----[^-]*(?:-(?!----)[^-]*)*"
         r"(?:-----END[ A-Z0-9_-]{0,60}-----)?",
         anchored=True,
+        needs=("PRIVATE KEY", "private key", "Private Key"),
     ),
     Format(
         "ssh2-key",
@@ -48,6 +49,7 @@ PLACES: Final[tuple[Format, ...]] = (
         ("eyj",),
         r"(?<![_-])eyJ[A-Za-z0-9_-]{10,}={0,2}(?:\.[A-Za-z0-9_/\\-]{8,}={0,2}){1,4}",
         exact=True,
+        needs=(".",),
     ),
     begins(
         "jwt-like",
@@ -55,6 +57,7 @@ PLACES: Final[tuple[Format, ...]] = (
         ("ey",),
         r"(?<![_-])ey[A-Za-z0-9]{17,}\.ey[A-Za-z0-9/\\_-]{17,}(?:\.[A-Za-z0-9/\\_-]{0,4096}={0,2})?",
         exact=True,
+        needs=(".ey",),
     ),
     begins(
         "jwt-base64",

@@ -48,7 +48,7 @@ class Format:
     needs: tuple[str, ...] = ()
     """One of these, in exact case, is in every match too, or right in front of it, where the literals are common."""
     word_chars: int = 0
-    """So many letters and digits follow each other in every match; asked for where there are no literals."""
+    """So many letters and digits follow each other in every match."""
     proof: Callable[[str], bool] | None = None
     """What the credential must pass besides, where its place alone does not tell."""
     token: bool = False
@@ -63,9 +63,22 @@ def begins(
     *,
     exact: bool = False,
     proof: Callable[[str], bool] | None = None,
+    needs: tuple[str, ...] = (),
+    word_chars: int = 0,
 ) -> Format:
     """A pattern that begins with one of the literals, at the start of a word."""
-    return Format(rule, reason, literals, START + pattern, exact_case=exact, anchored=True, proof=proof, token=True)
+    return Format(
+        rule,
+        reason,
+        literals,
+        START + pattern,
+        exact_case=exact,
+        anchored=True,
+        proof=proof,
+        token=True,
+        needs=needs,
+        word_chars=word_chars,
+    )
 
 
 def prefixed(
