@@ -32,7 +32,7 @@ from streams.core.credentials.names import (
     WHOLE_PASSWORDS,
 )
 from streams.core.credentials.row import Format
-from streams.core.credentials.signs import is_possible, present
+from streams.core.credentials.signs import TO_RUNS, is_possible, present
 from streams.core.credentials.values import (
     is_code,
     is_filled,
@@ -73,8 +73,8 @@ _ASSIGNED: Final = re.compile(
 
 A value ends where another one begins: of `failed: KEY=value` the second is the one that counts.
 """
-_LONG_ENOUGH: Final = re.compile(r"[\w.~+/@-]{10}")
-"""What each such assignment holds, found faster."""
+_ASSIGNED_RUN: Final = b"a" * 10
+"""What each such assignment holds, of the runs that `TO_RUNS` tells."""
 _GOES_ON: Final = re.compile(r"[\w.-]")
 _DIGIT: Final = re.compile(r"[0-9]")
 _NAME_CHARS_BACK: Final = 64
@@ -138,8 +138,8 @@ class _Span(NamedTuple):
     rule: str
 
 
-_TO_RUNS: Final = bytes(97 if code < 128 and chr(code).isalnum() else 32 for code in range(256))
-_LONG_RUN_START: Final = b"a" * LONG_WORD_CHARS.start
+_TO_WORDS: Final = bytes(97 if code < 128 and chr(code).isalnum() else 32 for code in range(256))
+_LONG_WORD_START: Final = b"a" * LONG_WORD_CHARS.start
 _BY_LENGTH: Final = tuple(row for row in FORMATS if not row.literals)
 
 
@@ -154,17 +154,19 @@ def _spans(text: str) -> list[_Span]:
     lowered = _lower(text)
     letters = lowered.encode("ascii", "replace")
     spans: list[_Span] = []
-    runs = letters.translate(_TO_RUNS)
-    for row, literals in present(text, lowered, letters):
-        if not row.word_chars or b"a" * row.word_chars in runs:
+    runs = letters.translate(TO_RUNS)
+    words = letters.translate(_TO_WORDS)
+    for row, literals in present(text, lowered, letters, runs):
+        if not row.word_chars or b"a" * row.word_chars in words:
             spans += _of_format(row, literals, text, lowered)
-    if _LONG_RUN_START in runs:
-        spans += _of_long_words(text, runs + b" ", letters)
+    if _LONG_WORD_START in words:
+        spans += _of_long_words(text, words + b" ", letters)
     if any(map(lowered.__contains__, PASSWORD_PARTS)):
         for name in PASSWORDS:
             if name in lowered:
                 spans += _of_password(name, text, lowered)
-    spans += _of_assignments(text, lowered)
+    if _ASSIGNED_RUN in runs:
+        spans += _of_assignments(text, lowered)
     return _apart(spans) if spans else spans
 
 
@@ -213,10 +215,10 @@ def _of_format(row: Format, literals: list[str], text: str, lowered: str) -> lis
     return [span for match in found if (span := _span_of(match, row))]
 
 
-def _of_long_words(text: str, runs: bytes, letters: bytes) -> Iterator[_Span]:
+def _of_long_words(text: str, words: bytes, letters: bytes) -> Iterator[_Span]:
     """Tokens without a literal: looked for around each long word, and nowhere else."""
     possible: list[Format] | None = None
-    for place in _long_words(runs):
+    for place in _long_words(words):
         if len(place) not in LONG_WORD_CHARS or letters[place.start : place.stop].isalpha():
             continue  # letters alone are no token
         if possible is None:
@@ -230,13 +232,13 @@ def _of_long_words(text: str, runs: bytes, letters: bytes) -> Iterator[_Span]:
                         yield span
 
 
-def _long_words(runs: bytes) -> Iterator[range]:
-    """Where letters and digits of ASCII follow each other long enough, or longer than that; a blank ends the runs."""
-    start = runs.find(_LONG_RUN_START)
+def _long_words(words: bytes) -> Iterator[range]:
+    """Where letters and digits of ASCII follow each other long enough, or longer than that; a blank ends the text."""
+    start = words.find(_LONG_WORD_START)
     while start >= 0:
-        end = runs.find(b" ", start)
+        end = words.find(b" ", start)
         yield range(start, end)
-        start = runs.find(_LONG_RUN_START, end)
+        start = words.find(_LONG_WORD_START, end)
 
 
 def _span_of(match: re.Match[str], row: Format) -> _Span | None:
@@ -278,8 +280,6 @@ def _of_password(name: str, text: str, lowered: str) -> Iterator[_Span]:
 
 def _of_assignments(text: str, lowered: str) -> Iterator[_Span]:
     """Assigned values that look random, where the name in front says that they are a credential."""
-    if not _LONG_ENOUGH.search(text):
-        return
     values = [match for match in _ASSIGNED.finditer(text) if may_be_key(match["bare"])]
     names_of = _names
     if len(values) > NAMES_FIRST_VALUES:

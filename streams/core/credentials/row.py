@@ -23,7 +23,7 @@ LINE: Final = r"(?:\s|\\[nrt])"
 """What is between two words, also escaped."""
 FILE: Final = r"[\w./~-]{1,128}\.(?:pem|key|crt|cer|der|json|txt|ya?ml|pub|p12|pfx|jks|cfg|conf|env|toml|ini)(?![\w.])"
 RUN_CHARS_MIN: Final = 14
-"""Letters, digits and `_.~+/=%-` in a row, that every token without a word of its own has."""
+"""Letters, digits and `_.~+/@-` in a row, that every token without a word of its own has."""
 UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 

@@ -21,10 +21,10 @@ _START_CHARS: Final = 3
 _MARKS: Final = '@$%|<>~"-:'
 """Rare ones first."""
 _TO_WORDS: Final = bytes(code if code < 128 and chr(code).isalnum() else 32 for code in range(256))
-_IN_RUNS: Final = b"_.~+/=%?-"
+_IN_RUNS: Final = b"_.~+/@?-"
 """Beside letters and digits; the question mark stands for each letter beyond ASCII."""
 _RUN_CHARS: Final = frozenset(_IN_RUNS) | {code for code in _TO_WORDS if code != 32}
-_TO_RUNS: Final = bytes(97 if code in _RUN_CHARS else 32 for code in range(256))
+TO_RUNS: Final = bytes(97 if code in _RUN_CHARS else 32 for code in range(256))
 _RUN_START: Final = b"a" * RUN_CHARS_MIN
 _RUN: Final = re.compile(rb"[a-z0-9%b]{%d,}" % (re.escape(_IN_RUNS), RUN_CHARS_MIN))
 _COLOUR: Final = re.compile(rb"[\[;][0-9]{1,2}m")
@@ -35,13 +35,13 @@ _IN_PROSE: Final = frozenset(b"and with using or org src target test live projec
 _START: Final = itemgetter(slice(0, _START_CHARS))
 
 
-def present(text: str, lowered: str, letters: bytes) -> list[tuple[Format, list[str]]]:
+def present(text: str, lowered: str, letters: bytes, runs: bytes) -> list[tuple[Format, list[str]]]:
     """The formats with a literal that the text may hold, by rank, each with its literals that are there.
 
-    `lowered` is the text in lower case, `letters` the same in ASCII; all are of one length.
+    `lowered` is the text in lower case, `letters` the same in ASCII, `runs` these by `TO_RUNS`; all are of one length.
     """
     found: dict[Format, list[str]] = {}
-    for literal in filter(lowered.__contains__, _possible(lowered, letters)):
+    for literal in filter(lowered.__contains__, _possible(lowered, letters, runs)):
         for row in _BY_LITERAL[literal]:
             found.setdefault(row, []).append(literal)
     if not found:
@@ -55,11 +55,11 @@ def is_possible(row: Format, text: str) -> bool:
     return not row.needs or any(map(text.__contains__, row.needs))
 
 
-def _possible(lowered: str, letters: bytes) -> Iterator[str]:
+def _possible(lowered: str, letters: bytes, runs: bytes) -> Iterator[str]:
     letters = _without_escapes(lowered, letters)
     found = [_BY_WORD[word] for word in _WORDS.intersection(_words(letters))]
     found += [literals for mark, literals in _BY_MARK.items() if mark in lowered]
-    if _RUN_START in letters.translate(_TO_RUNS):
+    if _RUN_START in runs:
         runs = b" ".join(_RUN.findall(letters))
         found += map(_BY_START.__getitem__, _STARTS.intersection(map(_START, _words(runs))))
         found.append(tuple(filter(runs.decode().__contains__, _IN_RUN)))
