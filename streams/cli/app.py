@@ -84,7 +84,7 @@ def run(app: typer.Typer, arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # The reader, a pager for example, went away; Python would complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILURE
+        return 0 if is_lenient else FAILURE
     except Exception as error:  # noqa: BLE001 - the outermost loop of a command
         if debug:
             traceback.print_exc()

@@ -65,6 +65,8 @@ def _extract(
         raise typer.Exit(command.follow() if follow else command.read())
     except FaultlineError as error:
         tell(line(str(error)))
+    except BrokenPipeError:
+        raise  # of what is written to
     except OSError as error:
         tell(line(f"{file}: {error.strerror or error}"))
     raise typer.Exit(UNREADABLE)

@@ -187,6 +187,9 @@ def _alias(
     from streams.cli.server import Server
 
     first, second = detail(url, one), detail(url, other)
+    if first["origin"] != second["origin"]:
+        told = f"{one} is of origin {first['origin']}, {other} of {second['origin']}: they are two problems anyway"
+        raise typer.BadParameter(told)
     said = {
         "one": first["fingerprint"],
         "other": second["fingerprint"],

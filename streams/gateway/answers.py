@@ -11,9 +11,14 @@ from starlette.responses import Response
 
 from streams.contract.errors import MalformedRecord
 from streams.contract.failure import Ci, Failure, Origin, Source
+from streams.core.redact import redact
 
 REASON_CHARS_MAX = 300
 """How much is told of a reason that repeats what was given."""
+TOLD_CHARS_MAX = 200
+"""How much is told of a failure's first line."""
+LINE_CHARS_MAX = 10 * TOLD_CHARS_MAX
+"""How much of it is read for that: a credential that is cut off too early is not known for one."""
 _VALUES = {"origin": Origin, "source": Source}
 """Fields that take one of a few values."""
 
@@ -80,14 +85,14 @@ def status_of(*, accepted: int, refused: int) -> int:
 
 
 def place_of(index: int, failure: Failure) -> Json:
-    """One failure of a report: which test, or which lines of the log."""
+    """One failure of a report: which test, or which lines of the log. What is told is redacted: a job prints it."""
     told: Json = {"index": index, "id": failure.id}
     ci = failure.ci or Ci()
     if ci.test_name:
-        told["test"] = f"{ci.test_class}::{ci.test_name}" if ci.test_class else ci.test_name
+        told["test"] = redact(f"{ci.test_class}::{ci.test_name}" if ci.test_class else ci.test_name)
     if ci.log_lines is not None:
         told["lines"] = list(ci.log_lines)
-        told["message"] = failure.message.partition("\n")[0][:200]
+        told["message"] = redact(failure.message.partition("\n")[0][:LINE_CHARS_MAX])[:TOLD_CHARS_MAX]
     if failure.truncated:
         told["truncated"] = [mark.field for mark in failure.truncated]
     return told

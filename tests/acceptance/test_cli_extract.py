@@ -260,3 +260,15 @@ def test_only_logs_are_followed(data: bytes, tmp_path: Path) -> None:
         said = process.communicate(timeout=PATIENCE_S)[0].decode()
         assert process.returncode == 2
         assert re.match("faultline: f: (packed with|a report; it is read when it is complete)", said)
+
+
+def test_a_reader_that_goes_away_is_no_fault_of_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "job.log"
+    log.write_bytes(b"".join(COMPILE.replace(b"main", b"part%d" % number) + b"\n" * 9 for number in range(400)))
+    command = [sys.executable, "-m", "agents.cli", "extract", str(log), "--limit", "400"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (1, b"")

@@ -282,6 +282,15 @@ def test_a_persons_word_on_two_fingerprints_is_sent_with_both_whole(faultline, s
     }
 
 
+def test_failures_of_two_origins_are_never_one_problem(faultline, server):
+    other = DETAIL | {"fingerprint": OTHER, "origin": "benchmark"}
+    server.answer = lambda asked: (200, {}, other if "fp1.mmm" in asked.path else DETAIL)
+    status, _, err = faultline("alias", "fp1.kkk", "fp1.mmm")
+    assert status == 2
+    assert "fp1.kkk is of origin ci, fp1.mmm of benchmark" in err
+    assert all(asked.path.startswith("/api/groups/") for asked in server.asked)
+
+
 def test_topics_are_listed_for_people_and_for_programs(faultline):
     from streams.contract.topics import STATE, TOPICS
 

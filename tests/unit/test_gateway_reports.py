@@ -199,3 +199,15 @@ def test_lines_without_an_end_are_cut() -> None:
     assert [len(line) for line in found] == [reports.LINE_BYTES_MAX, 4, 2]
     with pytest.raises(UnreadableInput, match="empty"):
         list(reports.lines_of(BytesIO(b"")))
+
+
+def test_the_answer_to_a_log_shows_no_credential_since_a_job_prints_it() -> None:
+    token = "ghp_" + "aB3dE5fG7hJ9kL1mN2pQ4rS6tU8vW0xY2zA4"[:36]
+    gateway = caller()
+    status, told = gateway.post(
+        "/v1/logs?repo=a/b", f"main.c:3:5: error: {'x' * 150} bad token {token}\n", "text/plain"
+    )
+    assert status == 200
+    assert "main.c:3:5: error:" in str(told)
+    assert token[:12] not in str(told)
+    assert token in gateway.publisher.failures[0].message
