@@ -17,18 +17,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from suites.cluster import (
-    Installation,
-    failures,
-    fingerprint_of,
-    kind_of,
-    not_labelled,
-    rollup_truth,
-    rollups_found,
-    wait_until,
-)
+from suites.cluster import Installation, wait_until
 from suites.fake_llm.process import FakeLlmProcess
 from suites.families import of_several_kinds, partition, partition_of, with_families
+from suites.ledger import failures, fingerprint_of, kind_of, not_labelled, rollup_truth, rollups_found
 from suites.load import load
 from suites.servers import private
 from testservers.instance import Instance

@@ -11,20 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from suites.cluster import (
-    Installation,
-    copies,
-    failures,
-    fingerprint_of,
-    kind_of,
-    not_labelled,
-    rollup_truth,
-    rollups_found,
-    settled,
-    wait_until,
-)
+from suites.cluster import Installation, wait_until
 from suites.fake_llm.journal import totals
 from suites.fake_llm.process import FakeLlmProcess
+from suites.ledger import copies, failures, fingerprint_of, kind_of, not_labelled, rollup_truth, rollups_found, settled
 from suites.load import load
 
 from streams.contract.failure import Failure

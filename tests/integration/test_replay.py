@@ -17,16 +17,8 @@ from unittest.mock import ANY
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
-from suites.cluster import (
-    ROOT,
-    Installation,
-    failures,
-    fingerprint_of,
-    rollup_truth,
-    rollups_found,
-    settled,
-    wait_until,
-)
+from suites.cluster import ROOT, Installation, wait_until
+from suites.ledger import failures, fingerprint_of, rollup_truth, rollups_found, settled
 from suites.load import load
 
 from streams.broker.admin import administering

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from suites.cluster import Installation, failures, fingerprint_of, kind_of, wait_until
+from suites.cluster import Installation, wait_until
 from suites.fake_llm.personality import label_of
 from suites.fake_llm.process import FakeLlmProcess
 from suites.families import group_of
+from suites.ledger import failures, fingerprint_of, kind_of
 from suites.load import WORDS, Told
 
 from streams.contract.alias import Alias, AliasSource
