@@ -63,7 +63,13 @@ def errors(r: random.Random) -> str:
     return f"src/a{r.randint(1, 999)}.c:{r.randint(1, 999)}:5: error: unknown type name 't{r.randint(1, 99999)}'"
 
 
-KINDS = (github, make, npm, pytest, maven, ansi, errors)
+def words(r: random.Random) -> str:
+    """Nothing but errors, of which no two are alike."""
+    name = "".join(r.choices("abcdefghijklmnopqrstuvwxyz", k=8))
+    return f"src/{r.choice(WORDS)}/{name}.c:{r.randint(1, 999)}:5: error: unknown type name '{name[::-1]}'"
+
+
+KINDS = (github, make, npm, pytest, maven, ansi, errors, words)
 
 
 def log(kind: Callable[[random.Random], str], size: int, seed: int) -> bytes:

@@ -16,7 +16,7 @@ from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
 from streams.core.extract.clean import LINE_CHARS_MAX, clean
 from streams.core.extract.extract import BLOCKS_MAX, extract
-from streams.core.extract.gate import Gate
+from streams.core.extract.gate import Gate, Hit
 from streams.core.extract.literals import needed, tells_digits
 from streams.core.extract.sections import WORDS
 from streams.core.extract.testers import RUNNERS as TESTERS
@@ -263,6 +263,19 @@ def test_the_gate_finds_what_the_rules_find(log: list[str], around: str, more: i
         able = (rule for rule in RULES if any(word in folded for word in rule.words))
         expected = next((rule for rule in able if rule.pattern.search(text)), None)
         assert (hits[number].rule if number in hits else None) is expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from([line for text, _ in TOOLS.values() for line in text.split("\n")] + SETUP), max_size=40),
+    st.integers(1, 5),
+)
+def test_what_passing_runs_print_is_passed_over_without_a_change(log: list[str], each: int) -> None:
+    passed = Baseline.of(log[::each])
+    found = extract(log, baseline=passed, failed=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Hit, "is_idle", False)
+        assert extract(log, baseline=passed, failed=True) == found
 
 
 def test_the_gate_finds_each_mark_in_its_own_case() -> None:

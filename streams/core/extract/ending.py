@@ -83,7 +83,8 @@ def says_nothing_failed(text: str) -> bool:
 
 def is_warning(text: str) -> bool:
     """Whether a line says of itself that it only warns."""
-    return _WARNS.match(text) is not None
+    folded = text.lower()  # the quick test
+    return ("warn" in folded or folded.startswith("w:")) and _WARNS.match(text) is not None
 
 
 def is_tried_again(text: str) -> bool:

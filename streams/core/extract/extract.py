@@ -84,6 +84,7 @@ class Pass:
     def __init__(self, baseline: Baseline | None = None) -> None:
         self.reader = Reader(baseline)
         self.sections = Sections(baseline)
+        self._known = frozenset[int]() if baseline is None else baseline.hashes
         self._floods = Floods()
         self._told: set[int] = set()
         """Lines of the chunk that say more than that something failed: steps, endings, tests."""
@@ -102,8 +103,10 @@ class Pass:
                 at += 1
                 self._look(at, None)
             if index is not None:
-                at = numbers.start + index
-                self._look(at, hits[index])
+                at, hit = numbers.start + index, hits[index]
+                if hit.hash in self._known and hit.is_idle and not (reader.wants_next or sections.wants_next):
+                    continue
+                self._look(at, hit)
         reader.at = end
         self._learn(chunk, numbers.start)
 

@@ -66,6 +66,14 @@ class Hit(NamedTuple):
     """The rules that find nothing, and have a word in it."""
     marks: frozenset[str]
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether the line says nothing where passing runs print it, too, and nothing is open."""
+        rule = self.rule
+        if self.told or self.marks:
+            return False
+        return rule is None or not (rule.fatal or rule.certain or rule.consequence or rule.until)
+
 
 class _Said(NamedTuple):
     """What is in all lines that are equal but for their digits."""

@@ -184,7 +184,7 @@ class Reader:
             return
         if grew and not rule.fatal and not (self.open and rule.score > self.open.rule.score + CLEARLY_BETTER):
             return
-        self._open(rule, text, new=not known)
+        self._open(rule, text, hit.hash, new=not known)
 
     def _conclude(self) -> None:
         """A line right behind a block that says that it failed belongs to it."""
@@ -198,9 +198,9 @@ class Reader:
         if self.steps.at is not self._step:
             self._step, self._step_at = self.steps.at, self.at
 
-    def _open(self, rule: Rule, text: str, *, new: bool) -> None:
+    def _open(self, rule: Rule, text: str, key: int, *, new: bool) -> None:
         self.close()
-        self.open = Candidate(rule, self.at, self.at, self.at, self.steps.at, new, hashed(text))
+        self.open = Candidate(rule, self.at, self.at, self.at, self.steps.at, new, key)
         self.open.opened = self.at
         if self.news is not None and self.news.run is not None:
             self.open.run = self.news.run
