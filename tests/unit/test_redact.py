@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from streams.core.credentials.formats import FORMATS
 from streams.core.credentials.names import KEYS, PASSWORD_PARTS, PASSWORDS, SERVICES, STRONG_PASSWORDS, WHOLE_PASSWORDS
+from streams.core.credentials.row import RUN_CHARS_MIN
 from streams.core.redact import mask_opaque, redact, redacted
 
 CHANCE = random.Random(7)
@@ -218,6 +219,13 @@ def test_rules_have_unique_ids_and_literals_that_are_lower_case() -> None:
         assert re.fullmatch(r"[a-z0-9-]+", row.id)
         assert row.reason.endswith("."), row.id
         assert re.compile(row.pattern).groups <= 2, row.id
+
+
+def test_a_token_is_long_enough_for_the_run_that_is_looked_for_first() -> None:
+    ends = [(row, re.search(r"\{(\d+),\}\Z", row.pattern)) for row in FORMATS if row.token]
+    short = [row.id for row, end in ends if end and len(min(row.literals, key=len)) + int(end[1]) < RUN_CHARS_MIN]
+    assert len(ends) > 150
+    assert short == []
 
 
 @pytest.mark.parametrize("names", [PASSWORDS, KEYS, SERVICES])

@@ -202,7 +202,7 @@ FILES: Final[tuple[Format, ...]] = (
     begins(
         "django-hash",
         "A password hash.",
-        ("pbkdf2_sha", "bcrypt_sha256$", "argon2$"),
+        (*(f"pbkdf2_sha{bits}$" for bits in (1, 224, 256, 384, 512)), "bcrypt_sha256$", "argon2$"),
         r"(?:pbkdf2_sha\d{1,3}|bcrypt_sha256|argon2)\$[\w./,=+$-]{20,}",
     ),
 )

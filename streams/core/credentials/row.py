@@ -23,7 +23,7 @@ LINE: Final = r"(?:\s|\\[nrt])"
 """What is between two words, also escaped."""
 FILE: Final = r"[\w./~-]{1,128}\.(?:pem|key|crt|cer|der|json|txt|ya?ml|pub|p12|pfx|jks|cfg|conf|env|toml|ini)(?![\w.])"
 RUN_CHARS_MIN: Final = 14
-"""Letters, digits and `_.~+/@-` in a row, that every token without a word of its own has."""
+"""Letters, digits and `_.~+/@-` in a row, that every token has."""
 UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
@@ -52,7 +52,7 @@ class Format:
     proof: Callable[[str], bool] | None = None
     """What the credential must pass besides, where its place alone does not tell."""
     token: bool = False
-    """Whether every match holds a run of `RUN_CHARS_MIN`, and a literal that ends in a letter may go on there."""
+    """Whether every match holds its literal in a run of `RUN_CHARS_MIN`; one that ends in a letter may go on there."""
 
 
 def begins(

@@ -10,11 +10,12 @@ from streams.core.credentials.values import is_key_run, is_random_run, is_random
 
 SERVICES: Final[tuple[Format, ...]] = (
     # Chat, mail, telephony.
-    begins(
+    Format(
         "slack",
         "A Slack token.",
         (*(f"xox{letter}{mark}" for letter in ascii_lowercase for mark in "-."), "xapp-", "xwfp-"),
-        r"(?:xox[a-z](?:\.xox[a-z])?-|xapp-|xwfp-)[\w.%-]{6,}",
+        START + r"(?:xox[a-z](?:\.xox[a-z])?-|xapp-|xwfp-)[\w.%-]{6,}",
+        anchored=True,
     ),
     Format(
         "discord",

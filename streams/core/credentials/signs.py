@@ -1,8 +1,8 @@
 """Which formats a text may hold, found without a regular expression for each.
 
-Most literals hold a whole word (`sk` of `sk-proj-`): the words of a text are compared with all of them at once. The
-first letters of a token that goes on (`akia`) are looked for in long runs only, and what has neither a word nor a run
-(`://`) behind a character that few texts have.
+Most literals hold a whole word (`bearer`): the words of a text are compared with all of them at once. Those of a token
+(`sk` of `sk-proj-`, or its first letters as `akia`) are looked for in long runs only, and what has neither a word nor a
+run (`://`) behind a character that few texts have.
 """
 
 from __future__ import annotations
@@ -60,9 +60,11 @@ def _possible(lowered: str, letters: bytes, runs: bytes) -> Iterator[str]:
     found = [_BY_WORD[word] for word in _WORDS.intersection(_words(letters))]
     found += [literals for mark, literals in _BY_MARK.items() if mark in lowered]
     if _RUN_START in runs:
-        runs = b" ".join(_RUN.findall(letters))
-        found += map(_BY_START.__getitem__, _STARTS.intersection(map(_START, _words(runs))))
-        found.append(tuple(filter(runs.decode().__contains__, _IN_RUN)))
+        tokens = b" ".join(_RUN.findall(letters))
+        words = _words(tokens)
+        in_runs = [_BY_RUN_WORD[word] for word in _RUN_WORDS.intersection(words)]
+        in_runs += map(_BY_START.__getitem__, _STARTS.intersection(map(_START, words)))
+        found.append(tuple(filter(tokens.decode().__contains__, chain(_IN_RUN, *in_runs))))
     return chain.from_iterable(found)
 
 
@@ -89,15 +91,15 @@ def _by_literal() -> dict[str, tuple[Format, ...]]:
 
 
 def _sign(literal: str, rows: tuple[Format, ...]) -> tuple[str, bytes]:
-    """Where a literal is looked up, and under what: a word, the start of one in a run, any run, or a mark."""
+    """Where a literal is looked up, and under what: a word, a word or the start of one in a run, any run, or a mark."""
     letters = literal.encode()
     words = _words(letters)
-    token = all(row.token for row in rows)
+    token = all(row.token for row in rows) and set(letters) <= _RUN_CHARS
     goes_on = words and letters.endswith(words[-1]) and (token or len(words[-1]) < _START_CHARS)
     whole = min(words[:-1] if goes_on else words, key=_how_common, default=b"")
     if len(whole) > 1 or (whole and not token):
-        return "word", whole
-    if not (token and set(letters) <= _RUN_CHARS):
+        return "run word" if token else "word", whole
+    if not token:
         marks = (mark for mark in _MARKS if mark in literal or all(row.needs == (mark,) for row in rows))
         return "mark", next(marks).encode()
     start = max(words, key=len, default=b"")
@@ -117,7 +119,7 @@ def _how_common(word: bytes) -> tuple[bool, int, int]:
 
 
 def _tables() -> dict[str, dict[bytes, tuple[str, ...]]]:
-    tables: dict[str, dict[bytes, tuple[str, ...]]] = {"word": {}, "start": {}, "run": {}, "mark": {}}
+    tables: dict[str, dict[bytes, tuple[str, ...]]] = {"word": {}, "run word": {}, "start": {}, "run": {}, "mark": {}}
     for literal, rows in _BY_LITERAL.items():
         place, sign = _sign(literal, rows)
         tables[place][sign] = (*tables[place].get(sign, ()), literal)
@@ -131,6 +133,8 @@ _RANK: Final = {row: (min(map(_precise, row.literals), default=0), number) for n
 _TABLES: Final = _tables()
 _BY_WORD: Final = _TABLES["word"]
 _WORDS: Final = frozenset(_BY_WORD)
+_BY_RUN_WORD: Final = _TABLES["run word"]
+_RUN_WORDS: Final = frozenset(_BY_RUN_WORD)
 _BY_START: Final = _TABLES["start"]
 _STARTS: Final = frozenset(_BY_START)
 _IN_RUN: Final = _TABLES["run"][b""]

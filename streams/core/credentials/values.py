@@ -59,7 +59,9 @@ def may_be_key(value: str) -> bool:
     """Whether a value behind the name of a key may be one."""
     if not _DIGIT.search(value):
         return is_mixed(value) and not is_placeholder(value)
-    return (is_random(value) or is_number(value) or is_mixed(value)) and not (is_placeholder(value) or is_folder(value))
+    if is_folder(value):
+        return False
+    return (is_random(value) or is_number(value) or is_mixed(value)) and not is_placeholder(value)
 
 
 def is_placeholder(value: str) -> bool:
