@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from suites.drawing import some_of
 
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.chunks import chunks, one_chunk
@@ -48,8 +49,8 @@ PIECES = (
     TRACEBACK,
     PYTEST,
 )
-logs = st.lists(st.sampled_from(PIECES), max_size=14).map(lambda pieces: [line for piece in pieces for line in piece])
-baselines = st.none() | st.lists(st.sampled_from(PIECES), max_size=4).map(
+logs = some_of(PIECES, most=14).map(lambda pieces: [line for piece in pieces for line in piece])
+baselines = st.none() | some_of(PIECES, most=4).map(
     lambda pieces: Baseline.of(line for piece in pieces for line in piece)
 )
 

@@ -6,6 +6,7 @@ import string
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from suites.drawing import some_of
 
 from streams.core.template.lines import LINE_WORDS_MAX, TEMPLATE_CHARS_MAX, cleaned
 from streams.core.template.mask import explain_template, measured, template_of
@@ -421,11 +422,32 @@ qzxvkjwpbnmhtgfrdcxz -cfkdm a/b: :v1.2-x arn:aws:a: 16B/3748A10 20310217 02-17 x
 ember.io error_code": \"10\" @1.2.3.4 k:::1 a:b://c #\\ \\
 Msg 208, Level Xid (PCI:0000:3b:00): 79, 42601: 42P01 (syntax_error) FATAL: with
 """
-_BITS = st.sampled_from(
-    [*_WORDS.split(), "\nexit status 1\n", "\\", " ", "  ", "\n", "\t", "\u00a0", "\u3000", "\x01", "\x02", "\u202e"]
-)
-_NAMES = st.from_regex(r"([A-Za-z]{1,3}[0-9]{0,4}[-_ .,=:/(]?){1,4}", fullmatch=True)
-_TEXTS = st.lists(_BITS, max_size=24).map("".join) | st.text(max_size=60) | _NAMES
+_BITS = [
+    *_WORDS.split(),
+    "\nexit status 1\n",
+    "\\",
+    " ",
+    "  ",
+    "\n",
+    "\t",
+    "\u00a0",
+    "\u3000",
+    "\x01",
+    "\x02",
+    "\u202e",
+]
+
+
+def _name(drawn: bytes) -> str:
+    """One to three letters, no or up to four digits and a joint for every three bytes."""
+    parts = []
+    for a, b, c in zip(drawn[::3], drawn[1::3], drawn[2::3], strict=False):
+        letters = "".join([string.ascii_letters[(a + k * b) % 52] for k in range(1 + a % 3)])
+        parts.append(letters + str(b * 256 + c)[: c % 5] + ("", *"-_ .,=:/(")[(b ^ c) % 10])
+    return "".join(parts)
+
+
+_TEXTS = some_of(_BITS, most=24).map("".join) | st.text(max_size=60) | st.binary(min_size=3, max_size=12).map(_name)
 
 
 @given(_TEXTS)
