@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from suites.drawing import some_of
 
 from streams.contract.baseline import LINES_MAX
 from streams.core.extract import gate as gates
@@ -248,7 +249,7 @@ GATE = Gate(RULES)
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.sampled_from([line for text, _ in TOOLS.values() for line in text.split("\n")] + SETUP), max_size=8),
+    some_of([line for text, _ in TOOLS.values() for line in text.split("\n")] + SETUP, most=8),
     st.sampled_from(["{}", "2026-11-20T10:00:00Z {}", "\x1b[31m{}\x1b[0m", "a/b.{}:7", "({})", "x{}y", "  {}  "]),
     st.integers(0, 9),
 )
@@ -267,7 +268,7 @@ def test_the_gate_finds_what_the_rules_find(log: list[str], around: str, more: i
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.sampled_from([line for text, _ in TOOLS.values() for line in text.split("\n")] + SETUP), max_size=40),
+    some_of([line for text, _ in TOOLS.values() for line in text.split("\n")] + SETUP, most=40),
     st.integers(1, 5),
 )
 def test_what_passing_runs_print_is_passed_over_without_a_change(log: list[str], each: int) -> None:
@@ -392,9 +393,7 @@ def test_hostile_lines_are_read(name: str) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.sampled_from([line for text, _ in TOOLS.values() for line in text.split("\n")] + SETUP), max_size=60)
-)
+@given(some_of([line for text, _ in TOOLS.values() for line in text.split("\n")] + SETUP, most=60))
 def test_blocks_lie_within_the_log_apart_from_each_other_and_hold_their_evidence(log: list[str]) -> None:
     blocks = extract(log)
     assert len(blocks) <= BLOCKS_MAX

@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from suites.drawing import some_of
 
 from streams.core.alias import grouped
 from streams.core.fingerprint import Fingerprinter, explain, fingerprint
@@ -175,7 +176,7 @@ _PARTS = [
     ": ",
 ]
 _TRACES = [trace("AssertionError"), trace("ValueError: 4", "refund"), '  File "/a/b.py", line 3, in f\n    g()\n']
-_MESSAGES = st.lists(st.sampled_from(_PARTS + _TRACES), max_size=12).map("".join)
+_MESSAGES = some_of(_PARTS + _TRACES, most=12).map("".join)
 
 
 @given(st.lists(_MESSAGES, max_size=12))
