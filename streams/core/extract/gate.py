@@ -257,7 +257,7 @@ class Gate:
     def _learn(self, tokens: list[bytes]) -> set[bytes]:
         """Remembers of tokens never seen before which pieces they hold; gives all these pieces."""
         joined = b"\n".join(tokens)
-        starts = list(accumulate((len(token) + 1 for token in tokens), initial=0))
+        starts = list(accumulate([len(token) + 1 for token in tokens], initial=0))
         found: dict[int, list[bytes]] = {}
         there: set[bytes] = set()
         for piece, parts in self._pieces_by_root.items():
@@ -272,13 +272,10 @@ class Gate:
         if len(self) + len(tokens) > TOKENS_MAX:
             self._plain.clear()
             self._telling.clear()
-        for number, token in enumerate(tokens[:TOKENS_MAX]):
-            if len(token) > TOKEN_BYTES_MAX:
-                continue
-            if number in found:
-                self._telling[token] = tuple(found[number])
-            else:
-                self._plain.add(token)
+        short = {token for token in tokens[:TOKENS_MAX] if len(token) <= TOKEN_BYTES_MAX}
+        telling = {token: tuple(pieces) for number, pieces in found.items() if (token := tokens[number]) in short}
+        self._telling.update(telling)
+        self._plain.update(short.difference(telling))
         return there
 
     def _searched(self, held: dict[int, list[Word]], lines: Sequence[bytes]) -> dict[int, _Said]:
