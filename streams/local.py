@@ -26,6 +26,8 @@ from streams.sinks import sqlite
 
 FILE_NAME = "faultline.sqlite3"
 LOCK_NAME = "lock"
+_PRIVATE_MODE = 0o700
+"""Of a folder that is made here: its owner alone."""
 BUSY_S = 10.0
 CHECKPOINT_PAGES = 8_000
 """Pages of 4 KiB in the write-ahead log before it is folded into the file: ids are random, so pages gather there."""
@@ -295,7 +297,8 @@ class RowTable(MutableMapping[str, bytes]):
 def _locked(directory: Path) -> IO[str]:
     """The directory's lock, held as long as the file is open: the kernel gives it back when the process ends."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        # it holds what came in as it came; a folder that is there keeps the rights that it was given
+        directory.mkdir(mode=_PRIVATE_MODE, parents=True, exist_ok=True)
         lock = (directory / LOCK_NAME).open("a+", encoding="ascii")
     except OSError as error:
         raise ConfigurationError(

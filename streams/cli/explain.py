@@ -31,8 +31,8 @@ def add_to(app: typer.Typer) -> None:
 
 def _explain(
     text: Annotated[
-        str, typer.Argument(metavar="[TEXT|FILE|-]", help="A message or trace, a file, or - for input.")
-    ] = "",
+        str | None, typer.Argument(metavar="[TEXT|FILE|-]", help="A message or trace, a file, or - for input.")
+    ] = None,
     why: Annotated[
         tuple[str, str] | None,
         typer.Option("--why", metavar="A B", help="Are these one problem? Texts, files, or fingerprints of a server."),
@@ -76,7 +76,9 @@ def _explain(
 
         compare(pair, lambda text: _read(text, given).fingerprint, url, as_json=as_json, asks_why_not=why is None)
         return
-    if not text and sys.stdin.isatty():
+    if text is not None and not text.strip():
+        raise typer.BadParameter("TEXT is empty; give a text, a file, or - and the text on standard input")
+    if text is None and sys.stdin.isatty():
         raise typer.BadParameter("give a text, a file, or - and the text on standard input")
     if nearest:
         from streams.cli import why as pairs

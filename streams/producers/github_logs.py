@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 _WHOLE: Final = re.compile(r"(-?\d{1,20})_([^/]+)\.txt", re.DOTALL)
@@ -72,9 +73,10 @@ class Steps:
 def job_logs(names: Sequence[str]) -> tuple[JobLog, ...] | None:
     """The jobs of the archive with entries of these names, in the order of their numbers; None when it is another one.
 
-    It is one when every entry has such a name, and one is a log.
+    It is one when every entry has such a name, and one is a log. Jobs may share a name: each log is read, and none is
+    given its steps, as nothing tells whose they are.
     """
-    wholes: dict[str, tuple[str, int, int]] = {}
+    wholes: dict[str, list[tuple[int, str, int]]] = {}
     steps: dict[str, list[tuple[int, str, int]]] = {}
     folders: dict[str, str] = {}
     for at, name in enumerate(names):
@@ -83,21 +85,18 @@ def job_logs(names: Sequence[str]) -> tuple[JobLog, ...] | None:
             folders.setdefault(key, match.group(1))
             steps.setdefault(key, []).append((int(match.group(2)), match.group(3), at))
         elif match := _WHOLE.fullmatch(name):
-            number, job = int(match.group(1)), match.group(2)
-            before = wholes.get(_key(job))
-            if before is None or (before[1] < 0 <= number):
-                wholes[_key(job)] = (job, number, at)
+            wholes.setdefault(_key(match.group(2)), []).append((int(match.group(1)), match.group(2), at))
         elif not _OWN.fullmatch(name):
             return None
-    ordered = sorted(wholes.items(), key=_by_number)
-    found = [JobLog(job, at, tuple(sorted(steps.pop(key, [])))) for key, (job, _, at) in ordered]
-    found += [JobLog(folders[key], None, tuple(sorted(own))) for key, own in steps.items()]
-    return tuple(found) or None
+    found: list[tuple[int, JobLog]] = []
+    for key, logs in wholes.items():
+        own = tuple(sorted(steps.pop(key, [])))
+        numbered = [log for log in logs if log[0] >= 0] or logs  # beside one with a number, `-1` is the same log again
+        found += [(number, JobLog(job, at, own if len(numbered) == 1 else ())) for number, job, at in numbered]
+    ordered = [log for _, log in sorted(found, key=itemgetter(0))]
+    ordered += [JobLog(folders[key], None, tuple(sorted(own))) for key, own in steps.items()]
+    return tuple(ordered) or None
 
 
 def _key(job: str) -> str:
     return _LEFT_OUT.sub("", job)
-
-
-def _by_number(item: tuple[str, tuple[str, int, int]]) -> int:
-    return item[1][1]

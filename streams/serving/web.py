@@ -10,12 +10,17 @@ from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
 
 from streams.contract.errors import ConfigurationError
 
 OPEN_REQUESTS_S_MAX: Final = 3
 """How long open requests may take to end once the server is told to stop."""
+
+PATH_CHARS_MAX: Final = 200
+"""Of the path of a request, in the answer that it leads nowhere."""
 
 
 def listening(host: str, port: int, *, way_out: str) -> socket.socket:
@@ -50,7 +55,7 @@ class WebServer(uvicorn.Server):
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
         super().__init__(
             uvicorn.Config(
-                Starlette(routes=list(routes)),
+                application(routes),
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -77,3 +82,15 @@ class WebServer(uvicorn.Server):
         await asyncio.wait({serving, up}, return_when=asyncio.FIRST_COMPLETED)
         up.cancel()
         return serving
+
+
+def application(routes: Sequence[BaseRoute]) -> Starlette:
+    """The routes; an address that none of them takes is answered with the paths of those that there are."""
+    return Starlette(routes=list(routes), exception_handlers={404: _nowhere})
+
+
+def _nowhere(request: Request, _error: Exception) -> Response:
+    routes: Sequence[BaseRoute] = request.app.routes
+    known = dict.fromkeys(route.path for route in routes if isinstance(route, Route) and ":path}" not in route.path)
+    reason = f"{request.url.path[:PATH_CHARS_MAX]} leads nowhere; there are {', '.join(known)}"
+    return JSONResponse({"error": reason}, 404, headers={"Cache-Control": "no-store"})

@@ -92,6 +92,13 @@ def test_explain_never_shows_a_credential(faultline):
         assert secret not in out
 
 
+@pytest.mark.parametrize("text", ["", " "])
+def test_explain_names_an_argument_without_a_text(faultline, text):
+    status, out, err = faultline("explain", text)
+    assert (status, out) == (2, "")
+    assert "TEXT is empty; give a text, a file, or -" in err
+
+
 def test_explain_reads_a_file_and_says_the_same_as_of_its_text(faultline, tmp_path):
     (tmp_path / "trace.txt").write_text("boom on 7 of 9\n")
     assert faultline("explain", tmp_path / "trace.txt")[1] == faultline("explain", "boom on 7 of 9")[1]

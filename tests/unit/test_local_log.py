@@ -35,6 +35,15 @@ def read(log: Log, start: int = 0, partition: int = 0, **limits: int) -> list[by
     return [record.value for record in log.read(topics.CI, partition, start, **bounds)]
 
 
+def test_a_folder_that_is_made_is_its_owner_s_and_one_that_is_there_keeps_its_rights(tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    given.chmod(0o750)
+    for folder, mode in ((tmp_path / "made", 0o700), (given, 0o750)):
+        Log(folder).close()
+        assert folder.stat().st_mode & 0o777 == mode
+
+
 def test_records_of_a_partition_come_back_in_order(log: Log) -> None:
     appended(log, b"a", b"b")
     appended(log, b"c")

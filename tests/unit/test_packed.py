@@ -165,6 +165,15 @@ def test_names_that_are_not_all_of_a_run_are_an_archive_of_files() -> None:
     assert (old.whole, [number for number, _, _ in old.steps]) == (1, [1, 2, 10])
 
 
+def test_each_log_of_jobs_that_share_a_name_is_read_and_none_is_given_steps() -> None:
+    causes = ["no space left on device", "connection refused by db", "assertion broke in parser"]
+    logs = {f"{number}_x.txt": f"start\n##[error]{cause}\n".encode() for number, cause in enumerate(causes)}
+    failures, _ = contents(zipped({**logs, "x/1_Set up job.txt": b"start\n"}))
+    assert [failure.message for failure in failures] == causes
+    named = job_logs(["2_a b.txt", "0_a_b.txt", "1_c.txt", "a_b/1_s.txt", "c/1_s.txt"]) or ()
+    assert [(log.job, log.whole, len(log.steps)) for log in named] == [("a_b", 1, 0), ("c", 2, 1), ("a b", 0, 0)]
+
+
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=6))
 def test_steps_are_where_their_lines_stand_in_the_log_that_they_make(shape: list[tuple[int, bool]]) -> None:
     steps, log, wanted = Steps(), b"", []

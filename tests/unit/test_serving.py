@@ -17,7 +17,7 @@ from streams.contract.telemetry import LogEvent, Metric
 from streams.serving.health import health_routes
 from streams.serving.logs import LIBRARY_LINES_MAX, LIBRARY_S, LibraryLines, configure_log
 from streams.serving.observer import SERIES_MAX, RoleObserver, exposition
-from streams.serving.web import listening
+from streams.serving.web import application, listening
 
 HOSTILE = [
     "two\nlines",
@@ -182,6 +182,15 @@ def test_the_combinations_of_labels_are_bounded():
 def client(observer: RoleObserver, host: str = "127.0.0.1:8765", **more) -> TestClient:
     routes = health_routes(observer, **({"allowed_hosts": ()} | more))
     return TestClient(Starlette(routes=routes), base_url=f"http://{host}")
+
+
+def test_an_address_that_leads_nowhere_is_answered_with_those_that_there_are():
+    app = application(health_routes(RoleObserver(version="1"), allowed_hosts=()))
+    asked = TestClient(app, base_url="http://127.0.0.1:8765")
+    for answer in (asked.get("/nope"), asked.post("/nope", content=b"x")):
+        assert answer.status_code == 404
+        assert answer.json()["error"].startswith("/nope leads nowhere; there are /healthz, /readyz")
+    assert asked.post("/healthz").status_code == 405
 
 
 def test_ready_is_told_once_nothing_is_waited_for(capsys):
