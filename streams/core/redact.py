@@ -4,8 +4,8 @@
 `<secret:rule>`, so that a reader sees that something was there and what kind of thing, and two texts that differ only
 in a credential become one.
 
-A text is searched for cheap signs first: a few literals, the starts of its words, long words, assignments of something
-long. Only where one is found does a pattern run. Names and formats are data in `credentials/`.
+A text is searched for cheap signs first: its words, its long runs, a few literals, assignments of something long.
+Only where one is found does a pattern run. Names and formats are data in `credentials/`.
 Doing it again changes nothing. Time is linear in the text.
 `mask_opaque` is for texts that leave the house: it also takes anything that looks random, identifiers included.
 """

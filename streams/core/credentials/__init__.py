@@ -8,6 +8,7 @@
 | `clouds`, `services` | known by the prefix or the form of their issuer |
 | `files` | settings, and hashes of passwords |
 | `formats` | all of these, in the order that names a credential which two of them find |
+| `signs` | which of them a text may hold, by its words and long runs |
 | `names` | names in front of a value: fields such as a password, and services whose keys have no shape of their own |
 | `values` | what a value looks like: drawn by lot, one word, or only the place that one goes to |
 

@@ -18,7 +18,7 @@ from streams.core.credentials.formats import FORMATS
 from streams.core.credentials.row import RUN_CHARS_MIN, Format
 
 _START_CHARS: Final = 3
-_MARKS: Final = '@$%|<>~"-:'
+_MARKS: Final = "@$%|<>-:"
 """Rare ones first."""
 _TO_WORDS: Final = bytes(code if code < 128 and chr(code).isalnum() else 32 for code in range(256))
 _IN_RUNS: Final = b"_.~+/@?-"
