@@ -15,7 +15,9 @@ from collections.abc import Set as AbstractSet
 from streams.contract.alias import Alias, AliasSource, weightier
 
 EDGES_MAX = 10_000
-"""Edges that are held, about 1.1 KB each; past it those between new pairs are dropped and counted."""
+"""Edges that are held, about 1.1 KB each; past it those between new pairs are dropped and counted, but a person's."""
+HUMAN_EDGES_MORE = 1_000
+"""Edges of persons that are held beyond EDGES_MAX: what a person says holds however much the rules joined."""
 ALONE = ""
 """The group of a fingerprint that is joined with no other."""
 _NONE: frozenset[str] = frozenset()
@@ -36,6 +38,8 @@ class Groups:
         """Pairs that a person took apart, from either side."""
         self.dropped = 0
         """Edges that came when there were as many as may be."""
+        self._of_persons = 0
+        """Edges held by the word of a person."""
         for edge in edges:
             self.apply(edge)
 
@@ -62,13 +66,14 @@ class Groups:
         where the name changes; taking apart costs the group, and so does all once a person took any two apart.
         """
         before = self._edges.get(alias.key)
-        if before is None and len(self._edges) >= self._edges_max:
+        if before is None and not self._has_room(alias.source):
             self.dropped += 1
             return _NONE
         now = alias if before is None else weightier(before, alias)
         if now is before:
             return _NONE
         self._edges[alias.key] = now
+        self._of_persons += _is_of_person(now) - (before is not None and _is_of_person(before))
         had_apart = bool(self._apart)
         self._note_apart(now)
         a, b = now.a, now.b
@@ -115,9 +120,16 @@ class Groups:
             here = came_from[here]
         return path[::-1]
 
+    def _has_room(self, source: AliasSource) -> bool:
+        """Whether an edge of a new pair may be held: whatever edges are held together may come again in any order."""
+        held = len(self._edges)
+        if held >= self._edges_max + HUMAN_EDGES_MORE:
+            return False
+        return source is AliasSource.HUMAN or held - self._of_persons < self._edges_max
+
     def _note_apart(self, edge: Alias) -> None:
         for here, there in ((edge.a, edge.b), (edge.b, edge.a)):
-            if edge.source is AliasSource.HUMAN and not edge.stands:
+            if _is_of_person(edge) and not edge.stands:
                 self._apart.setdefault(here, set()).add(there)
             elif here in self._apart:
                 self._apart[here].discard(there)
@@ -188,3 +200,7 @@ class Groups:
                     found.add(there)
                     left.append(there)
         return found
+
+
+def _is_of_person(edge: Alias) -> bool:
+    return edge.source is AliasSource.HUMAN

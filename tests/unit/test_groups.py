@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from suites.records import AT_MS, edge
 
 from streams.contract.alias import Alias, AliasSource, weightier
-from streams.core.groups import ALONE, Groups
+from streams.core.groups import ALONE, HUMAN_EDGES_MORE, Groups
 
 NAMES = "abcdefgh"
 
@@ -98,6 +98,27 @@ def test_past_the_bound_new_pairs_are_counted_and_known_ones_still_change() -> N
     assert groups.apply(edge("c", "d")) == frozenset()
     assert (groups.dropped, groups.name("c")) == (1, ALONE)
     assert groups.apply(edge("a", "b", AliasSource.HUMAN, stands=False)) == {"a", "b"}
+
+
+def test_what_a_person_says_of_a_new_pair_holds_though_the_rules_filled_the_table() -> None:
+    groups = Groups([edge("a", "b"), edge("b", "c")], edges_max=2)
+    apart = edge("a", "c", AliasSource.HUMAN, stands=False)
+    assert groups.apply(apart) == {"c"}
+    assert groups.apply(edge("x", "y", AliasSource.HUMAN)) == {"x", "y"}
+    assert groups.apply(edge("p", "q")) == frozenset()
+    assert [groups.name(name) for name in "abcxyp"] == ["a", "a", ALONE, "x", "x", ALONE]
+    held = [groups.edge(pair) for pair in ("x|y", "a|c", "b|c", "a|b")]
+    again = Groups((one for one in held if one), edges_max=2)
+    assert (again.dropped, len(again)) == (0, 4), "persons first: nothing that was held is dropped at the next start"
+    assert [again.name(name) for name in "abcxyp"] == [groups.name(name) for name in "abcxyp"]
+
+
+def test_persons_have_so_many_edges_beyond_the_bound() -> None:
+    said = [edge(f"a{n}", f"b{n}", AliasSource.HUMAN) for n in range(HUMAN_EDGES_MORE + 1)]
+    groups = Groups([edge("a", "b"), *said], edges_max=1)
+    assert (len(groups), groups.dropped) == (HUMAN_EDGES_MORE + 1, 1)
+    groups = Groups([*said, edge("a", "b")], edges_max=1)
+    assert (len(groups), groups.dropped) == (HUMAN_EDGES_MORE + 1, 1)
 
 
 def test_a_fingerprint_is_no_alias_of_itself() -> None:
