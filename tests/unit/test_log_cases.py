@@ -59,3 +59,37 @@ def test_what_was_tried_again_is_weaker_than_the_last_try() -> None:
         "curl: (22) The requested URL returned error: 503",
     ]
     assert [b.evidence for b in findings([*log, "Exited with code exit status 22"]).blocks][:1] == [6]
+
+
+STACK = ['  File "a.py", line 3, in f', "    g()", "ValueError: no cart"]
+HEADERS = {
+    "its own": "Traceback (most recent call last):",
+    "no colon": "ValueError                   Traceback (most recent call last)",
+    "behind a name": "web_1  | Traceback (most recent call last):",
+    "a frame of lines": "\u256d\u2500\u2500 Traceback (most recent call last) \u2500\u2500\u256e",
+    "a frame of dashes": "+------ Traceback (most recent call last) ------+",
+}
+QUOTES = (
+    "  patterns: ['Traceback (most recent call last):', 'no route']",
+    "    'Traceback (most recent call last):',",
+    'grep -q "Traceback (most recent call last)" run.log',
+)
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_the_header_of_a_stack_begins_it(name: str) -> None:
+    (block,) = findings(["run", HEADERS[name], *STACK, "Exited with code exit status 1"]).blocks
+    assert (block.reason, block.first, block.evidence) == ("python.traceback", 2, 5)
+
+
+@pytest.mark.parametrize("quote", QUOTES)
+def test_a_line_that_quotes_the_header_of_a_stack_begins_none(quote: str) -> None:
+    steps = [f"step {n}" for n in range(40)]
+    log = [quote, *steps, "a.c:3:5: error: no", "Exited with code exit status 1"]
+    assert [block.reason for block in findings(log).blocks] == ["gcc.error"]
+
+
+def test_a_stack_in_one_line_of_a_logger_is_one_line() -> None:
+    line = '{"level":"error","exc":"Traceback (most recent call last):\\n  File \\"a.py\\"\\nValueError: no"}'
+    (block,) = findings(["run", line, "bye", "bye", "bye", "Exited with code exit status 1"]).blocks
+    assert (block.reason, block.first, block.last) == ("python.logged", 2, 2)

@@ -75,7 +75,7 @@ RULES: Final = (
     rule(
         "python.traceback",
         "traceback",
-        r"Traceback \(most recent call (?:last|first)\):?",
+        r"Traceback \(most recent call (?:last|first)\):?[\s\u2500\u2501\u256e\u2513+-]*$",  # what quotes it goes on
         0.84,
         until=(
             r"^(?:[\w.]*\.)?[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning|Failure"
@@ -83,6 +83,12 @@ RULES: Final = (
         ),
         told_last=True,
         lines_max=90,
+    ),
+    rule(  # a whole stack in one line, as loggers that write JSON have it
+        "python.logged",
+        "traceback",
+        r"Traceback \(most recent call last\):(?:\\r)?\\n\s*File ",
+        0.84,
     ),
     rule(
         "python.chained",
