@@ -45,8 +45,8 @@ from streams.core.credentials.values import (
 )
 from streams.core.template.randomness import has_random_letters
 
-ROUNDS_MAX: Final = 4
-"""A replacement can uncover another one; a text settles in two rounds, the bound is for the text that does not."""
+ROUNDS_MAX: Final = 10
+"""A replacement can uncover another one: tokens that are glued together settle one a round, any other text in two."""
 SERVICE_KEY_CHARS_MIN: Final = 14
 MASKED_CHARS_MIN: Final = 20
 NAMES_REMEMBERED_MAX: Final = 4096
