@@ -47,14 +47,21 @@ T = TypeVar("T")
 
 
 def from_file(path: Path) -> Baseline:
-    """What the log of a passing run prints. Raises: UnreadableInput."""
+    """What the log of a passing run prints, as far as it can be read: what cannot is a line on standard error.
+
+    Raises: UnreadableInput.
+    """
+    notes = Notes()
     try:
         with Input(str(path), path).open(packed=True) as stream:
-            found = parts(stream, PackedLimits(), Notes())
-            return Baseline.of(line for part in found for line in lines(part.stream))
+            found = parts(stream, PackedLimits(), notes)
+            baseline = Baseline.of(text for part in found for text in lines(part.stream))
     except UnreadableInput as error:
         way_out = "name the log of a run that passed, or leave --baseline out"
         raise UnreadableInput(f"{error}; {way_out}") from error
+    for note in notes.told():
+        tell(f"baseline {line(str(path))}: {line(note)}")
+    return baseline
 
 
 class Asked:

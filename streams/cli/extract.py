@@ -175,11 +175,14 @@ class _Command:
             self._say_json()
         else:
             self._say(self._found)
-            for note in self._notes:
-                tell(line(f"{self._input.name}: {note}"))
+            self._tell_notes()
             if not self._found:
                 tell(line(f"{self._input.name}: read as {', '.join(self._formats)}; nothing in it says that it failed"))
         return FOUND if self._found else NOTHING
+
+    def _tell_notes(self) -> None:
+        for note in self._notes:
+            tell(line(f"{self._input.name}: {note}"))
 
     def _say(self, found: list[Excerpt]) -> None:
         from streams.cli.shown_excerpts import text_of
@@ -275,6 +278,7 @@ class _Command:
             self._say_json()
         elif [one.evidence_line for one in watch.told] == [one.evidence_line for one in self._found] != []:
             say(f"{watch.lines} lines: in all {len(self._found)}, as above")
+            self._tell_notes()
         else:
             if watch.told and self._found:
                 say(f"{watch.lines} lines: in all {len(self._found)}, most likely cause first\n")

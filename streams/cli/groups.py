@@ -31,6 +31,10 @@ Fingerprint = Annotated[
 ]
 
 
+class UnknownGroup(FaultlineError):
+    """No fingerprint begins so; the message says where they are listed."""
+
+
 class SeveralGroups(FaultlineError):
     """More than one fingerprint begins so; the message has a line for each of the first."""
 
@@ -206,7 +210,7 @@ def _alias(
 
 
 def detail(url: str, fingerprint: str) -> dict[str, Any]:
-    """The group whose fingerprint begins so. Raises: `Unreachable`, `Refusal`, `SeveralGroups`."""
+    """The group whose fingerprint begins so. Raises: `Unreachable`, `Refusal`, `UnknownGroup`, `SeveralGroups`."""
     from streams.cli.server import Refusal
 
     beginning = fingerprint.strip()
@@ -245,7 +249,7 @@ def _no_single(url: str, beginning: str) -> FaultlineError:
         rows = _asked(url, "/api/groups", {"text": beginning, "limit": PAGE_ROWS, "fingerprints": 1}).get("groups", [])
         found = [row for row in rows if str(row["fingerprint"]).startswith(beginning)]
     if not found:
-        return FaultlineError(f"no group's fingerprint begins with {beginning!r}; `faultline groups` lists them")
+        return UnknownGroup(f"no group's fingerprint begins with {beginning!r}; `faultline groups` lists them")
     many = f"at least {len(found)}" if len(found) == PAGE_ROWS else str(len(found))
     head = f"{many} groups begin with {beginning!r}; write more of the one that is meant"
     cells = [f"  {row['fingerprint']}  {row['kind']}  {line(str(row['title']), 60)}" for row in found[:CANDIDATES_MAX]]

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
-from streams.cli.groups import detail, listed
+from streams.cli.groups import UnknownGroup, detail, listed
 from streams.contract.documents import readings
-from streams.contract.errors import FaultlineError, UnreadableInput
+from streams.contract.errors import UnreadableInput
 from streams.contract.failure import Origin, bounded
 from streams.contract.verdict import Verdict
 from streams.contract.wire import Refused, failures_from_bytes
@@ -33,10 +33,8 @@ def from_server(url: str, *, rows_max: int, is_certain: bool = False) -> list[Ex
     for row in listed(url, origin="", rows_max=rows_max, fingerprints=True):
         try:
             group = detail(url, row["fingerprint"])
-        except FaultlineError as error:
-            if "no group's fingerprint begins" in str(error):
-                continue  # forgotten since it was listed
-            raise
+        except UnknownGroup:
+            continue  # forgotten since it was listed
         out.append(_exemplar(group, is_certain=is_certain))
     return out
 

@@ -15,7 +15,8 @@ jsreports.py    the JSON of Jest, Vitest and Mocha
 buildkit.py     BuildKit's progress as JSON
 image_build.py  what builders of images print: BuildKit, docker, buildah, kaniko
 annotations.py  what a check run's annotations say
-joblog.py       the log of a CI job, by way of `streams.core.extract` (held.py: its lines in bounded memory)
+joblog.py       the log of a CI job, by way of `streams.core.extract` (held.py: its lines in bounded memory;
+                fitting.py: whether a baseline is of that job)
 inner.py        the errors in what a failed step or test printed, by way of joblog.py
 lines.py, json_elements.py   the lines of a stream, and the JSON among them; the elements of one long JSON document
 benchmark.py    an error of an LLM call: an exception, its parts, or a row of the earlier runner

@@ -18,6 +18,7 @@ from streams.core.extract.chunks import Chunk, Log
 from streams.core.extract.extract import Findings
 from streams.core.extract.follow import Following
 from streams.core.redact import redact
+from streams.producers.fitting import Fitting
 from streams.producers.formats import Records
 from streams.producers.github_logs import Steps
 from streams.producers.held import Held
@@ -75,12 +76,22 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Watch:
-    """One log that is still being written: feed it as it comes, then `end`."""
+    """One log that is still being written: feed it as it comes, then `end`.
+
+    Whether the baseline is of this job is decided when `FIRST_BYTES` are there, or the log ends. What is certain before
+    is told by what the beginning says so far; then these first lines are read again where it comes out otherwise.
+    """
 
     def __init__(self, place: Place, baseline: Baseline | None = None) -> None:
         self._place = place
         self._held = Held(bytes_max=LOG_BYTES_MAX)
+        self._baseline = baseline
+        """What the log is held against now."""
+        self._fitting = Fitting(baseline) if baseline is not None else None
+        """None once it is decided."""
         self._following = Following(baseline)
+        self._notes: list[str] = []
+        self._blocks: list[Block] = []
         self.told: list[Excerpt] = []
         """What was certain before the end."""
 
@@ -92,15 +103,37 @@ class Watch:
     def feed(self, chunk: Chunk) -> list[Excerpt]:
         """Takes the next lines, and gives what they make certain (`streams.core.extract.follow` says when that is)."""
         blocks = self._following.feed(chunk)
+        if self._fitting is not None:
+            self._fitting.take(chunk)
+            if self._fitting.is_full:
+                blocks = self._decided(self._fitting, blocks)
+            elif blocks or self._fitting.is_due:
+                blocks = self._fitted(self._fitting.fitting([]), self._fitting.first, blocks)
         self._held.take(chunk, self._following.spans)
         found = [_excerpt(block, self._held, self._place, len(self.told) + n) for n, block in enumerate(blocks, 1)]
+        self._blocks += blocks
         self.told += found
         return found
 
     def end(self) -> tuple[list[Excerpt], list[str]]:
         """All of it, most likely cause first, and notes."""
+        if self._fitting is not None:
+            self._decided(self._fitting, ())
         found = self._following.end()
-        return _excerpts(found, self._held, self._place), [*left_out(found, self._held)]
+        return _excerpts(found, self._held, self._place), [*self._notes, *left_out(found, self._held)]
+
+    def _decided(self, fitting: Fitting, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+        self._fitting = None
+        return self._fitted(fitting.fitting(self._notes), fitting.first, blocks)
+
+    def _fitted(self, baseline: Baseline | None, first: list[Chunk], blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+        """What became certain just now, `blocks` if the log is held against this baseline already; else it is read
+        again, which makes other blocks certain."""
+        if baseline is self._baseline:
+            return blocks
+        self._baseline = baseline
+        self._following = Following(baseline, told=self._blocks)
+        return tuple(block for chunk in first for block in self._following.feed(chunk))
 
 
 def of_log(log: Log, place: Place, baseline: Baseline | None = None) -> tuple[list[Excerpt], list[str], int]:

@@ -24,11 +24,12 @@ from streams.contract.failure import (
 )
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
-from streams.core.extract.chunks import CHUNK_BYTES, Chunk, Log, chunks
+from streams.core.extract.chunks import Chunk, Log, chunks
 from streams.core.extract.clean import LINE_CHARS_MAX, clean
 from streams.core.extract.error import error_of
 from streams.core.extract.extract import BLOCKS_MAX, TESTS_MAX, Findings, Pass, extract
 from streams.core.extract.image_step import word_in
+from streams.producers.fitting import Fitting
 from streams.producers.github_logs import Steps
 from streams.producers.held import Held
 
@@ -41,14 +42,6 @@ OUTPUT_LINES: Final = 1
 """What a step of an image printed last stands before the word that it failed."""
 CODES_THAT_TELL: Final = frozenset({124, *range(129, 160)})
 """Ended by `timeout`, or by a signal. Other exit codes say no more than that it failed, and vary with the runner."""
-NEW_SHARE_MAX: Final = 0.5
-"""When more of a log's beginning is new, the baseline is of another job, or of an earlier form of it. Of 18 pairs of
-a failing and a passing run of one job none had more than 0.18, of pairs from two projects ten had more than 0.6;
-with these, extraction finds more that is no reason than without."""
-BEGINNING: Final = 4
-"""One in so many of the lines that are read first is the beginning: how a job fails may be long, and stands last."""
-FIT_LINES_MIN: Final = 12
-"""Of fewer lines nothing can be told."""
 INNER_MAX: Final = 5
 """Blocks inside of a builder's that are looked at."""
 _BY_TOOL: Final = {
@@ -158,8 +151,12 @@ def blocks_in(
 ) -> tuple[Findings, Held]:
     """What a log says, and its lines; what is left out is added to the notes. Limits: of other blocks, of tests."""
     held, coming = Held(bytes_max=LOG_BYTES_MAX), chunks(log)
-    first = list(_beginning(coming)) if baseline is not None else []
-    reading = Pass(baseline if baseline is None or _fits(baseline, first, notes) else None)
+    first: list[Chunk] = []
+    if baseline is not None:
+        fitting = Fitting(baseline)
+        fitting.take_from(coming)
+        first, baseline = fitting.first, fitting.fitting(notes)
+    reading = Pass(baseline)
     for chunk in chain(first, coming):
         reading.feed(chunk)
         held.take(chunk, reading.spans)
@@ -177,31 +174,6 @@ def _within(context: Ci, steps: Steps | None, block: Block, *, lines: int) -> Ci
     return msgspec.structs.replace(
         context, step_number=number, step_name=context.step_name or name.removeprefix("Run ")
     )
-
-
-def _beginning(coming: Iterator[Chunk]) -> Iterator[Chunk]:
-    """What is read first: one chunk of a file, many of a pipe that gives its lines one by one."""
-    size = 0
-    for chunk in coming:
-        yield chunk
-        size += len(chunk.data) + 1
-        if size >= CHUNK_BYTES // 2:
-            return
-
-
-def _fits(baseline: Baseline, first: Sequence[Chunk], notes: list[str]) -> bool:
-    """Whether the baseline is of this job, by what the log begins with; a note where it is not.
-
-    A job that fails begins like one that passes.
-    """
-    lines = [line for chunk in first for line in chunk.lines]
-    lines = lines[: len(lines) // BEGINNING]
-    if len(lines) < FIT_LINES_MIN:
-        return True
-    share = baseline.share_new(line.decode("utf-8", "replace") for line in lines)
-    if share > NEW_SHARE_MAX:
-        notes.append(f"{share:.0%} of how it begins is new: the baseline is not of this job as it is now, and not used")
-    return share <= NEW_SHARE_MAX
 
 
 def _is_build(block: Block) -> bool:

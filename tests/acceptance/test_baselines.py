@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import os
 import subprocess
@@ -136,6 +137,15 @@ def test_nobody_is_asked_where_it_would_be_of_no_use(faultline: Any, tmp_path: P
         assert {asked.method for asked in server.asked} == {"POST"}
         _, _, err = faultline(FAILING, "--no-baseline", "--passed", "--url", server.url)
     assert "exclude each other" in err
+
+
+def test_a_damaged_baseline_of_a_file_is_used_as_far_as_it_goes_and_that_is_said(
+    faultline: Any, tmp_path: Path
+) -> None:
+    passing = tmp_path / "passing.gz"
+    passing.write_bytes(gzip.compress(PASSING.encode())[:-9])
+    _, _, err = faultline(FAILING, "--dry-run", "--baseline", str(passing))
+    assert f"baseline {passing}: the gzip is cut off before its end; what came before counts" in err
 
 
 def test_a_passing_run_goes_out_as_hashes_and_each_job_of_an_archive_on_its_own(faultline: Any, tmp_path: Path) -> None:

@@ -121,6 +121,16 @@ def test_what_passing_runs_say_is_no_reason(faultline: Command, tmp_path: Path) 
     assert (status, "none: no such file; name the log of a run that passed" in err) == (2, True)
 
 
+def test_a_damaged_baseline_counts_as_far_as_it_goes_and_that_is_said(faultline: Command, tmp_path: Path) -> None:
+    (tmp_path / "job.log").write_bytes(b"service.c:1:1: error: in every run\n" + COMPILE)
+    passed = b"service.c:7:1: error: in every run\n" + bytes(range(32, 127)) * 9
+    (tmp_path / "passed.gz").write_bytes(gzip.compress(passed)[:-9])
+    status, out, err = faultline(tmp_path / "job.log", "--baseline", tmp_path / "passed.gz", "--json")
+    assert (status, [block["evidence_line"] for block in json.loads(out)["blocks"]]) == (0, [2])
+    told = f"baseline {tmp_path / 'passed.gz'}: the gzip is cut off before its end; what came before counts"
+    assert err == f"faultline: {told}\n"
+
+
 def test_reports_are_read_by_the_reader_of_reports(faultline: Command, stdin: Callable[[bytes], None]) -> None:
     stdin(b'<testsuite><testcase classname="c" name="pays"><failure message="m">trace</failure></testcase></testsuite>')
     assert faultline("-") == (0, "1. test c::pays (junit)\n   | m\n   | trace\n", "")

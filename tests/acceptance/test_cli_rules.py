@@ -135,3 +135,24 @@ def test_apply_sends_aliases_and_inherited_verdicts_and_no_more_than_it_shows(fa
     assert said["fingerprint"].startswith("fp1u.")
     assert (said["inherits"]["fingerprint"], said["inherits"]["kind"]) == (groups[0]["fingerprint"], "timeout")
     assert {one["one"] for _, one in sent[1:]} == {one["fingerprint"] for one in groups}
+
+
+def test_a_group_forgotten_since_it_was_listed_is_passed_over_and_no_other_refusal_is(faultline, rules, monkeypatch):
+    kept, gone = group("order ABC-alpha lost", "timeout", 5), group("socket closed", "timeout", 1)
+    said = [(404, {"error": "unknown_group"})]
+
+    def answer(asked):
+        if asked.path.startswith("/api/groups?"):
+            rows = [] if "text=" in asked.path else [gone, kept]  # looked for by its text, it is gone
+            return 200, {}, {"groups": rows}
+        status, told = said[-1] if gone["fingerprint"] in asked.path else (200, kept)
+        return status, {}, told
+
+    with answers() as server:
+        server.answer = answer
+        monkeypatch.setenv("FAULTLINE_URL", server.url)
+        status, out, _ = faultline("rules", "diff", "/dev/null", "--json")
+        assert (status, json.loads(out)["unchanged"]) == (0, 1)
+        said.append((400, {"error": "bad", "reason": "no group's fingerprint begins so"}))
+        status, out, err = faultline("rules", "diff", "/dev/null", "--json")
+        assert (status, out, "answered 400: no group's fingerprint begins so" in err) == (1, "", True)

@@ -14,8 +14,8 @@ TRACE = ["Traceback (most recent call last):", '  File "a.py", line 3, in f', " 
 LOG = ["begins", "", *TRACE, "##[error]Process completed with exit code 2.", "one", "two"]
 
 
-def watched(lines: list[str]) -> Watch:
-    watch = Watch(Place())
+def watched(lines: list[str], baseline: Baseline | None = None) -> Watch:
+    watch = Watch(Place(), baseline)
     for line in lines:
         watch.feed(one_chunk([line]))
     return watch
@@ -41,6 +41,45 @@ def test_a_baseline_and_a_log_that_passed_leave_nothing() -> None:
     passed = [*LOG, "Finished: SUCCESS"]
     assert of_log(passed, Place())[0] == []
     assert of_log(LOG[:6], Place(), Baseline.of(LOG[:6]))[0] == []
+
+
+BEGINS = [f"collecting package {word}" for word in "abcdefghijklmnopqrstuvwxyz" * 3]
+OTHER = Baseline.of(f"downloading artifact {word}" for word in "abcdefghijklm")
+NOT_OURS = "the baseline is not of this job as it is now, and not used"
+
+
+@pytest.mark.parametrize("more", [0, 3_000])
+def test_a_watched_log_is_held_against_no_baseline_of_another_job_and_that_is_said_once(more: int) -> None:
+    after = [f"tidied up shelf {'x' * (n % 7)}" for n in range(more)]
+    log, ours = [*BEGINS, *LOG, *after], Baseline.of([*BEGINS, "begins", *after])
+    alone, foreign, own = watched(log), watched(log, OTHER), watched(log, ours)
+    assert len(foreign.told) == 1
+    assert foreign.told == alone.told
+    (found, notes), (plain, _) = foreign.end(), alone.end()
+    assert (found, [note for note in notes if NOT_OURS in note]) == (plain, notes[:1])
+    assert (found, notes, foreign.lines) == of_log(log, Place(), OTHER)
+    (found, notes) = own.end()
+    assert (found, notes, own.lines) == of_log(log, Place(), ours)
+    assert (notes, [one.evidence for one in found]) == ([], [TRACE[-1]])
+
+
+def test_what_was_told_before_the_baseline_could_be_judged_stays_told() -> None:
+    log = [*LOG, *(f"line {word}" for word in "abcdefghijklmnopqrstuvwxyz" * 60)]
+    watch = watched(log, OTHER)
+    (told,), (found, notes) = watch.told, watch.end()
+    assert (told.evidence_line, len(notes), NOT_OURS in notes[0]) == (6, 1, True)
+    assert [one.evidence_line for one in found] == [6]
+    assert {line.line for line in told.lines} <= {line.line for line in found[0].lines}
+
+
+def test_a_beginning_that_turns_out_to_fit_brings_the_baseline_back() -> None:
+    late = [f"unpacking {word}" for word in "abcdefghijklmnopqrstuvwxyz" * 100]
+    log = ["a new banner", *(f"banner {word}" for word in "abcdefghijkl"), *BEGINS[:40], *LOG[2:7], *late]
+    baseline = Baseline.of([*BEGINS, *late])
+    watch = watched(log, baseline)
+    assert [one.evidence for one in watch.told] == [TRACE[-1]]
+    assert (*watch.end(), watch.lines) == of_log(log, Place(), baseline)
+    assert watch.end()[1] == []
 
 
 def test_credentials_are_taken_out_and_every_line_keeps_its_number() -> None:

@@ -12,7 +12,7 @@ what was told was no reason to fail.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -32,8 +32,14 @@ class Following:
     """One log: feed it as it comes, then `end`. Linear time; memory bounded as for a log that is there as a whole."""
 
     def __init__(
-        self, baseline: Baseline | None = None, *, limit: int = BLOCKS_MAX, tests_max: int = TESTS_MAX
+        self,
+        baseline: Baseline | None = None,
+        *,
+        told: Iterable[Block] = (),
+        limit: int = BLOCKS_MAX,
+        tests_max: int = TESTS_MAX,
     ) -> None:
+        """`told`: what was certain when the same log was read with another baseline; it is not taken back either."""
         self._pass = Pass(baseline)
         self._reader, self._sections = self._pass.reader, self._pass.sections
         self._limit, self._tests_max = limit, tests_max
@@ -41,7 +47,7 @@ class Following:
         """The last line of which is known that something failed for good; 0 while there is nothing to look for."""
         self._look_at = 0
         self._pause = 1
-        self.told: list[Block] = []
+        self.told: list[Block] = list(told)
         """What was certain before the end, in the order in which it became so."""
 
     @property
