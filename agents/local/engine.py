@@ -16,7 +16,7 @@ from pathlib import Path
 
 import structlog
 
-from agents.local.stages import FOLD, INPUTS, STEP_BYTES_MAX, TICK_MS, EngineSettings, Stages
+from agents.local.stages import FOLD, INPUTS, STEP_BYTES_MAX, TICK_MS, EngineSettings, Stages, input_bytes
 from streams.contract import topics
 from streams.contract.alias import Alias
 from streams.contract.baseline import Job, PassedRun
@@ -56,8 +56,8 @@ class _Append:
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes that the fold stage has to read because of it; what was rejected at the door is read by nobody."""
-        return sum(len(entry.value or b"") for entry in self.entries if entry.topic in INPUTS)
+        """Bytes that the fold stage has to read because of it."""
+        return input_bytes(self.entries)
 
 
 class _Backlog:
@@ -119,6 +119,11 @@ class Engine:
         """Whether the stages work."""
         return self._thread.is_alive() and self.failed is None
 
+    @property
+    def backlog_bytes(self) -> int:
+        """Bytes of input that are not folded yet."""
+        return self._backlog.value
+
     # The port `Publisher` of the gateway.
 
     async def publish(self, failures: Sequence[Failure], *, traceparent: str = "") -> None:
@@ -179,7 +184,7 @@ class Engine:
         if self._stopping.is_set() or self.failed is not None:
             raise LogFull("the process is stopping", retry_after_s=RETRY_AFTER_S)
         limit = self._settings.backlog_bytes_max
-        if self._backlog.value > limit:
+        if self.backlog_bytes > limit:
             raise LogFull(f"the log is more than {limit} bytes behind", retry_after_s=RETRY_AFTER_S)
         size = sum(len(entry.value or b"") for entry in entries)
         append = _Append(tuple(entries), counted, size, Future())
@@ -254,6 +259,8 @@ class Engine:
                 )
                 self._stopping.wait(RETRY_AFTER_S)
                 return False
+            finally:
+                self._backlog.add(stages.take_fed_bytes())
             busy = bool(folded_bytes or worked or sunk or compared)
         return True
 

@@ -6,7 +6,7 @@ A step reads what its role has not read, and commits offset, rows and outputs in
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -65,6 +65,11 @@ STEP_RECORDS_MAX = 1_000
 STEP_BYTES_MAX = 512 * 1024
 """What a step reads of one partition at most, so that a caller's append waits for short steps only."""
 SINK_RECORDS_MAX = 4_000
+
+
+def input_bytes(entries: Iterable[Entry]) -> int:
+    """Bytes that the fold stage has to read of these; what was rejected at the door is read by nobody."""
+    return sum(len(entry.value or b"") for entry in entries if entry.topic in INPUTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,7 @@ class Stages:
         self._is_behind = False
         self._compacted: dict[Topic, list[int]] = {}
         """Where the partitions of topics ended when their log was made short."""
+        self._fed_bytes = 0
 
     def fold(self) -> int:
         """Fold what came in. Returns the bytes read."""
@@ -136,6 +142,11 @@ class Stages:
             return 0
         with self._log.transaction():
             return sum(self._fold(topic, partition, start) for topic, partition, start in waiting)
+
+    def take_fed_bytes(self) -> int:
+        """Bytes that the other stages gave the fold stage to read since the last call: aliases, verdicts handed on."""
+        fed, self._fed_bytes = self._fed_bytes, 0
+        return fed
 
     def _waiting(self, role: str, inputs: Sequence[Topic]) -> list[tuple[Topic, int, int]]:
         """Topic, partition and next offset of what a role has not read to the end."""
@@ -186,7 +197,7 @@ class Stages:
 
     def work(self) -> int:
         """Apply folds to the tables. Returns how many records were read."""
-        number = 0
+        number = fed = 0
         log = self._log
         waiting = self._waiting(WORK, (topics.FOLDED,))
         if not waiting:
@@ -196,11 +207,13 @@ class Stages:
                 records = log.read(topic, partition, start, records_max=STEP_RECORDS_MAX, bytes_max=STEP_BYTES_MAX)
                 batches = [(record.offset, from_bytes(FoldBatch, record.value or b"")) for record in records]
                 emissions = self._pipelines[partition].on_batches(batches)
-                entries = (Entry(e.topic, partition, e.key, e.value) for e in emissions)
+                entries = [Entry(e.topic, partition, e.key, e.value) for e in emissions]
                 log.append(entries, at_ms=self._now_ms())
+                fed += input_bytes(entries)
                 log.commit(WORK, topic, partition, records[-1].offset + 1)
                 number += len(records)
             self._rows.flush()
+        self._fed_bytes += fed
         return number
 
     def alias(self, *, is_idle: bool) -> int:
@@ -223,15 +236,14 @@ class Stages:
                 number += len(records)
             edges = self._compared() if is_idle or self._now_ms() >= self._compare_from_ms else []
             target = partial(partition_of, partitions=self._settings.partitions)
-            log.append((Entry(topics.ALIASES, target(e.key), e.key, to_bytes(e)) for e in edges), at_ms=self._now_ms())
+            made = [Entry(topics.ALIASES, target(e.key), e.key, to_bytes(e)) for e in edges]
             if dropped := self._aliaser.edges_dropped - self._told_dropped:
                 count(log.db, ALIASES_DROPPED, dropped)
                 self._told_dropped += dropped
             shared = sharing.verdicts()
-            log.append(
-                (Entry(topics.VERDICTS, target(v.fingerprint), record_key(v), to_bytes(v)) for v in shared),
-                at_ms=self._now_ms(),
-            )
+            made += [Entry(topics.VERDICTS, target(v.fingerprint), record_key(v), to_bytes(v)) for v in shared]
+            log.append(made, at_ms=self._now_ms())
+        self._fed_bytes += input_bytes(made)
         return number + self._aliaser.is_due + sharing.is_due
 
     def _compared(self) -> list[Alias]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,13 +18,16 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from suites.records import edge, verdict
 from suites.server import Server, raw
 
 from agents.local.engine import Engine
 from agents.local.stages import EngineSettings
+from streams.contract import topics
 from streams.contract.errors import ConfigurationError, LogFull, MalformedRecord
 from streams.contract.failure import Ci, Failure, Origin, identified
 from streams.contract.taxonomy import default_taxonomy
+from streams.contract.verdict import VerdictSource
 from streams.core.known_failures.book import default_rules
 
 BENCHMARK = {"provider": "acme", "model": "large-2", "stage": "generate", "run_id": "r"}
@@ -215,6 +220,25 @@ def engine_in(directory: Path, **settings: Any) -> Engine:
 
 def failure(number: int, message: str = "x") -> Failure:
     return identified(Failure(origin=Origin.CI, message=message, occurred_at_ms=1, ordinal=number, ci=Ci(run_id="1")))
+
+
+def test_what_the_stages_write_for_each_other_leaves_nothing_owed_and_nothing_saved(tmp_path: Path) -> None:
+    engine = engine_in(tmp_path)
+    path = engine.start()
+
+    async def said() -> None:
+        await engine.decide(verdict("a", "timeout", source=VerdictSource.HUMAN))
+        await engine.alias(edge("a", "b"))
+
+    asyncio.run(said())
+    folded = "SELECT offset FROM offsets WHERE role = 'fold' AND topic = ?"
+    until_s = time.monotonic() + 20
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        while db.execute(folded, (topics.VERDICTS.name,)).fetchone() != (2,):
+            assert time.monotonic() < until_s, "the verdict that b has from a was never folded"
+            time.sleep(0.05)
+    engine.stop()
+    assert engine.backlog_bytes == 0
 
 
 def test_what_is_refused_at_the_door_does_not_fill_the_log(tmp_path: Path) -> None:

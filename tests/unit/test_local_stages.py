@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from suites.records import AT_MS, edge, verdict
+from msgspec.structs import replace
+from suites.records import AT_MS, ci_failure, edge, verdict
 
-from agents.local.stages import EngineSettings, Stages
+from agents.local.stages import FOLD, INPUTS, EngineSettings, Stages
 from streams.contract import topics
 from streams.contract.alias import Alias
+from streams.contract.fingerprint import Fingerprint
 from streams.contract.taxonomy import default_taxonomy
 from streams.contract.topics import DAY_MS, Topic
 from streams.contract.verdict import Verdict, VerdictSource, record_key
 from streams.contract.wire import from_bytes, to_bytes
+from streams.core.fingerprint import Fingerprinter
 from streams.core.rules import RuleBook
 from streams.local import Entry, Log
 
@@ -56,4 +60,41 @@ def test_what_a_person_said_long_ago_holds_for_what_an_alias_joins_today(tmp_pat
         ("a", "network_error", ""),
         ("b", "network_error", "a"),
     ]
+    log.close()
+
+
+class _Earlier(Fingerprinter):
+    """How fingerprints were made before: each had another value."""
+
+    def __call__(self, **given: Any) -> Fingerprint:
+        made = super().__call__(**given)
+        return replace(made, value=f"{made.value}-earlier")
+
+
+def test_the_bytes_that_stages_give_the_fold_stage_are_told_so_that_what_is_behind_never_drifts(tmp_path: Path) -> None:
+    log = Log(tmp_path)
+    stages = Stages(
+        log, EngineSettings(directory=tmp_path), RuleBook({}), default_taxonomy(), lambda: AT_MS, before=_Earlier()
+    )
+    failure = ci_failure("the flux gate broke")
+    before = _Earlier()(origin="ci", message="the flux gate broke").value
+    known = [verdict(one, "timeout", source=VerdictSource.HUMAN) for one in ("a", before)]
+    alias = edge("a", "b")
+    given = [Entry(topics.VERDICTS, 0, record_key(one), to_bytes(one)) for one in known]
+    given.append(Entry(topics.ALIASES, 0, alias.key, to_bytes(alias)))
+    behind = fed = 0
+    for entries in (given, [Entry(topics.CI, 0, "", to_bytes(failure))]):
+        with log.transaction():
+            log.append(entries, at_ms=AT_MS)
+        behind, is_busy = log.waiting_bytes(FOLD, INPUTS), True
+        while is_busy:
+            folded = stages.fold()
+            is_busy = bool(folded or stages.work() or stages.alias(is_idle=True))
+            fed += (more := stages.take_fed_bytes())
+            behind += more - folded
+            assert behind == log.waiting_bytes(FOLD, INPUTS)
+    held = log.read(topics.VERDICTS, 0, len(known), records_max=9, bytes_max=1 << 20)
+    told = [from_bytes(Verdict, record.value or b"").inherited_from for record in held]
+    assert sorted(told) == ["a", before], "one shared by an alias, one handed on by the tables"
+    assert (behind, fed) == (0, sum(len(record.value or b"") for record in held))
     log.close()
