@@ -65,6 +65,7 @@ TOKENS = [
 ]
 
 SECRET = some(24, LOWER)
+WORDS = "correct horse " + "battery"
 HEX_32 = some(32, HEX)
 HEX_64 = some(64, HEX)
 MIXED_40 = some(40)
@@ -97,6 +98,16 @@ IN_PLACE = [
 ]
 IN_PLACE += [
     ("docker login -u app -p " + SECRET + " registry.example.org", SECRET),
+    ("login failed for user 'joe' with password '" + WORDS + "'", WORDS),
+    ('tried "joe" using the passphrase "' + WORDS + '", refused', WORDS),
+    ("user 'joe' password `" + WORDS + "`", WORDS),
+    ('{"msg": "login with password \\"' + WORDS + '\\" failed"}', WORDS),
+    ("signed with secret '" + WORDS + "'", WORDS),
+    ("with passwd 'it's " + WORDS + "' and more", WORDS),
+    ('connect with password "' + "swordfish" + '"', "swordfish"),
+    ("ALTER USER joe WITH PASSWORD '" + WORDS + "'", WORDS),
+    ("wrong password 'Tr0ub4dor " + "and 3' for joe", "Tr0ub4dor"),
+    ("got " + "-_~4Q" + "~" + some(31) + ", refused", "4Q" + "~"),
     ("mysql -h db -u app -p" + SECRET + " shop", SECRET),
     ("sshpass -p '" + SECRET + "' ssh host", SECRET),
     ("redis-cli -h cache -a " + SECRET + " ping", SECRET),
@@ -205,6 +216,12 @@ BENIGN = [
     "date -u +%Y-%m-%dT%H:%M:%SZ; cache-key=linux-x64-node18 --secret id=npmrc,src=.npmrc",
     "secretName=app-tls password=$env:DB_PASSWORD password: @secret secretsmanager:prod/db:password::",
     "reports/distributed.checkpoint.test_api_access_control-e7e41fc497cad4bb.xml and tar -a x:archive",
+    "password 'must be at least 8 characters', expected password \"Enter 8 letters, SHA256\"",
+    "connect with password 'is too short', with password \"your password here\", with passphrase '<none given>'",
+    "using secret 'my-db-creds-2' and secret \"app-tls\" of namespace 'x y'",
+    "field password 'not the same as before' and password \"${DB_PASSWORD}\" with password '********'",
+    "the header identified by 'its name', the node identified by `nodeId`",
+    "with password 'left open\nand closed' on the next line",
     "pass: 12 fail: 1, pass=3.5ms, passed: 120",
     "chatcmpl-jrl16Xzi8b7cHi4gkQUcAsA1fHV3z dpl_5iE8zaEpnRo0DCwvSP46eAtFoN75",
     "got: sha256-onBdoGGO1szw6ynvod5wcn15saCeXdKPaonBdoGGO1s=",

@@ -93,7 +93,7 @@ CLOUDS: Final[tuple[Format, ...]] = (
         "azure-client-secret",
         "A secret of a Microsoft Entra application, from the mark in it on.",
         ("q~",),
-        r"(?<=[\w~.]{3}\d)Q~[\w~.-]{31,34}(?![\w~-])",
+        r"(?<=[\w~.-]{3}\d)Q~[\w~.-]{31,34}(?![\w~-])",
         exact_case=True,
         anchored=True,
         token=True,

@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from streams.core.credentials.row import LINE, Format, begins
-from streams.core.credentials.values import is_random_run, is_strong_value, is_told, is_value
+from streams.core.credentials.values import (
+    is_phrase,
+    is_random_run,
+    is_strong_phrase,
+    is_strong_value,
+    is_told,
+    is_value,
+)
+
+_QUOTED_AFTER: Final = tuple(
+    f"{name} {quote}" for name in ("password", "passwd", "passphrase", "secret") for quote in ("'", '"', "`", "\\")
+)
+_IN_QUOTES: Final = r"(\\{0,3}[\"'`])(?P<s>(?!\s)(?:(?!\1(?!\w))[^\r\n<>]){4,128})\1(?!\w)"
+"""On one line, up to the quote that ends it: one inside of a word does not."""
 
 FILES: Final[tuple[Format, ...]] = (
     Format(
@@ -176,6 +189,23 @@ FILES: Final[tuple[Format, ...]] = (
         r"(?:with|and|using) password [\"'`]?(?P<s>[^\s\"'`<>\\,;]{6,128})",
         anchored=True,
         proof=is_told,
+    ),
+    Format(
+        "quoted-password",
+        "A password in quotes behind words that say what it was used for; several words, too.",
+        _QUOTED_AFTER,
+        r"(?:(?<=with )|(?<=and )|(?<=using )|(?<=with the )|(?<=using the )|(?<=[\"'`] ))"
+        r"(?:password|passwd|passphrase|secret(?= \\{0,3}[\"'`][^\s\"'`]{1,64} )) " + _IN_QUOTES,
+        anchored=True,
+        proof=is_phrase,
+    ),
+    Format(
+        "quoted-words",
+        "A password of several words in quotes, of which one can only be part of a password.",
+        _QUOTED_AFTER,
+        "(?:password|passwd|passphrase|secret) " + _IN_QUOTES,
+        anchored=True,
+        proof=is_strong_phrase,
     ),
     Format(
         "defined-constant",

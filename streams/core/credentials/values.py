@@ -51,6 +51,12 @@ _CLASS: Final = bytes(
     for code in range(128)
 ) + bytes(range(128, 256))
 """Letters and digits by kind."""
+_SAYING: Final = frozenset(
+    "a an the your my this that its enter type use choose set confirm new old must should shall may might can could "
+    "will would needs need does did do are be been were had have contains at in for from of to as by with too length "
+    "least minimum maximum please field and or isn't doesn't can't wasn't cannot couldn't only if when".split()
+)
+"""How a sentence about a password, or a label, begins."""
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _UUID_HYPHENS: Final = 4
 
@@ -105,6 +111,18 @@ def is_told(value: str) -> bool:
     return is_strong(value) and (
         is_random(value) or (not value.islower() and not value.isupper() and not _WORDS.fullmatch(value))
     )
+
+
+def is_phrase(value: str) -> bool:
+    """Whether a quoted value behind the name of a password may be one, and does not say something about it."""
+    first = value.split(None, 1)[0].lower().rstrip(".,:;!?")
+    return first not in _SAYING and first not in NO_VALUES and is_value(value) and not is_placeholder(value)
+
+
+def is_strong_phrase(value: str) -> bool:
+    """As `is_phrase`, and of several words, one of which mixes letters and digits."""
+    words = value.split()
+    return len(words) > 1 and is_phrase(value) and any(map(is_strong, words))
 
 
 def is_number(value: str) -> bool:
