@@ -296,7 +296,9 @@ class FoldStage:
         """At least one batch for every target: an empty one still carries the cursor."""
         out = []
         for target in range(self._partitions):
-            chunks = list(_chunks(items.get(target, ())))
+            given = items.get(target, ())
+            after = {one.after: one for one in given if isinstance(one, Successor)}
+            chunks = list(_chunks(given))
             for number, chunk in enumerate(chunks):
                 batch = FoldBatch(
                     topic=place.topic,
@@ -307,7 +309,7 @@ class FoldStage:
                     verdicts=tuple(one for one in chunk if isinstance(one, Verdict)),
                     unanswered=tuple(one for one in chunk if isinstance(one, Unanswered)),
                     aliases=tuple(one for one in chunk if isinstance(one, Alias)),
-                    successors=tuple(one for one in chunk if isinstance(one, Successor)),
+                    successors=_successors_of(chunk, after),
                 )
                 out.append((target, batch))
         return out
@@ -354,6 +356,19 @@ def _earlier(failure: Failure) -> tuple[str, str, str]:
     kind = status_kind(failure.http_status)
     normalised = benchmark_normalise(failure.message)
     return benchmark_fingerprint(where.provider, where.model, where.stage, kind, normalised), kind, normalised
+
+
+def _successors_of(chunk: Iterable[_Item], after: Mapping[str, Successor]) -> tuple[Successor, ...]:
+    """Those of a chunk, and again one for each of its folds that has one in another chunk, at most BATCH_FOLDS_MAX
+    more: the tables may read a chunk by itself, and ask nobody about what succeeds another.
+    """
+    found: dict[Successor, None] = {}
+    for one in chunk:
+        if isinstance(one, Successor):
+            found[one] = None
+        elif isinstance(one, SealedFold) and one.fingerprint in after:
+            found[after[one.fingerprint]] = None
+    return tuple(found)
 
 
 def _chunks(items: Iterable[_Item]) -> Iterable[list[_Item]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import count, product
 
 import pytest
 from suites.records import AT_MS, ci_failure
@@ -10,6 +10,7 @@ from suites.records import AT_MS, ci_failure
 from streams.contract import topics
 from streams.contract.classified import Unseen
 from streams.contract.failure import Origin
+from streams.contract.fold import BATCH_FOLDS_MAX
 from streams.contract.rollup import Rollup
 from streams.contract.taxonomy import default_taxonomy
 from streams.contract.verdict import Verdict, VerdictSource, record_key
@@ -36,8 +37,8 @@ pattern = '\\border ([A-Za-z]{3}-\\w+)'
 class Path:
     """Fold stage and tables of all partitions; verdicts that the tables send go in again."""
 
-    def __init__(self) -> None:
-        self.tables = [Pipeline({}, partition=number) for number in range(PARTITIONS)]
+    def __init__(self, partitions: int = PARTITIONS) -> None:
+        self.tables = [Pipeline({}, partition=number) for number in range(partitions)]
         self._offsets, self._at = count(), 0
 
     def use(self, fingerprinter: Fingerprinter, before: Fingerprinter | None = None) -> None:
@@ -45,7 +46,7 @@ class Path:
             fingerprinter=fingerprinter,
             rules=default_rules(),
             taxonomy=default_taxonomy(),
-            partitions=PARTITIONS,
+            partitions=len(self.tables),
             before=before,
         )
 
@@ -136,3 +137,17 @@ def test_what_was_not_known_before_either_is_asked_about_a_little_later(path: Pa
 
 def test_what_the_rules_leave_alone_is_asked_about_at_once(path: Path) -> None:
     assert [why for _, why, _ in asked(path.fails("never seen by anybody"))] == ["new"]
+
+
+def test_nobody_is_asked_about_what_succeeds_another_though_one_batch_does_not_hold_all_of_them() -> None:
+    first = "red green blue black white brown small large early late cold warm dry wet soft hard".split()
+    second = "apple river stone chair table horse cloud paper glass knife lemon mouse plate sheep train wheel".split()
+    path = Path(partitions=1)
+    path.use(RuledFingerprinter(own_rules(RULES, source="r")), before=Fingerprinter())
+    messages = [f"order ABC-alpha lost its {a} {b}" for a, b in product(first, second)]
+    assert len(messages) > BATCH_FOLDS_MAX / 2, "a successor and a fold each"
+    out = path.fails(*messages)
+    assert len({one.key for one in out if one.topic is topics.CLASSIFIED}) == len(messages)
+    assert asked(out) == []
+    late = path.fails("something else", at_ms=AT_MS + SUCCESSION_MS)
+    assert len(asked(late)) == len(messages) + 1, "their time came, each by itself"
