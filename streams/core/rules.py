@@ -12,15 +12,19 @@ overlap itself. 64 KiB take some milliseconds, a line some tens of microseconds.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, NamedTuple
 
 from streams.contract.failure import Origin
 from streams.contract.taxonomy import status_from_text
+from streams.core.evidence import telling_line
 from streams.core.phrases import Phrases
 
 EVIDENCE_CHARS_MAX: Final = 500
+PLACES_MAX: Final = 64
+"""Places of one phrase or pattern among which the line to quote is chosen."""
 STATUS_SEARCH_CHARS_MAX: Final = 4000
 """A status stands near the front of an error's text."""
 
@@ -75,7 +79,8 @@ class RuleHit(NamedTuple):
     reason: str
     transient: bool
     evidence: str
-    """The line of the text that matched, verbatim but cut at 500 characters; empty when a field of its own matched."""
+    """The line that says so, verbatim but cut at 500 characters: one that matched, or the one that it is a note to, a
+    count or a consequence of (`streams/core/evidence.py`); empty when a field of its own matched."""
 
 
 class _Table:
@@ -147,15 +152,17 @@ class RuleBook:
             return None
         rules, found = table.candidates(lowered, http_status)
         for rule in rules:
-            at = _place(rule, lowered, found, http_status, exit_code)
-            if at is not None:
-                evidence = _line_at(text, lowered, at)
+            places = _places(rule, lowered, found, http_status, exit_code)
+            if places is not None:
+                evidence = telling_line(text, lowered, places)[:EVIDENCE_CHARS_MAX]
                 return RuleHit(rule.kind, rule.id, rule.confidence, rule.reason, rule.transient, evidence)
         return None
 
 
-def _place(rule: Rule, lowered: str, found: set[str], http_status: int | None, exit_code: int | None) -> int | None:
-    """Where the rule matches (an index into the lower-case text, -1 for no place), None where it does not.
+def _places(
+    rule: Rule, lowered: str, found: set[str], http_status: int | None, exit_code: int | None
+) -> list[int] | None:
+    """Where the rule matches (indexes into the lower-case text, none for no place), None where it does not.
 
     `found`: the phrases of all rules' `any_of` that stand in the text. The others are looked for when it comes to them.
     """
@@ -165,36 +172,30 @@ def _place(rule: Rule, lowered: str, found: set[str], http_status: int | None, e
         return None
     if rule.exit_codes and exit_code not in rule.exit_codes:
         return None
-    at = -1
-    if rule.any_of:
-        if found.isdisjoint(rule.any_of):
-            return None
-        at = lowered.find(next(phrase for phrase in rule.any_of if phrase in found))
+    if rule.any_of and found.isdisjoint(rule.any_of):
+        return None
     if rule.and_any and not _holds_any(lowered, rule.and_any):
         return None
     if _holds_any(lowered, rule.unless) or not all(phrase in lowered for phrase in rule.all_of):
         return None
     if rule.pattern is not None:
-        match = rule.pattern.search(lowered)
-        if match is None:
-            return None
-        at = match.start()
-    if at < 0 and rule.all_of:
-        at = lowered.find(rule.all_of[0])
-    return at
+        return [match.start() for match in islice(rule.pattern.finditer(lowered), PLACES_MAX)] or None
+    told = [phrase for phrase in rule.any_of if phrase in found] or list(rule.all_of[:1])
+    return [at for phrase in told for at in _finds(lowered, phrase)]
+
+
+def _finds(text: str, phrase: str) -> Iterator[int]:
+    """The first PLACES_MAX places of a phrase."""
+    at = -1
+    for _ in range(PLACES_MAX):
+        at = text.find(phrase, at + 1)
+        if at < 0:
+            return
+        yield at
 
 
 def _holds_any(text: str, phrases: tuple[str, ...]) -> bool:
     return any(map(text.__contains__, phrases))
-
-
-def _line_at(text: str, lowered: str, at: int) -> str:
-    """The line of the original text. Lower case may be longer than the original, but has the same line breaks."""
-    if at < 0:
-        return ""
-    lines = text.split("\n")
-    number = lowered.count("\n", 0, at + 1 if lowered[at] == "\n" else at)
-    return lines[number].strip()[:EVIDENCE_CHARS_MAX] if number < len(lines) else ""
 
 
 def _status_of(text: str) -> int | None:

@@ -119,6 +119,9 @@ def test_what_providers_say_is_understood(text: str, status: int | None, kind: s
         ("E       AssertionError: 3 != 4", "assertion_failure"),
         ("org.junit.ComparisonFailure: expected:<[a]> but was:<[b]>", "assertion_failure"),
         ("ValueError: math domain error", "runtime_error"),
+        ("x_test.go:3: got 2, want 3", "assertion_failure"),
+        ("json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)", "runtime_error"),
+        ("error in config file\njson.decoder.JSONDecodeError: Expecting value: line 1", "configuration_error"),
         ("Segmentation fault (core dumped)", "runtime_error"),
         ("java.lang.NullPointerException", "runtime_error"),
         ("test_login failed once and passed on retry", "flaky_test"),
@@ -126,7 +129,7 @@ def test_what_providers_say_is_understood(text: str, status: int | None, kind: s
 )
 def test_what_tools_say_is_understood(text: str, kind: str) -> None:
     for prefix, suffix in ROUNDS:
-        before = prefix.replace("worker-3: ", "E   ") if text.startswith("ValueError") else prefix
+        before = prefix.replace("worker-3: ", "E   ") if text.startswith(("ValueError", "x_test", "json")) else prefix
         assert kind_of(ci(before + text + suffix)) == kind, (before, suffix)
 
 
@@ -149,6 +152,51 @@ def test_the_evidence_is_the_line_that_matched_verbatim() -> None:
     hit = ci("İstanbul\n  first line\n   E: Unable to locate package Foo  \nlast")
     assert hit is not None
     assert hit.evidence == "E: Unable to locate package Foo"
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [
+        # Notes to an error, what is quoted of the source, and where it is included from.
+        (
+            ">a.c:3:45: error: \u2018x\u2019 undeclared (first use in this function)\n    3 | main()\n      |    ^\n"
+            "a.c:3:45: note: each undeclared identifier is reported only once for each function it appears in"
+        ),
+        "/usr/bin/ld: a.o: in function `main':\n>a.c:(.text+0x5): undefined reference to `f'\ncollect2: error: ld x",
+        "In file included from b.h:1,\n>c.cpp:4:1: error: 'f' was not declared in this scope\n1 error generated.",
+        # Counts and the later words of those who called the tool.
+        ">src/a.py:1:8: F401 [*] `os` imported but unused\nFound 1 error.\n[*] 1 fixable with `--fix`.",
+        '>m.py:3: error: Incompatible types (got "str")  [return-value]\nFound 1 error in 1 file (checked 2)',
+        ">b.cpp:4:10: error: use of undeclared identifier 'f'\n1 error generated.\nmake: *** [Makefile:3: b.o] Error 1",
+        "# example/x\n>./x.go:3:5: undefined: foo\nFAIL\texample/x [build failed]",
+        ">e: file:///w/A.kt:3:5 Unresolved reference: foo\n> Compilation error. See log for more details",
+        (
+            ">[ERROR] /w/A.java:[3,9] cannot find symbol\n"
+            "[ERROR] Failed to execute goal a:b:1:compile (c): Compilation failure"
+        ),
+        "npm error code ERESOLVE\n>npm error ERESOLVE unable to resolve dependency tree",
+        ">Segmentation fault (core dumped)\nmake: *** [Makefile:5: test] Error 139\nexit code 139",
+        # What is announced on one line and said on the next ones.
+        "thread 't' panicked at src/lib.rs:2:45:\n>called `Option::unwrap()` on a `None` value\nnote: run with `X=1`",
+        "not ok 2 - undef\n  ---\n  location: '/w/t.js:5:1'\n>  error: \"Cannot read it\"\n  name: 'TypeError'\n",
+        "not ok 2 - sums\n  ---\n  error: |-\n>    Expected values to be strictly equal:\n    2 !== 3\n  ...",
+        "--- FAIL: TestX (0.00s)\n>    x_test.go:3: got 2, want 3\nFAIL\nFAIL\texample/x\t0.002s",
+        'Traceback (most recent call last):\n  File "a.py", line 3, in f\n    g()\n>mylib.QueueClosed: it was closed',
+        ">E       assert 2 == 3\nE        +  where 2 = f(1)\n\ntest_a.py:4: AssertionError\nFAILED test_a.py::a - x",
+        "  throw new AssertionError(obj);\n  ^\n>AssertionError [ERR_ASSERTION]: not equal:\n25 !== 26",
+        "x.RuntimeException: no start\n\tat A.f(A.java:3)\n>Caused by: x.NullPointerException: s is null",
+        # Nothing better is there.
+        "checking\n>Found 2 errors in 1 file (checked 2 source files)\n",
+        "step\n>make: *** [Makefile:3: lint] Error 1",
+        ">thread 'main' panicked at src/main.rs:2:45:\n",
+    ],
+)
+def test_the_evidence_is_the_line_that_a_person_would_quote(marked: str) -> None:
+    """Its line begins with `>`."""
+    wanted = next(line[1:] for line in marked.split("\n") if line.startswith(">"))
+    hit = ci(marked.replace(f">{wanted}", wanted, 1))
+    assert hit is not None
+    assert hit.evidence == wanted.strip()
 
 
 def test_fields_beside_the_text_are_seen_but_are_no_evidence() -> None:

@@ -933,6 +933,14 @@ CI_RULES: Final[tuple[Rule, ...]] = (
     ),
     # A setting, option, file or credential.
     Rule(
+        id="ci.json-settings",
+        kind="configuration_error",
+        confidence=0.75,
+        reason="A configuration file is no valid JSON.",
+        any_of=("jsondecodeerror",),
+        and_any=("config file", "configuration file", "settings file", "config.json", "settings.json", "package.json"),
+    ),
+    Rule(
         id="ci.configuration",
         kind="configuration_error",
         confidence=0.76,
@@ -1017,7 +1025,6 @@ CI_RULES: Final[tuple[Rule, ...]] = (
             "workflow is not valid",
             "toml",
             "tomldecodeerror",
-            "json.decoder",
             "in json at position",
             "is not valid json",
             "schema validation",
@@ -1279,6 +1286,7 @@ CI_RULES: Final[tuple[Rule, ...]] = (
             "recursionerror",
             "unicodedecodeerror",
             "unicodeencodeerror",
+            "jsondecodeerror",
             "notimplementederror",
             "stopiteration",
             "oserror",
@@ -1365,6 +1373,14 @@ CI_RULES: Final[tuple[Rule, ...]] = (
             "undefined variable",
             "undefined",
         ),
+    ),
+    Rule(
+        id="ci.go-test",
+        kind="assertion_failure",
+        confidence=0.6,
+        reason="A Go test says at one of its lines why it failed.",
+        any_of=("_test.go:",),
+        pattern=re.compile(r"_test\.go:\d{1,6}: \S"),
     ),
     Rule(
         id="ci.exit-code",
