@@ -49,10 +49,13 @@ def test_a_tools_word_that_all_went_well_does_not_speak_for_what_failed() -> Non
         assert findings(log).blocks, log
 
 
-def test_what_was_tried_again_is_weaker_than_the_last_try() -> None:
+@pytest.mark.parametrize(
+    "word", ["retrying in 5 s", "Waiting 16 seconds before trying again", "Back off 28.052 seconds before retry."]
+)
+def test_what_was_tried_again_is_weaker_than_the_last_try(word: str) -> None:
     log = [
         "curl: (28) Operation timed out",
-        "retrying in 5 s",
+        word,
         "",
         "",
         "x",
@@ -93,3 +96,33 @@ def test_a_stack_in_one_line_of_a_logger_is_one_line() -> None:
     line = '{"level":"error","exc":"Traceback (most recent call last):\\n  File \\"a.py\\"\\nValueError: no"}'
     (block,) = findings(["run", line, "bye", "bye", "bye", "Exited with code exit status 1"]).blocks
     assert (block.reason, block.first, block.last) == ("python.logged", 2, 2)
+
+
+JAVA = {
+    "java.lang.AssertionError: expected 3 but was 4": "java.exception",
+    "org.acme.common.errors.TimeoutException: no answer": "java.exception",
+    "com.acme.CartException: an error in line 3": "java.exception",
+    "shop.errors.CartException: no cart": "python.exception",
+}
+
+
+@pytest.mark.parametrize("first", JAVA)
+def test_a_java_stack_is_whole_whatever_its_first_line_is_called(first: str) -> None:
+    frames = [f"\tat shop.Cart.f{n}(Cart.java:{n})" for n in range(30)]
+    cause = ["Caused by: java.lang.IllegalStateException: closed", *frames, "\t... 9 more"]
+    (block,) = findings(["run", first, *frames, *cause, "bye", "bye", "Exited with code exit status 1"]).blocks
+    assert (block.reason, block.last, block.evidence) == (JAVA[first], 64, 33)
+
+
+def test_an_error_with_a_package_of_python_is_pythons() -> None:
+    line = "requests.exceptions.ConnectionError: no answer"
+    (block,) = findings(["run", line, "bye", "bye", "bye", "Exited with code exit status 1"]).blocks
+    assert (block.reason, block.evidence) == ("python.exception", 2)
+
+
+def test_what_maven_says_again_in_its_stack_is_one_block() -> None:
+    said = "Failed to execute goal org.acme:copy (default) on project shop: Error copying a.jar"
+    frames = [f"    at org.acme.Mojo.f{n} (Mojo.java:{n})" for n in range(9)]
+    stack = [f"[ERROR] {said}", f"org.acme.LifecycleExecutionException: {said}", *frames]
+    (block,) = findings(["run", *stack, "bye", "Exited with code exit status 1"]).blocks
+    assert (block.reason, block.first, block.last) == ("maven.goal", 2, 12)

@@ -42,6 +42,7 @@ _WARNS = re.compile(
 )
 _RETRIED = re.compile(
     r"(?i)\b(?:retry(?:ing)? (?:in|after|\d|\(|later)|retrying\b|try(?:ing)? again in|will (?:be )?retr(?:y|ied))"
+    r"|\b\d[\d.:]{0,12} ?[a-z]{0,12} before (?:trying again|(?:the )?(?:next )?retry)\b"
     r"|^\.\.\.ignoring|\(ignored\)$"
 )
 

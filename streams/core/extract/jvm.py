@@ -6,6 +6,9 @@ from typing import Final
 
 from streams.core.extract.rule import rule
 
+PACKAGE: Final = r"(?:javax?|jakarta|kotlinx?|scala|groovy|(?:com|org|net|io|edu|dev)\.[a-z]\w*)\."
+"""How the names of classes of the JVM begin, and those of no other tool: the names of domains, turned round."""
+FRAME: Final = r"^\s+at \S|^Caused by: |^\s+\.\.\. \d+ (?:more|common)|^\s+Suppressed: "
 _FRAME = r"^\s+\S|^\s*\[\w+\]\s+at |^\s*\[\w+\] Caused by|^Caused by|^\.\.\. \d+ (?:more|common)|^Suppressed"
 _ROOT = r"^\s*(?:\[\w+\]\s+)?Caused by: "
 _WHY = (
@@ -50,7 +53,7 @@ RULES: Final = (
     rule(
         "maven.goal",
         "failed to execute goal",
-        r"Failed to execute goal ",
+        r"(?<!Exception: )Failed to execute goal ",  # in its stack it says the same again
         0.78,
         fatal=True,
         goes_on=r"^\[ERROR\]|^\s+\S|^Caused by: |^[\w.$]+(?:Exception|Error|Failure)",

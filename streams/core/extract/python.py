@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from streams.core.extract.jvm import FRAME, PACKAGE
 from streams.core.extract.rule import rule
 
 RULES: Final = (
@@ -102,11 +103,13 @@ RULES: Final = (
     rule(
         "python.exception",
         "error",
-        r"^(?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|Exception): \S",
+        rf"^(?!{PACKAGE})(?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|Exception): \S",
         0.83,
         before=3,
-        goes_on=r"^\s{2,}\S",
-        lines_max=20,
+        goes_on=rf"^\s{{2,}}\S|{FRAME}",  # a package whose name does not tell may be one of the JVM
+        says=r"^Caused by: ",
+        says_last=True,
+        lines_max=150,
     ),
     rule("python.module", "no module named", r"No module named ", 0.9),
     rule(
