@@ -80,8 +80,11 @@ _BUILD: Final = re.compile(
     r"|INFO\[\d+\] (?:Retrieving image|Resolved base name|Building stage))",
     re.MULTILINE,
 )
-_JOB: Final = re.compile(r"##\[(?:group|section|command)\]|section_start:\d|travis_fold:|^\[Pipeline\]", re.MULTILINE)
+_MARK: Final = r"##\[(?:group|section|command)\]|section_start:\d|travis_fold:|^\[Pipeline\]"
+_JOB: Final = re.compile(_MARK, re.MULTILINE)
 """A log of a job, in which an image's build is but a part."""
+_JOB_LINE: Final = re.compile(rf"^(?:{_MARK}|##\[error\]Process completed with exit code)", re.MULTILINE)
+"""The same for a test protocol, whose tests may have names and comments with such marks in them."""
 
 
 def is_binary(text: str) -> bool:
@@ -113,9 +116,9 @@ def reader_of(head: bytes) -> Reader | None:
             return reader
     if _DOCUMENT.match(begins):
         return _of_document(begins)
-    if _TAP.search(text) or _TAP_FIRST.search(text) or (_TAP_PLAN.search(text) and _TAP_POINT.search(text)):
-        return read_tap
     plain = cleaned(text)
+    if _TAP.search(text) or _TAP_FIRST.search(text) or (_TAP_PLAN.search(text) and _TAP_POINT.search(text)):
+        return None if _JOB_LINE.search(plain) else read_tap
     return read_image_build if _BUILD.search(plain) and not _JOB.search(plain) else None
 
 

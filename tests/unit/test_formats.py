@@ -41,6 +41,22 @@ def test_a_build_inside_of_a_jobs_log_is_read_as_the_log_that_it_is_in() -> None
     assert told("##[group]Run docker build .\n##[endgroup]\n#1 [internal] load\n")[1].form == "log"
 
 
+POINTS = "TAP version 13\n1..2\nok 1 - a\nnot ok 2 - ##[group]b\n# ##[group]c\n"
+JOBS = {
+    "github": "##[group]Run prove -v\n##[endgroup]\n" + POINTS + "##[error]Process completed with exit code 1.\n",
+    "its end": POINTS + "##[error]Process completed with exit code 1.\n",
+    "gitlab": "\x1b[0Ksection_start:1:step_script\r\x1b[0KRunning\n" + POINTS + "ERROR: Job failed: exit code 1\n",
+    "jenkins": "[Pipeline] sh\n+ prove -v\n" + POINTS + "Finished: FAILURE\n",
+}
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_test_protocol_inside_of_a_jobs_log_is_read_as_the_log_that_it_is_in(name: str) -> None:
+    found, records = told(JOBS[name])
+    assert (records.form, [one.message for one in found][:1]) == ("log", ["not ok 2 - ##[group]b"])
+    assert told(POINTS)[1].form == "TAP"
+
+
 UNREAD = {
     b"": "nothing in it",
     b" \n": "nothing in it",
