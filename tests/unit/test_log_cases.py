@@ -124,5 +124,5 @@ def test_what_maven_says_again_in_its_stack_is_one_block() -> None:
     said = "Failed to execute goal org.acme:copy (default) on project shop: Error copying a.jar"
     frames = [f"    at org.acme.Mojo.f{n} (Mojo.java:{n})" for n in range(9)]
     stack = [f"[ERROR] {said}", f"org.acme.LifecycleExecutionException: {said}", *frames]
-    (block,) = findings(["run", *stack, "bye", "Exited with code exit status 1"]).blocks
+    (block,) = findings(["run", *stack, "bye", "bye", "bye", "Exited with code exit status 1"]).blocks
     assert (block.reason, block.first, block.last) == ("maven.goal", 2, 12)
