@@ -35,7 +35,7 @@ _LATER: Final = re.compile(
 )
 _LATER_ANYWHERE: Final = re.compile(
     r"aborting due to|could not compile `|failed to execute goal \S+:\S+ |the build could not read |\[error\] \[help "
-    r"|collect2: |linker command failed with exit code"
+    r"|test failed, to rerun pass |collect2: |linker command failed with exit code"
     rf"|(?:exit|exited with)(?: (?:code|status))?:? {_SPENT}|non-zero (?:code|exit status):? {_SPENT}"
     r"|\bcommand '[^']*' failed\b|compilation error\. see |elifecycle|\bnpm (?:error|err!) (?:code|errno|syscall|path) "
 )

@@ -43,7 +43,15 @@ CI_RULES: Final[tuple[Rule, ...]] = (
             "quarantined test",
             "unstable test",
         ),
-        unless=("flakes: 0", "connection", "network", "pytest-rerunfailures", "rerun with", "rerun tests with"),
+        unless=(
+            "flakes: 0",
+            "connection",
+            "network",
+            "pytest-rerunfailures",
+            "rerun with",
+            "rerun tests with",
+            "to rerun pass",
+        ),
         transient=True,
     ),
     # Something of the machine ran out.
