@@ -120,6 +120,7 @@ def test_what_providers_say_is_understood(text: str, status: int | None, kind: s
         ("org.junit.ComparisonFailure: expected:<[a]> but was:<[b]>", "assertion_failure"),
         ("ValueError: math domain error", "runtime_error"),
         ("x_test.go:3: got 2, want 3", "assertion_failure"),
+        ("src/a.py:1:8: F401 `os` imported but unused", "compilation_error"),
         ("assertion failed: x\nerror: test failed, to rerun pass `--lib`", "assertion_failure"),
         ("json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)", "runtime_error"),
         ("error in config file\njson.decoder.JSONDecodeError: Expecting value: line 1", "configuration_error"),

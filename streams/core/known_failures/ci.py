@@ -939,6 +939,23 @@ CI_RULES: Final[tuple[Rule, ...]] = (
             r"[:(]\d{1,7}(?:[:,]\d{1,5})?\)?: {0,3}(?:fatal )?error\b"
         ),
     ),
+    Rule(
+        id="ci.python-lint",
+        kind="compilation_error",
+        confidence=0.93,
+        reason="A linter of Python refused a place in the source.",
+        any_of=(
+            "imported but unused",
+            "line too long (",
+            "is assigned to but never used",
+            "undefined name",
+            "redefinition of unused",
+            "missing whitespace",
+            "trailing whitespace",
+            "blank line",
+        ),
+        pattern=re.compile(r":\d{1,7}:\d{1,5}: [a-z]{1,4}\d{3,4}\b"),
+    ),
     # A setting, option, file or credential.
     Rule(
         id="ci.json-settings",
