@@ -10,6 +10,7 @@ Words that name a state are never wild: `started` and `failed` are two problems 
 nor are numbers that a template kept, such as exit codes.
 """
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -94,7 +95,7 @@ _SHOWN = re.compile(
     r"(?P<before>[\w.-]{1,64}=[\"'`\[(<\\]{0,8}|[\[(<]{1,4}|(?=<\*>))(?P<value><\*>|[\w.$/@:*-]{1,128})"
     r"(?P<after>[\"'`\])>\\,.:;]{0,8})"
 )
-_NAMED_WILD = re.compile(r"[A-Za-z][\w.-]{1,63}=[^\w\s]{0,3}<\*>")
+_NAMED_WILD = re.compile(r"(?:[A-Za-z][\w.-]{0,63}:)?[A-Za-z][\w.-]{1,63}=[^\w\s]{0,3}<\*>")
 _UNIT = re.compile(
     r"\S{1,128}(\.(?:service|socket|device|mount|automount|swap|target|path|timer|slice|scope)[^\w\s]{0,4})"
 )
@@ -195,7 +196,7 @@ def _widened(forms: set[str]) -> dict[str, str]:
     numbers: dict[tuple[int, str], int] = {}
     for form in forms:
         words = form.split(" ")
-        if len(words) <= WORDS_MAX and _constant(words) >= CONSTANT_WORDS_MIN:
+        if len(words) <= WORDS_MAX and constant_words(words) >= CONSTANT_WORDS_MIN:
             cut[form] = words
             places[form] = _slots(words, numbers)
             for word, around in zip(words, places[form], strict=True):
@@ -213,7 +214,7 @@ def _widened(forms: set[str]) -> dict[str, str]:
                         new = [_again(other, _name(word)) for other in new]
                     new[i] = wild
                     break
-        if new != words and _constant(new):
+        if new != words and constant_words(new):
             moved[form] = " ".join(new)
     return moved or _paired(cut) or _marked_together(cut)
 
@@ -225,7 +226,7 @@ def _paired(cut: dict[str, list[str]]) -> dict[str, str]:
         names = [i for i, word in enumerate(words) if _PROGRAM_NAME.search(word) and not is_kept(word)]
         for i, j in combinations(names[:NAMES_MAX], 2):
             rest = [WILD if k in (i, j) else word for k, word in enumerate(words)]
-            if _constant(rest) >= CONSTANT_WORDS_OF_A_FIT:
+            if constant_words(rest) >= CONSTANT_WORDS_OF_A_FIT:
                 pairs[i, j, " ".join(rest)].append(form)
     moved: dict[str, str] = {}
     for (i, j, wide), forms in sorted(pairs.items()):
@@ -243,13 +244,14 @@ def _marked_together(cut: dict[str, list[str]]) -> dict[str, str]:
     alike: defaultdict[str, list[str]] = defaultdict(list)
     for form, words in cut.items():
         rest = [_marked(word) or word for word in words]
-        if _constant(rest) >= CONSTANT_WORDS_OF_A_FIT:
+        if constant_words(rest) >= CONSTANT_WORDS_OF_A_FIT:
             alike[" ".join(rest)].append(form)
     moved: dict[str, str] = {}
     for wide, forms in alike.items():
         rest = wide.split(" ")
         values = [{cut[form][i] for form in forms} for i in range(len(rest))]
-        wild = [i for i, found in enumerate(values) if len(found) > 1 and len(found) >= values_needed(i, found)]
+        stay = constant_words(rest)
+        wild = [i for i, found in enumerate(values) if len(found) > 1 and len(found) >= values_needed(i, found, stay)]
         if len(wild) > 1:
             for form in forms:
                 moved[form] = " ".join([rest[i] if i in wild else word for i, word in enumerate(cut[form])])
@@ -316,35 +318,41 @@ def _again(word: str, name: str) -> str:
     return word.replace(f"<path:{name}>", AGAIN) if "<path:" in word else word.replace(name, AGAIN)
 
 
-def _constant(words: Iterable[str]) -> int:
-    """Words that stay."""
+def constant_words(words: Iterable[str]) -> int:
+    """How many words stay."""
     return sum(map(_is_constant, words))
 
 
 def _is_constant(word: str) -> bool:
-    """Whether a word stays: it has no wildcard, or is a key whose value has one (`uid=<*>`)."""
+    """Whether a word stays: it has no wildcard, or is a key whose value has one (`uid=<*>`, `a:b=<*>`)."""
     return (WILD not in word or _NAMED_WILD.match(word) is not None) and any(map(str.isalpha, word))
 
 
 def _wide(slot: Slot, values: set[str]) -> dict[str, str]:
     """The new word for each value of a place, where evidence suffices; empty where it does not."""
-    place, constant = slot.place, slot.constant + bool(_key(values))
+    place = slot.place
     free = {value for value in values if not is_state(value) and not is_kept(value)}
-    if len(free) < 2 or (constant < CONSTANT_WORDS_MIN and not (place and constant and len(free) >= LONE_VALUES_MIN)):
+    if len(free) < 2:
         return {}
-    if len(free) == len(values) and len(values) >= values_needed(place, values):
+    if len(free) == len(values) and len(values) >= values_needed(place, values, slot.constant):
         new = _frame(values)
         return dict.fromkeys(values, new)
-    if place and constant >= CONSTANT_WORDS_OF_A_FIT:
+    if place and slot.constant + bool(_key(values)) >= CONSTANT_WORDS_OF_A_FIT:
         pattern = min((v for v in free if WILD in v), key=lambda v: (len(v), v), default="")
         return {value: pattern for value in free if _fits(value, pattern)} if pattern else {}
     return {}
 
 
-def values_needed(place: int, values: set[str]) -> int:
-    """How many different words in a place make it a slot, where those known are `values`."""
-    if _key(values):
-        return MARKED_VALUES_MIN
+def values_needed(place: int, values: set[str], constant: int) -> float:
+    """How many different words, with `values`, make a slot where `constant` others stay; infinite if too few do."""
+    key = bool(_key(values))
+    needed = MARKED_VALUES_MIN if key else _needed_by_form(place, values)
+    if constant + key >= CONSTANT_WORDS_MIN:
+        return needed
+    return max(LONE_VALUES_MIN, needed) if place and constant + key else math.inf
+
+
+def _needed_by_form(place: int, values: set[str]) -> int:
     files = any(_FILE.search(value) for value in values)
     masked = any(WILD in value for value in values)
     if masked and not (files and place == 0):

@@ -7,6 +7,7 @@ all that is told, also where whoever gave it did not.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -15,7 +16,17 @@ from msgspec.structs import replace
 
 from streams.contract.alias import Alias, AliasSource
 from streams.contract.fingerprint import Fingerprint, Part
-from streams.core.alias import FRAMES_MIN, WORDS_MAX, form_of, untyped, values_needed
+from streams.core.alias import (
+    CONSTANT_WORDS_MIN,
+    FRAMES_MIN,
+    WILD,
+    WORDS_MAX,
+    constant_words,
+    form_of,
+    untyped,
+    values_needed,
+    widest,
+)
 from streams.core.groups import Groups
 from streams.core.long_texts import skeleton
 from streams.core.parts import FRAME, TOLD_ONLY, keyed
@@ -163,6 +174,8 @@ def _way_of_words(ours: Sequence[str], theirs: Sequence[str], person: str) -> st
         )
     if len(ours) > WORDS_MAX:
         return f"the slot rule leaves templates of more than {WORDS_MAX} words alone; {person}"
+    if len(set(widest((" ".join(ours), " ".join(theirs))).values())) == 1:
+        return f"the slot rule: the one value has the form of the other; {SOON}"
     places = [place for place, (x, y) in enumerate(zip(ours, theirs, strict=True)) if x != y]
     if len(places) > 1:
         return f"the slot rule joins what differs in one place, and these differ in {len(places)}; {person}"
@@ -173,8 +186,20 @@ def _way_of_words(ours: Sequence[str], theirs: Sequence[str], person: str) -> st
     kept = next((word for word in sorted(pair) if is_kept(word)), "")
     if kept:
         return f"no rule: {kept!r} has a number that was kept because it names the problem; {person}"
-    needed = values_needed(places[0], pair)
+    needed = _needed(ours, theirs, places[0])
+    if needed == math.inf:
+        return f"the slot rule leaves alone what has too few words that stay; {person}"
     return f"the slot rule, once {needed} different words were seen in this place; until then {person}"
+
+
+def _needed(ours: Sequence[str], theirs: Sequence[str], place: int) -> float:
+    """How many different words in the one place that differs would join both; infinite where no number does."""
+    for words in (ours, theirs):
+        # What is a wildcard already is where the others get to.
+        if constant_words(words) < CONSTANT_WORDS_MIN and words[place] != WILD:
+            return math.inf
+    rest = [*ours[:place], *ours[place + 1 :]]
+    return values_needed(place, {ours[place], theirs[place]}, constant_words(rest))
 
 
 def _against(one: Fingerprint, other: Fingerprint) -> list[Part]:

@@ -115,6 +115,8 @@ def test_three_units_of_an_init_system_are_one() -> None:
 
 def test_keys_whose_values_were_masked_are_words_that_stay() -> None:
     assert groups([f"<hex>: uid=<num> from=<{who}>" for who in ("alice", "bob", "carol")]) == 1
+    assert groups([f"option:host.{name}=<id>" for name in ("a", "b", "c")]) == 3, "no other word stays"
+    assert groups([f"set option:host.{name}=<id>" for name in ("a", "b", "c")]) == 1
 
 
 def test_two_slots_of_one_template_are_found() -> None:

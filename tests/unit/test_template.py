@@ -111,6 +111,14 @@ MASKED = [
     ("encoded value without digits", "iIcOAKbHKdtGWrEHchKLqg==", "<id>"),
     ("ratio", "3/7", "<num>"),
     ("version", "v1.22.3", "<num>"),
+    ("version by the calendar", "foo==2031.2.17", "foo==<num>"),
+    ("version by the calendar, in two digits each", "no release certs==2031.12.17", "no release certs==<num>"),
+    ("version by the calendar, in front", "2031.1.0: foo is yanked", "<num>: foo is yanked"),
+    ("version by the calendar, behind a name", "x 2031.2.1 y", "x <num> y"),
+    ("date with dots and a clock", "2031.02.17 08:15:30", "<ts>"),
+    ("date with dots and a clock, in brackets", "[2031.02.17 08:15:30.250]", "[<ts>]"),
+    ("date with dots and a clock, in one word", "at 2031.2.17-08:15:30 it fell", "at <ts> it fell"),
+    ("day, month and year with dots", "due 17.02.2031 again", "due <ts> again"),
     ("list", "1, 2, 3, 4", "<num>"),
     ("numbered name", "worker-17", "<id>"),
     ("numbered name with underscores", "task_0001_m_03", "<id>"),
@@ -289,6 +297,12 @@ KNOWN_WRONG = [
 def test_a_value_becomes_its_placeholder_wherever_it_stands(text: str, expected: str) -> None:
     for frame in ("job {} ended badly", "[agent] got {}, gave up"):
         assert template_of(frame.format(text)) == frame.format(expected)
+
+
+def test_a_date_with_dots_goes_from_the_start_of_a_line_with_its_clock_and_a_version_stays() -> None:
+    for date in ("2031.02.17 08:15:30", "[2031.2.17 08:15:30.250]", "2031.02.17-08:15:30"):
+        assert template_of(f"{date} no disk left") == "no disk left"
+    assert template_of("2031.02.17: no disk left") == "<num>: no disk left"
 
 
 @pytest.mark.parametrize("text", KEPT)

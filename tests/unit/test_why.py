@@ -47,6 +47,24 @@ PERSON = "only a person joins them: `faultline alias`"
             f"the slot rule, once 6 different words were seen in this place; until then {PERSON}",
         ),
         (
+            of("deploying alpha"),
+            of("deploying beta"),
+            ("value", "template", "alpha", "beta"),
+            f"the slot rule, once 12 different words were seen in this place; until then {PERSON}",
+        ),
+        (
+            of("option:host.alpha=node-7"),
+            of("option:host.beta=node-7"),
+            ("value", "template", "option:host.alpha=<id>", "option:host.beta=<id>"),
+            f"the slot rule leaves alone what has too few words that stay; {PERSON}",
+        ),
+        (
+            of("lost contact with node web-7 again"),
+            of("lost contact with node alpha again"),
+            ("value", "template", "<id>", "alpha"),
+            "the slot rule: the one value has the form of the other; it joins them once the service saw both",
+        ),
+        (
             of("the volume is started and nobody knows why"),
             of("the volume is failed and nobody knows why"),
             ("value", "template", "started", "failed"),

@@ -25,8 +25,9 @@ _QUADS = f"{_QUAD}(?::{_QUAD}){{0,6}}"
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,:]\d{1,9})?)?"
 _ZONE = r"(?:Z|[+-]\d{2}(?::?\d{2})?)?"
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
+_CLOCK_BEHIND = rf"[T_:@-]{_CLOCK}{_ZONE}|[T_-]\d{{2}}[-.]\d{{2}}[-.]\d{{2}}(?:[-.]\d{{1,9}})?{_ZONE}"
 _DAY = (
-    rf"(?:\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}|\d{{1,2}}[-/]\d{{1,2}}[-/]\d{{2,4}}|\d{{1,2}}\.\d{{1,2}}\.\d{{4}}"
+    rf"(?:\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}|\d{{1,2}}[-/]\d{{1,2}}[-/]\d{{2,4}}|\d{{1,2}}\.\d{{1,2}}\.\d{{4}}"
     rf"|\d{{1,2}}[-/]{_MONTH}[-/]\d{{2,4}}|\d{{4}}[-/]{_MONTH}[-/]\d{{1,2}})"
 )
 # Endings of host names that are seldom also endings of file or module names.
@@ -62,7 +63,10 @@ MASKS: tuple[Mask, ...] = (
     Mask(
         "date-time",
         rf"(?:GMT|UTC)[+-]\d{{1,2}}(?::?\d{{2}})?"
-        rf"|{_DAY}(?:[T_:@-]{_CLOCK}{_ZONE}|[T_-]\d{{2}}[-.]\d{{2}}[-.]\d{{2}}(?:[-.]\d{{1,9}})?{_ZONE})?"
+        rf"|{_DAY}(?:{_CLOCK_BEHIND})?"
+        # By itself it is a version (`2031.2.17`), for which only a clock in the next word is reason to think otherwise:
+        # versions go by the calendar more often than a text has a date with dots and no time.
+        rf"|\d{{4}}\.\d{{1,2}}\.\d{{1,2}}(?:{_CLOCK_BEHIND})"
         rf"|\d{{8}}[T_-](?:\d{{6}}(?:\.\d{{1,9}})?|{_CLOCK}){_ZONE}"
         rf"|\d{{4}}-\d{{2}}-\d{{2}}T\d{{2}}\d{{2}}(?:\d{{2}})?{_ZONE}|\d{{4}}-W\d{{2}}(?:-\d)?",
         "<ts>",
