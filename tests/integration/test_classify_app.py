@@ -119,8 +119,9 @@ SERVICES = [
 async def groups(cluster: Cluster) -> Groups:
     """By all edges that were written."""
     edges = await whole(cluster, cluster.topic(topics.ALIASES))
-    assert all((record.key or b"").decode() == from_bytes(Alias, record.value or b"").key for record in edges)
-    return Groups(from_bytes(Alias, record.value or b"") for record in edges)
+    made = [from_bytes(Alias, record.value or b"") for record in edges]
+    assert [(record.key or b"").decode() for record in edges] == [f"{alias.key}/{alias.source}" for alias in made]
+    return Groups(made)
 
 
 async def members(cluster: Cluster) -> int:

@@ -319,7 +319,7 @@ def test_what_was_rejected_is_listed_once_without_its_credentials(store: MongoSt
         "__streams.errors.topic": "failures.ci.v1",
         "dlq.stage": "fold",
     }
-    value = b'{"password": "hunter2-hunter2", "token": "ghp_' + b"a" * 36 + b'"} \xff' + b"x" * 5000
+    value = b'{"password": "hunter2-hunter2", "token": "ghp_' + b"aB3dE5fG7h" * 4 + b'"} \xff' + b"x" * 5000
     records = [RejectedRecord(partition=0, offset=i, at_ms=AT_MS + i, headers=said, value=value) for i in range(3)]
     for _ in range(2):
         store.run(store.sink.write_rejected(records))

@@ -210,6 +210,9 @@ def test_what_cannot_be_read_or_written_is_put_aside_with_its_reason(kafka: str,
                 await send(topics.CLASSIFIED, value, key=b"k", partition=2)
             await send(topics.ROLLUPS, b"[]", key=b"r", partition=1)
             await until(lambda: len(store.written) == 2)
+            async with asyncio.timeout(40):
+                while len(await read_all(cluster, topics.REJECTED)) < 4:  # noqa: ASYNC110  # of two topics
+                    await asyncio.sleep(0.1)
         assert [one.verdict_version for one in store.written] == [0, 2]
         aside = {(one.key, one.value): headers_of(one.headers) for one in await read_all(cluster, topics.REJECTED)}
         assert set(aside) == {(b"k", b"{oops"), (b"k", b""), (b"k", to_bytes(classified(1))), (b"r", b"[]")}
