@@ -35,7 +35,7 @@ servers-down: .venv/.development  ## stop those, and no others
 
 chaos: .venv/.development  ## the long form of tests/chaos: 30 seeds of kills, servers away for a minute (two hours)
 	@FAULTLINE_CHAOS_KILLS=30 FAULTLINE_CHAOS_FAILURES=10000 FAULTLINE_CHAOS_WORK_S=1200 FAULTLINE_CHAOS_SEEDS=30 \
-	  FAULTLINE_CHAOS_FAULT_S=90 FAULTLINE_CHAOS_AWAY_S=60 FAULTLINE_CHAOS_RECOVERY_S=30 $(BIN)/pytest --timeout 3000 tests/chaos
+	  FAULTLINE_CHAOS_FAULT_S=90 FAULTLINE_CHAOS_AWAY_S=60 $(BIN)/pytest --timeout 3000 tests/chaos
 
 check: .venv/.development  ## format, lint, types, who imports whom, generated files
 	$(BIN)/ruff format --check --quiet .
