@@ -3,6 +3,7 @@
 ServerError
 ├── Unobtainable    its files cannot be had on this machine: tests skip, with the reason
 └── StartFailed     its files are here and it does not run: tests fail, with the end of its log
+    └── KilledAtStart   a signal ended it, which was not ours: it is tried once more
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ class Unobtainable(ServerError):
 
 class StartFailed(ServerError):
     """A server does not start, does not answer in time, or does not end."""
+
+
+class KilledAtStart(StartFailed):
+    """Somebody else's signal ended a server while it started: the system's, for want of memory, or a person's."""
 
 
 def log_end(log: Path) -> str:

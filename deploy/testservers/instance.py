@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
-from testservers.errors import StartFailed, log_end
+from testservers.errors import KilledAtStart, StartFailed, log_end
 from testservers.process import POLL_S, Identity, end, free_port, locked, spawn
 
 START_S_MAX = 100
@@ -80,22 +81,12 @@ class Instance(ABC):
         Raises: Unobtainable, StartFailed with the end of the log.
         """
         with locked(self.home / "lock"):
-            process = self.process
-            if process is None:
-                keep = keep and self._ports.exists() and self._is_whole.exists()
-                if not keep:
-                    self._wipe()
-                    ports = {name: free_port() for name in self.port_names}
-                    self._ports.write_text(json.dumps(ports), encoding="utf-8")
-                command = self._prepare(is_new=not keep)
-                environ = {name: self.environ[name] for name in PASSED_ON if name in self.environ}
-                process = spawn(command, log=self.log, environ=environ)
-                process.write(self._pid)
+            process = self.process or self._spawn(keep=keep)
             try:
                 self._await_ready(process)
-            except StartFailed:
-                end(process, signal.SIGKILL, within_s=KILL_S_MAX)
-                raise
+            except KilledAtStart as killed:
+                logging.getLogger(__name__).warning("%s; it is started once more", killed)
+                self._await_ready(self._spawn(keep=keep))
             self._is_whole.touch()
             self._address.write_text(self.address, encoding="utf-8")
             return self.address
@@ -151,11 +142,30 @@ class Instance(ABC):
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".before.log"))
 
+    def _spawn(self, *, keep: bool) -> Identity:
+        keep = keep and self._ports.exists() and self._is_whole.exists()
+        if not keep:
+            self._wipe()
+            ports = {name: free_port() for name in self.port_names}
+            self._ports.write_text(json.dumps(ports), encoding="utf-8")
+        command = self._prepare(is_new=not keep)
+        environ = {name: self.environ[name] for name in PASSED_ON if name in self.environ}
+        process = spawn(command, log=self.log, environ=environ)
+        process.write(self._pid)
+        return process
+
     def _await_ready(self, process: Identity) -> None:
-        until = time.monotonic() + START_S_MAX
+        """Raises: KilledAtStart when somebody else's signal ended it, StartFailed otherwise; none is left running."""
+        began = time.monotonic()
         while not self._is_ready():
-            if not process.is_alive:
-                raise StartFailed(f"{self.kind} ended before it was ready; {log_end(self.log)}")
-            if time.monotonic() > until:
+            took_s = time.monotonic() - began
+            is_alive = process.is_alive
+            if is_alive and took_s <= START_S_MAX:
+                time.sleep(POLL_S)
+                continue
+            signalled, how = process.how_it_ended
+            end(process, signal.SIGKILL, within_s=KILL_S_MAX)
+            if is_alive:
                 raise StartFailed(f"{self.kind} was not ready after {START_S_MAX} s; {log_end(self.log)}")
-            time.sleep(POLL_S)
+            kind = KilledAtStart if signalled else StartFailed
+            raise kind(f"{self.kind} ended {how}, after {took_s:.1f} s and before it was ready; {log_end(self.log)}")

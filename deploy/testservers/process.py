@@ -26,6 +26,8 @@ PORTS = range(20_000, 32_000)
 """Below what systems give to outgoing connections: a client that knocks on a dead server's port must not happen to
 hold that port itself, or, worse, connect to itself."""
 PORT_TRIES = 200
+_ENDED: dict[int, int] = {}
+"""Exit status of each process of ours whose status was fetched, by number: the system tells it once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,9 @@ class Identity:
     def of(cls, pid: int) -> Identity | None:
         """The process that has this number now; None when there is none, or only its exit status is left."""
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)  # one that we started ourselves stays listed until someone asks
+            ended, status = os.waitpid(pid, os.WNOHANG)  # one that we started ourselves stays listed until someone asks
+            if ended:
+                _ENDED[pid] = os.waitstatus_to_exitcode(status)
         if Path("/proc/self/stat").exists():
             try:
                 # the name of the program, in parentheses, may hold spaces and parentheses
@@ -56,6 +60,14 @@ class Identity:
     @property
     def is_alive(self) -> bool:
         return Identity.of(self.pid) == self
+
+    @property
+    def how_it_ended(self) -> tuple[bool, str]:
+        """Whether a signal ended it, and which, or its exit status; only its parent is told."""
+        code = _ENDED.get(self.pid)
+        if code is None:
+            return False, "in a way that is not known"
+        return code < 0, f"by {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
 
     def write(self, path: Path) -> None:
         """Into `path`, at once or not at all."""
@@ -95,6 +107,7 @@ def spawn(command: Sequence[str], *, log: Path, environ: Mapping[str, str]) -> I
         )
     except OSError as error:
         raise StartFailed(f"{command[0]} cannot be run ({error})") from error
+    _ENDED.pop(pid, None)
     identity = Identity.of(pid)
     if identity is None:
         raise StartFailed(f"{command[0]} ended at once; {log_end(log)}")

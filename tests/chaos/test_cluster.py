@@ -64,7 +64,9 @@ def llm(tmp_path: Path) -> Iterator[FakeLlmProcess]:
 
 @contextmanager
 def installed(servers: dict[str, Instance], folder: Path, llm: FakeLlmProcess) -> Iterator[Installation]:
-    """Every role, over topics and stores of its own."""
+    """Every role, over topics and stores of its own; a server that the test before left down is up again."""
+    for server in servers.values():
+        server.start(keep=True)
     name = f"c{random.SystemRandom().randrange(10**9)}"
     made = Installation(
         folder,

@@ -275,6 +275,34 @@ class Broken(Listening):
         return [sys.executable, "-c", ""]
 
 
+class Killed(Listening):
+    """Its first processes are ended by a signal before they listen."""
+
+    kills = 1
+
+    def _prepare(self, *, is_new: bool) -> Sequence[str]:
+        command = super()._prepare(is_new=is_new)
+        if not self.kills:
+            return command
+        self.kills -= 1
+        return [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]
+
+
+def test_a_server_that_a_signal_ended_while_it_started_is_started_once_more(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = Killed(tmp_path, tmp_path)
+    try:
+        server.start()
+        assert "kafka ended by SIGKILL, after" in caplog.text
+        server.kill()
+        server.kills = 2
+        with pytest.raises(StartFailed, match="by SIGKILL"):
+            server.start(keep=True)
+    finally:
+        server.remove()
+
+
 def test_make_servers_finds_its_data_and_address_again_and_a_test_run_begins_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,7 +332,7 @@ def test_make_servers_finds_its_data_and_address_again_and_a_test_run_begins_ane
 def test_what_a_failed_first_start_left_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(KINDS, "kafka", Broken)
     shared = Shared({}, tmp_path)
-    with pytest.raises(StartFailed, match="ended before it was ready"):
+    with pytest.raises(StartFailed, match=r"kafka ended with status 0, after .* before it was ready"):
         shared.use("kafka", None)
     half = shared.instance("kafka").data / "half"
     half.touch()
