@@ -17,8 +17,8 @@ PREFIXED = ("AndroidRuntime", "DEBUG", "System.err", "flutter", "ReactNativeJS",
 
 _PREFIX = re.compile(
     r"(?:\d\d(?:\d\d)?-\d\d(?:-\d\d)? \d\d:\d\d:\d\d\.\d{3,6} {1,4}(?:[+-]\d{4} )?)?"
-    r"(?:\d{1,7} {1,7}\d{1,7} [VDIWEF] (?P<tag>[\w.$-]{1,60}) {0,20}: ?"
-    r"|[VDIWEF]/(?P<brief>[\w.$-]{1,60}) {0,20}\( {0,6}\d{1,7}\): ?)"
+    r"(?:(?:\d{1,7} {1,7}\d{1,7} )?[VDIWEF] (?P<tag>[\w.$-]{1,60}) {0,20}: ?"
+    r"|[VDIWEF]/(?P<brief>[\w.$-]{1,60}) {0,20}(?:\( {0,6}\d{1,7}\))?: ?)"
 )
 _FRAME = re.compile(r"\s{0,12}(?:native: )?#(\d{1,3}) {1,2}pc [0-9a-f]{4,16}  ?(\S{1,500})(.{0,1000})$")
 _SYMBOL = re.compile(r" \((?!BuildId|offset )(.{1,900}?)(?:\+(?:0x[0-9a-f]{1,16}|\d{1,12}))?\)(?= \(BuildId|$)")

@@ -12,11 +12,13 @@ LANGUAGE = "cpp"
 MARKS = (
     "#0 ", "#1 ", "frame #",
     "Sanitizer", ": FAILED:", "runtime error: ", ": Failure", "Assertion", "assertion", "heck failed",
-    "what():", "terminate called", "detected ***", "(): ", " or corruption", "corrupted", "==", "received signal",
+    ") [0x", ")[0x", "what():", "terminate called", "detected ***", "(): ", " or corruption", "corrupted", "==", "received signal",
 )  # fmt: skip
 
 _NUMBERED = re.compile(r"\s*#(\d{1,4})\s+(?:0x[0-9a-f]{1,16}\s+)?(?:in\s+)?(\S.*)$")
 _LLDB = re.compile(r"\s*(?:\* )?frame #(\d{1,4}): 0x[0-9a-f]{1,16} [^`]{1,200}`(.+)$")
+_TORCH = re.compile(r"\s*frame #(\d{1,4}): (.{1,1500}?) \+ 0x[0-9a-f]{1,16} \(0x[0-9a-f]{1,16} in (\S{1,400})\)$")
+_SYMBOLS = re.compile(r"\s*(?:#?\d{1,4}:? {1,4})?([^\s()]{1,400})\(([^()\s]{1,1000})\+0x[0-9a-f]{1,16}\) ?\[0x[0-9a-f]{1,16}\]$")
 _VALGRIND = re.compile(r"==\d{1,10}==\s+(at|by) 0x[0-9A-F]{1,16}: (.+)$")
 _GLOG = re.compile(r"\s*@\s+0x[0-9a-f]{1,16}\s+(\S.*)$")
 _AT = re.compile(r"(.*?) at ((?:[A-Za-z]:)?[^:\s]{1,400}):(\d{1,9})(?::\d{1,9})?$")
@@ -207,10 +209,14 @@ def _assertion(line: str) -> tuple[str, str, int, str] | None:
 
 def _call(line: str) -> tuple[int, str, str] | None:
     """Read one line as a frame of any of the known tools: its number, the symbol, a place already split off."""
+    if line.endswith("]") and "[0x" in line and (found := _SYMBOLS.match(line)):
+        return 1, found[2], found[1]
     if "#" in line[:60] and not any(map(line.__contains__, _NUMBERED_BY_OTHERS)):
         numbered = _NUMBERED.match(line) or (_LLDB.match(line) if "frame #" in line else None)
         if numbered:
             return int(numbered[1]), numbered[2], ""
+        if "frame #" in line and (found := _TORCH.match(line)):
+            return int(found[1]), found[2], found[3]
     if line.startswith("=="):
         grind = _VALGRIND.match(line)
         if grind:

@@ -28,7 +28,10 @@ def crash_state(text: str) -> tuple[str, list[str]]:
     lines = bounded_lines(text, chars_max=LOG_CHARS_MAX, lines_max=LOG_LINES_MAX)
     report = _read(text, lines)
     if report.rank >= FAINT:
-        return report.result()
+        kind, parts = report.result()
+        if report.headline and len(parts) == 1:
+            parts += _own_frames(text, lines)
+        return kind, parts[:PARTS_MAX]
     lines = bounded_lines(text)
     return _native(lines) or _uncaught(text, lines)
 
@@ -59,6 +62,12 @@ def _native(lines: Sequence[str]) -> tuple[str, list[str]] | None:
     for number, line in enumerate(lines):
         report.frame(line, lines, number)
     return ("", report.parts) if report.parts else None
+
+
+def _own_frames(text: str, lines: Sequence[str]) -> list[str]:
+    """Read the calls below an assertion that only its language's own reader knows, as Rust prints them."""
+    trace = parse_lines(text, lines)
+    return _uncaught(text, lines)[1] if trace is not None and trace.language == "rust" else []
 
 
 def _uncaught(text: str, lines: Sequence[str]) -> tuple[str, list[str]]:

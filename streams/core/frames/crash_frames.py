@@ -6,6 +6,7 @@ import re
 
 from streams.core.frames.ignored import is_ignored, is_ignored_binary
 from streams.core.frames.kernel import is_machinery
+from streams.core.frames.symbols import demangled
 
 NAME_CHARS_MAX = 80
 """Characters of one part of a crash's name; the length at which crash-triage tools cut it."""
@@ -39,7 +40,6 @@ _BINARY = re.compile(r" ?\(([^()]{1,600}?)\+0x[0-9a-f]{1,18}\)(?: \(BuildId: \w{
 _BRACED = re.compile(r" ?<<?[\w.+ -]{1,200}>>?\+0x[0-9a-f]{1,18}$")
 _SANITIZER_UNIT = re.compile(r" +_\w{1,40}_rtl_$| +\(BuildId: \w{1,64}\)$")
 _OFFSET = re.compile(r"\+(?:0x)?[0-9a-f]{1,18}(?:/0x[0-9a-f]{1,18})?$")
-_LENGTH = re.compile(r"\d{1,3}")
 _ASSEMBLER = re.compile(r"\.S(?::\d{1,9})?$")
 _SOURCE = re.compile(r"\.(?:cc|cpp|cxx|c|C|h|hpp|rs|mm|m|go|swift|inc)$")
 _ENTRY = ("LLVMFuzzerTestOneInput", "fuzzerTestOneInput", "TestOneProtoInput", "TestOneInput", "TestOneProto")
@@ -48,29 +48,6 @@ _ENTRY = ("LLVMFuzzerTestOneInput", "fuzzerTestOneInput", "TestOneProtoInput", "
 def is_entry(name: str) -> bool:
     """Say whether the frame is where a fuzz driver hands over: what lies below belongs to the driver."""
     return name.rsplit("::", 1)[-1] in _ENTRY or name.startswith("rust_fuzzer_test_input")
-
-
-def demangled(symbol: str) -> str:
-    """Return the qualified name in a mangled symbol ``_ZN...E`` as far as it holds plain names; arguments are left out.
-
-    >>> demangled("_ZN2ui5CurveC2ERKi")
-    'ui::Curve::Curve'
-    """
-    names: list[str] = []
-    at = 3
-    while at < len(symbol) and symbol[at] in "KVrR":
-        at += 1
-    while at < len(symbol):
-        length = _LENGTH.match(symbol, at)
-        if length:
-            at = length.end() + int(length[0])
-            names.append(symbol[length.end() : at])
-        elif names and symbol[at] in "CD" and symbol[at + 1 : at + 2].isdigit():
-            names.append(names[-1] if symbol[at] == "C" else "~" + names[-1])
-            at += 2
-        else:
-            break
-    return "::".join(name for name in names if not name.startswith("_GLOBAL__N"))
 
 
 def native_name(text: str) -> tuple[str, str]:

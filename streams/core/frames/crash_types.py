@@ -46,6 +46,13 @@ _WORDS = {
     "priv-instruction": "Ill", "invalid-free": "Invalid-free",
     "dynamic-stack-buffer-overflow": "Dynamic-stack-buffer-overflow",
 }  # fmt: skip
+_PHRASES = {
+    "calloc parameters overflow": "Calloc-overflow", "reallocarray parameters overflow": "Reallocarray-overflow",
+    "pvalloc parameters overflow": "Pvalloc-overflow", "invalid allocation alignment": "Invalid-allocation-alignment",
+    "invalid alignment requested in aligned_alloc": "Invalid-aligned-alloc-alignment",
+    "invalid alignment requested in posix_memalign": "Invalid-posix-memalign-alignment",
+    "bad parameters to __sanitizer_annotate": "Bad-container-annotation",
+}  # fmt: skip
 _WEAK_WORDS = frozenset(("abrt", "trap", "breakpoint", "ill", "illegal-instruction"))
 
 _UNDEFINED = (
@@ -126,6 +133,9 @@ def sanitizer(line: str) -> Said | None:
         return Said("Data race", PLAIN)
     if "memory leaks" in lowered:
         return None
+    for phrase, named in _PHRASES.items():
+        if lowered.startswith(phrase):
+            return Said(named, PLAIN)
     word = text.split(" ", 1)[0].strip(":,").lower()
     if not word or not word[0].isalpha():
         return None

@@ -41,7 +41,11 @@ _FRAMEWORKS = (
     "org.gradle.", "org.apache.maven.", "worker.org.gradle.", "org.springframework.", "org.apache.catalina.",
     "org.apache.tomcat.", "org.hibernate.", "io.netty.", "net.bytebuddy.", "org.eclipse.jetty.", "reactor.",
     "com.intellij.rt.", "org.kohsuke.", "hudson.", "jenkins.", "org.jenkinsci.", "org.scalatest.", "sbt.",
-    "com.code_intelligence.jazzer.",
+    "com.code_intelligence.jazzer.", "io.ktor.", "io.micronaut.", "io.quarkus.", "io.vertx.", "io.undertow.", "io.grpc.",
+    "akka.", "org.apache.pekko.", "play.api.", "play.core.", "zio.", "cats.effect.", "com.zaxxer.hikari.", "com.fasterxml.jackson.",
+    "com.google.common.", "com.google.inject.", "okhttp3.", "retrofit2.", "org.apache.http.", "org.apache.hc.",
+    "org.glassfish.", "org.jboss.", "org.wildfly.", "io.reactivex.", "rx.internal.", "feign.", "org.postgresql.", "com.mysql.",
+    "org.spockframework.", "io.kotest.", "io.mockk.", "org.robolectric.", "munit.", "org.scalacheck.", "leakcanary.",
 )  # fmt: skip
 
 
@@ -145,6 +149,11 @@ def frame_of(line: str) -> Frame | None:
     """Return the call that a line shows, or None."""
     call = _FRAME.match(line)
     return _frame(call[1], call[2], call[3]) if call else None
+
+
+def class_frame(owner: str, method: str) -> Frame:
+    """Return the frame of a method whose place is not known."""
+    return _frame(owner, method, "")
 
 
 def _frame(owner: str, method: str, place: str) -> Frame:

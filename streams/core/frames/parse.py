@@ -12,6 +12,7 @@ from streams.core.frames import (
     csharp,
     dart,
     go,
+    hotspot,
     ips,
     java,
     javascript,
@@ -19,6 +20,7 @@ from streams.core.frames import (
     kernel,
     lua,
     minidump,
+    notebook,
     perl,
     php,
     python,
@@ -31,7 +33,9 @@ from streams.core.frames.stack import Found, Trace, bounded_lines
 _Finder = Callable[[Sequence[str]], Found | None]
 _LANGUAGES: tuple[tuple[tuple[str, ...], _Finder], ...] = (
     (python.MARKS, python.find),
+    (notebook.MARKS, notebook.find),
     (java.MARKS, java.find),
+    (hotspot.MARKS, hotspot.find),
     (javascript.MARKS, javascript.find),
     (go.MARKS, go.find),
     (rust.MARKS, rust.find),

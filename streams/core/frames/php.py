@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 
 from streams.core.frames.stack import FRAMES_MAX, Found, Frame, Reading, built
 
@@ -30,6 +31,9 @@ _XDEBUG = re.compile(
     r"(?:PHP)? {1,8}(?:\d{1,6}\.\d{1,6} {1,12}\d{1,12} {1,8})?"
     r"\d{1,4}\. ([\w\\:>{}@-]{1,300})\(.{0,1000}?\) (\S{1,400}\.php):(\d{1,9})$"
 )
+_TESTED = re.compile(r"\d{1,6}\) [\w\\]{1,300}::\w{1,200}(?: with data set .{1,300})?$")
+_THROWN = re.compile(rf"{_TYPE}(?::(?: (.*))?)?$")
+_PRINTED = re.compile(r"(\S{1,400}\.php):(\d{1,9})$")
 _HASHED = re.compile(r"(__TwigTemplate_)[0-9a-f]{16,64}(?:___\d{1,9})?|(class@anonymous)\S{0,300}")
 _LIBRARY = ("/vendor/", "/usr/share/php/", "phar://")
 
@@ -77,6 +81,22 @@ def find(lines: Sequence[str]) -> Found | None:
         latest = at, raised, message, shown, chain
     if latest is not None and xdebug:
         latest = (*latest[:3], _called(xdebug, place), latest[4])
+    return built(LANGUAGE, latest) or _tested(lines)
+
+
+def _tested(lines: Sequence[str]) -> Found | None:
+    """Read what a test runner prints of an exception: the test, the type with the message, the places without calls."""
+    latest: Reading | None = None
+    for number in range(1, len(lines)):
+        if ")" not in lines[number - 1][:8] or not _TESTED.match(lines[number - 1]):
+            continue
+        thrown = _THROWN.match(lines[number])
+        if not thrown or not thrown[1].endswith(("Exception", "Error")):
+            continue
+        places = (_PRINTED.match(line) for line in lines[number + 1 : number + 1 + FRAMES_MAX] if ".php:" in line)
+        frames = [_frame(place[1], place[2], "") for place in takewhile(bool, places) if place]
+        if frames:
+            latest = number, thrown[1], thrown[2] or "", frames, [thrown[1]]
     return built(LANGUAGE, latest)
 
 

@@ -64,7 +64,7 @@ def _fatal(lines: Sequence[str]) -> Found | None:
                 at = number
         elif 'File "' in line and (call := _FAULT.match(line)):
             if len(frames) < FRAMES_MAX:
-                frames.append(_frame(call[1], call[2], call[3]))
+                frames.append(call_frame(call[1], call[2], call[3]))
         elif frames:
             break
     if at < 0:
@@ -174,16 +174,17 @@ def _last_chain(blocks: Sequence[_Block]) -> Found | None:
         root = nested[-1]
         types += [b.raised for b in nested]
     calls = root.calls or next((b.calls for b in reversed(chain) if b.calls), [])
-    frames = collapse(_frame(*call) for call in reversed(calls))
+    frames = collapse(call_frame(*call) for call in reversed(calls))
     trace = Trace(LANGUAGE, root.raised, root.message, frames, tuple(t for t in types if t))
     return Found(chain[0].at, trace)
 
 
-def _frame(file: str, line: str, function: str | None) -> Frame:
+def call_frame(file: str, line: str, function: str | None) -> Frame:
+    """Return the frame of a call as printed; ``line`` is a number, 0 where none is known."""
     if file.split("?", 1)[0].endswith(_SCRIPTS):  # Some trackers print the frames of all languages in this form.
-        return javascript.named_frame(function or "", file, int(line))
+        return javascript.named_frame(function or "", file, int(line) or None)
     in_app, reason = _in_app(file)
-    return Frame(_stable(function or "<module>"), _module(file), file, int(line), in_app, reason)
+    return Frame(_stable(function or "<module>"), _module(file), file, int(line) or None, in_app, reason)
 
 
 def _stable(function: str) -> str:

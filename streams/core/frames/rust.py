@@ -24,6 +24,13 @@ _COMPILER = re.compile(r"\s*error\[(E\d{4})\](?::? (.*))?$")
 _ARROW = re.compile(r"\s*(?:-->|:::) ([^:]{1,400}):(\d{1,9}):\d{1,9}$")
 _STANDARD = ("std::", "core::", "alloc::", "rust_", "__rust", "__libc", "backtrace::", "test::", "proc_macro::",
              "panic_unwind::", "hashbrown::", "<std::", "<core::", "<alloc::", "<&mut core::")  # fmt: skip
+_RUNTIMES = (
+    "tokio::", "<tokio::", "futures_util::", "<futures_util::", "futures_core::", "futures_executor::", "async_std::",
+    "smol::", "rayon::", "rayon_core::", "<rayon_core::", "hyper::", "<hyper::", "tower::", "<tower::", "axum::",
+    "<axum::", "actix_rt::", "actix_web::", "actix_server::", "tracing::", "<tracing::", "criterion::", "proptest::",
+    "bevy_ecs::", "bevy_app::", "rustc_", "<rustc_", "serde::", "serde_json::",
+)
+"""Crates that call a program's own code: frames of theirs stand below it, often without a place."""
 _ENTRIES = frozenset(("_start", "main", "start_thread", "clone", "clone3"))
 _RAISING = ("core::panicking::", "rust_begin_unwind", "std::panicking::begin_panic", "core::result::unwrap_failed",
             "core::option::expect_failed", "core::option::unwrap_failed", "__rustc::rust_begin_unwind")  # fmt: skip
@@ -130,6 +137,8 @@ def _in_app(function: str, file: str) -> tuple[bool, str]:
         return False, "crate of others"
     if function.startswith(_STANDARD) or function in _ENTRIES:
         return False, "standard library"
+    if function.startswith(_RUNTIMES):
+        return False, "crate of others"
     return True, "own crate"
 
 

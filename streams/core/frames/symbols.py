@@ -20,6 +20,8 @@ _RUST_ESCAPES = (
 )  # fmt: skip
 _OFFSET = re.compile(r"\s?\+\s?(?:0x[0-9a-f]{1,16}|\d{1,12})(?:/0x[0-9a-f]{1,16})?$")
 _ANONYMOUS = "(anonymous namespace)"
+_LENGTH = re.compile(r"\d{1,3}")
+_HASH_PART = re.compile(r"h[0-9a-f]{16}")
 
 
 def without_suffixes(name: str) -> str:
@@ -53,12 +55,41 @@ def without_brackets(name: str, opening: str, closing: str) -> str:
     return "".join(kept)
 
 
+def demangled(symbol: str) -> str:
+    """Return the qualified name in a symbol mangled as the Itanium ABI says, as far as it holds plain names.
+
+    Arguments, template arguments and the hash of Rust's older scheme are left out.
+
+    >>> demangled("_ZN2ui5CurveC2ERKi"), demangled("_Z4drawv")
+    ('ui::Curve::Curve', 'draw')
+    """
+    names: list[str] = []
+    at = 3 if symbol.startswith("_ZN") else 2
+    while at < len(symbol) and symbol[at] in "KVrR":
+        at += 1
+    while at < len(symbol):
+        length = _LENGTH.match(symbol, at)
+        if length:
+            at = length.end() + int(length[0])
+            names.append(symbol[length.end() : at])
+            if not symbol.startswith("_ZN"):
+                break
+        elif names and symbol[at] in "CD" and symbol[at + 1 : at + 2].isdigit():
+            names.append(names[-1] if symbol[at] == "C" else "~" + names[-1])
+            at += 2
+        else:
+            break
+    return "::".join(name for name in names if not name.startswith("_GLOBAL__N") and not _HASH_PART.fullmatch(name))
+
+
 def stable_native(symbol: str) -> str:
     """Return a C or C++ function's qualified name: no return type, arguments, template arguments or suffixes.
 
     Operators keep their sign, an anonymous namespace its words: both name the function.
     """
     name = without_suffixes(symbol.replace("`anonymous namespace'", _ANONYMOUS))
+    if name.startswith("_Z"):
+        name = demangled(name) or name
     name = name.replace(_ANONYMOUS, "\x01").replace("operator()", "\x02")
     guarded: list[str] = []
     if "operator" in name:
