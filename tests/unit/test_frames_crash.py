@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.core.frames.crash import crash_state
-from streams.core.frames.crash_frames import NAME_CHARS_MAX, crash_name, demangled, native_name
+from streams.core.frames.crash_frames import NAME_CHARS_MAX, crash_name, native_name
 from streams.core.frames.crash_report import PARTS_MAX, repeated
 from streams.core.frames.parse import parse
 from streams.core.frames.stack import bounded_lines
+from streams.core.frames.symbols import demangled
 
 STACK = """\
     #0 0x4f1a3b in __interceptor_memcpy compiler-rt/asan/interceptors.inc:22
@@ -212,6 +213,8 @@ def test_names_lose_arguments_and_anonymous_namespaces() -> None:
         ("_ZN4till6Drawer4openEv", "till::Drawer::open"),
         ("_ZNK4till6DrawerC2Ei", "till::Drawer::Drawer"),
         ("_ZN4till6DrawerD1Ev", "till::Drawer::~Drawer"),
+        ("_Z8draw_rowiPKc", "draw_row"),
+        ("_ZN4till4open17h0123456789abcdefE", "till::open"),
         ("_ZN", ""),
     ],
 )

@@ -69,7 +69,7 @@ def _frames(line: str) -> list[Frame]:
     if found := _CALL.match(line):
         application = found[1] or ""
         own = application not in _RUNTIME and not (application == "" and found[2].startswith(("lib/ex_unit", "src/")))
-        name = _SHOWN.sub("", found[4])
+        name = _counted(_SHOWN.sub("", found[4]))
         return [Frame(name, application, found[2], int(found[3]), in_app=own, reason=_reason(own=own))]
     if "{file," not in line:
         return []
@@ -80,6 +80,22 @@ def _frames(line: str) -> list[Frame]:
         )
         for one in _TUPLE.finditer(line)
     ]  # fmt: skip
+
+
+def _counted(name: str) -> str:
+    """Return a call that is shown with its arguments, since no clause fits them, by their number.
+
+    >>> _counted("Cart.add(1, [])")
+    'Cart.add/2'
+    """
+    head, opened, arguments = name.partition("(")
+    if not opened or not name.endswith(")") or not head[-1:].isalnum():
+        return name
+    count, depth = int(arguments != ")"), 0
+    for char in arguments:
+        depth += (char in "([{<") - (char in ")]}>")
+        count += char == "," and not depth
+    return f"{head}/{count}"
 
 
 def _reason(*, own: bool) -> str:

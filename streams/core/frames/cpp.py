@@ -12,13 +12,16 @@ LANGUAGE = "cpp"
 MARKS = (
     "#0 ", "#1 ", "frame #",
     "Sanitizer", ": FAILED:", "runtime error: ", ": Failure", "Assertion", "assertion", "heck failed",
-    ") [0x", ")[0x", "what():", "terminate called", "detected ***", "(): ", " or corruption", "corrupted", "==", "received signal",
+    ") [0x", ")[0x",
+    "what():", "terminate called", "detected ***", "(): ", " or corruption", "corrupted", "==", "received signal",
 )  # fmt: skip
 
 _NUMBERED = re.compile(r"\s*#(\d{1,4})\s+(?:0x[0-9a-f]{1,16}\s+)?(?:in\s+)?(\S.*)$")
-_LLDB = re.compile(r"\s*(?:\* )?frame #(\d{1,4}): 0x[0-9a-f]{1,16} [^`]{1,200}`(.+)$")
+_LLDB = re.compile(r"\s*(?:\* )?frame #(\d{1,4}): 0x[0-9a-f]{1,16} (?!dyld`)[^`]{1,200}`(.+)$")
 _TORCH = re.compile(r"\s*frame #(\d{1,4}): (.{1,1500}?) \+ 0x[0-9a-f]{1,16} \(0x[0-9a-f]{1,16} in (\S{1,400})\)$")
-_SYMBOLS = re.compile(r"\s*(?:#?\d{1,4}:? {1,4})?([^\s()]{1,400})\(([^()\s]{1,1000})\+0x[0-9a-f]{1,16}\) ?\[0x[0-9a-f]{1,16}\]$")
+_SYMBOLS = re.compile(
+    r"\s*(?:#?\d{1,4}:? {1,4})?([^\s()]{1,400})\(([^()\s]{1,1000})\+0x[0-9a-f]{1,16}\) ?\[0x[0-9a-f]{1,16}\]$"
+)
 _VALGRIND = re.compile(r"==\d{1,10}==\s+(at|by) 0x[0-9A-F]{1,16}: (.+)$")
 _GLOG = re.compile(r"\s*@\s+0x[0-9a-f]{1,16}\s+(\S.*)$")
 _AT = re.compile(r"(.*?) at ((?:[A-Za-z]:)?[^:\s]{1,400}):(\d{1,9})(?::\d{1,9})?$")
@@ -54,7 +57,10 @@ _HEAP = re.compile(
     r"|(?:free|malloc|realloc|munmap_chunk|malloc_consolidate)\(\): [a-z][\w ]{3,60})"
 )
 _WHAT = re.compile(r"\s*what\(\):\s*(.*)$")
-_SIGNAL = re.compile(r".{0,60}?(?:received signal|stop reason = signal|terminated (?:by|with) signal) (SIG[A-Z]{2,6})")
+_SIGNAL = re.compile(
+    r".{0,60}?(?:received signal|stop reason =(?: signal)?|terminated (?:by|with) signal)"
+    r" (SIG[A-Z]{2,6}|EXC_[A-Z_]{2,30})"
+)
 
 _NUMBERED_BY_OTHERS = ("(package:", "(dart:", ".php(", "[internal function]", " pc 0")
 """Marks of numbered calls in other languages."""
@@ -178,7 +184,7 @@ class _Head:
         if "what():" in line and self.at >= 0 and (found := _WHAT.match(line)):
             self.message = self.message or found[1]
             return False
-        if "SIG" in line and self.at < 0 and (found := _SIGNAL.match(line)):
+        if ("SIG" in line or "stop reason" in line) and self.at < 0 and (found := _SIGNAL.match(line)):
             return self._begin(number, found[1], "")
         return False
 
@@ -249,6 +255,8 @@ def _judged(function: str, file: str, line: int | None) -> Frame:
         in_app, reason = False, "runtime or test driver"
     elif file.startswith(_SYSTEM_FILES) or any(mark in file for mark in _SYSTEM_FILES[4:8]):
         in_app, reason = False, "system library"
+    elif "/site-packages/" in file or "/dist-packages/" in file:
+        in_app, reason = False, "installed package"
     elif not function or function.startswith("??"):
         in_app, reason = False, "no symbol"
     return Frame(function, "", file, line, in_app, reason)

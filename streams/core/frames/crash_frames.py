@@ -80,7 +80,7 @@ def crash_name(text: str) -> str:
         text = _OFFSET.sub("", text)
     if "[abi:" in text:
         text = re.sub(r"\[abi:\w{1,40}\]", "", text)
-    return text.strip()
+    return text.strip().removesuffix(" <null>")
 
 
 def frame_of(line: str) -> tuple[str, str, str] | None:
@@ -128,8 +128,9 @@ def _managed_frame(line: str) -> tuple[str, str, str] | None:
 
 def go_frame(line: str, place: str) -> str | None:
     """Return a Go call's package and function, without the package's directories; None when the line is no call."""
-    if not place[:1].isspace() and ".go:" not in place and ".s:" not in place:
+    if (line[:1].isspace() or not place[:1].isspace()) and ".go:" not in place and ".s:" not in place:
         return None
+    line = line.lstrip()  # A fuzz test prints its panic set in below its name.
     found = _GO.match(line)
     if not found:
         return None

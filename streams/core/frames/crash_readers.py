@@ -155,6 +155,8 @@ def _asserted(here: Here) -> Said | None:
     quoted, failed, _ = here.line.partition("ssertion ")[2].partition(" failed")
     if failed and quoted[:1] in "`'" and quoted[-1:] in "`'":
         return Said("ASSERT", STRONG, quoted.strip(_QUOTES))
+    if "internal error, assertion failed: " in here.line:
+        return Said("ASSERT", STRONG, here.line.partition("assertion failed: ")[2].strip())
     if "ASSERTION FAILED: " in here.line:
         return Said("ASSERT", STRONG, here.line.partition("ASSERTION FAILED: ")[2].strip())
     if "Assertion failed: (" in here.line and "), function " in here.line:
@@ -316,6 +318,7 @@ READERS: tuple[tuple[str, Reader], ...] = (
     ("terminating due to uncaught", _named("Uncaught exception", FAINT)),
     ("] ", _glog),
     ("bytes failed", _named("Out-of-memory", STRONG)), ("Fatal process out of memory", _named("Out-of-memory", STRONG)),
+    ("JavaScript heap out of memory", _named("Out-of-memory", STRONG)),
     ("OutOfMemoryError", _named("Out-of-memory", STRONG)),
 )  # fmt: skip
 """Mark in the line, what reads it; the first reader with an answer ends the search of the line."""

@@ -24,7 +24,7 @@ NULL_PAGE_MAX = 0x1000
 
 _WITH_ACCESS = (
     "-overflow", "-underflow", "-after-free", "-after-return", "-after-scope", "-poison", "race", "-mismatch",
-    "-overlap", "-access", "-init-order",
+    "-overlap", "-access", "-fiasco",
 )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ _RAISED = re.compile(
     r"\s{0,20}(?:Unhandled exception\. |Unhandled Exception: |\[ERROR\] FATAL UNHANDLED EXCEPTION: |---> "
     r"|Error Message:\s|\(Inner Exception #\d{1,3}\) |fail: .{1,120} |Exception: )?"
     r"((?:[A-Z]\w{0,80}\.){1,12}\w{1,120}(?:Exception|Error|Failure)|[A-Z]\w{0,100}Exception(?=:))"
-    r"(?: \((?:0x)?[0-9A-Fa-f]{1,10}\))?(?:: (.*))?$"
+    r"(?: \((?:0x)?[0-9A-Fa-f]{1,10}\))?(?: ?: (.*))?$"
 )
 _INNER = re.compile(
     r".{1,1500}? ---> (?:\(Inner Exception #\d{1,3}\) )?((?:[A-Z]\w{0,80}\.){1,12}\w{1,120}(?:Exception|Error))"
@@ -50,15 +50,20 @@ def find(lines: Sequence[str]) -> Found | None:
     chain: list[str] = []
     frames: list[Frame] = []
     latest: Reading | None = None
-    closed = False
+    closed = headed = False
     for number, line in enumerate(lines):
         called = _called(line) if " at " in line[:60] or ") (at " in line else None
         if called:
-            if raised and not closed and len(frames) < FRAMES_MAX:
+            if (raised or headed) and not closed and len(frames) < FRAMES_MAX:
                 frames.append(_frame(*called))
                 latest = at, raised, message, frames, chain
             continue
-        if _LINK in line:
+        headed = line.endswith("Stack Trace:")  # A failed assertion of a test names no type.
+        if headed and frames:
+            at, raised, message, frames, chain, closed = number, "", "", [], [], False
+        elif headed:
+            at = number if at < 0 else at
+        elif _LINK in line:
             closed = True
         elif ("xception" in line or "Error" in line) and (found := _RAISED.match(line)):
             inner = "---> " in line[:30] and not frames

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from streams.core.frames.stack import FRAMES_MAX, MESSAGE_CHARS_MAX, Found, Frame, Trace, collapse
 
 LANGUAGE = "go"
-MARKS = ("panic: ", "goroutine ", "fatal error: ", "--- FAIL: ", "WARNING: DATA RACE")
+MARKS = ("panic: ", "goroutine ", "fatal error: ", "--- FAIL: ", "WARNING: DATA RACE", ".go:")
 
 _PANIC = re.compile(r"\s*(?:http: )?(panic|fatal error)(?: serving [^:\s]{1,100}:\d{1,5})?: (.*)$")
 _GOROUTINE = re.compile(r"\s*goroutine \d{1,12}(?: gp=\S{1,40})?(?: m=\S{1,40})?(?: mp=\S{1,40})? \[([^\]]{1,200})\]:")
@@ -16,6 +16,7 @@ _PLACE = re.compile(r"\s+(?:\./)?([^\s:][^:]{0,400}\.(?:go|s)):(\d{1,9})(?: \+0x
 _FAILED = re.compile(r"\s*--- FAIL: (\S{1,300})")
 _SAID = re.compile(r"\s+(\w[\w./-]{0,200}\.go):(\d{1,9}): ?(.*)$")
 _CLOSURE = re.compile(r"(?:\.(?:func|gowrap|deferwrap)?\d{1,4}|-range\d{1,4}|-fm|·dwrap·\d{1,4})+$")
+_BARE_CALL = re.compile(r"(?:[\w.~%-]{1,150}/){0,20}[\w%-]{1,150}(?:\.[\w*()\[\].-]{1,200})$")
 _VERSION = re.compile(r"@v[\w.+-]{1,100}")
 _STANDARD_MAJOR = re.compile(r"/v\d{1,3}(?=[/.])")
 _MACHINERY = frozenset(("gopanic", "panic", "sigpanic", "throw", "fatalthrow", "fatalpanic"))
@@ -40,7 +41,10 @@ def find(lines: Sequence[str]) -> Found | None:
         if "goroutine " in line and _GOROUTINE.match(line):
             if panic_at < 0:
                 panic_at, raised = number, "goroutine"
-            reading, pending = not read_one, ""
+            # The goroutine of an alarm tells nothing: the one that a test runs in does.
+            again = message.startswith("test timed out") and not any(frame.in_app for frame in frames)
+            frames = [] if again else frames
+            reading, pending = again or not read_one, ""
             read_one = True
             continue
         if not reading:
@@ -58,7 +62,30 @@ def find(lines: Sequence[str]) -> Found | None:
         pending = _symbol(line)
     if latest is None and panic_at >= 0 and raised != "goroutine":
         latest = _found(panic_at, raised, message, ())
-    return latest or _race(lines) or _failed_test(lines)
+    return latest or _race(lines) or _failed_test(lines) or _carried(lines)
+
+
+def _carried(lines: Sequence[str]) -> Found | None:
+    """Read the last stack that an error or a log line carries: calls without arguments, each above its place.
+
+    Of errors wrapped in one another the one printed first made the others: its own stack counts.
+    """
+    found: list[Frame] = []
+    frames: list[Frame] = []
+    at = -1
+    for number in range(len(lines) - 1):
+        place = _PLACE.match(lines[number + 1]) if lines[number + 1].startswith("\t") else None
+        symbol = _BARE_CALL.match(lines[number]) if place else None
+        if place and symbol:
+            if len(frames) < FRAMES_MAX:
+                frames.append(_frame(symbol[0], place[1], int(place[2])))
+        elif frames and not lines[number].startswith("\t"):
+            if len(frames) > 1 and not found:
+                found, at = frames, number
+            frames = []
+    if not found and len(frames) > 1:
+        found, at = frames, len(lines) - 1
+    return Found(at, Trace(LANGUAGE, "", "", collapse(found))) if found else None
 
 
 def _race(lines: Sequence[str]) -> Found | None:

@@ -20,7 +20,7 @@ _STARTS = (
     "__kernel_", "__run_exit_handlers", "__assert", "__abort", "__fortify", "__stack_chk", "__memcpy",
     "__memmove", "__memset",
     "__strlen", "__str", "__mem", "__verify", "__rust", "___rust", "__chk_fail", "__aeabi", "__GI",
-    "__longjmp", "__libcpp", "__clone",
+    "__longjmp", "__libcpp", "__clone", "_GLOBAL__", "OPENSSL_die",
     "__sigaction", "__tgkill", "__rtol", "__security", "__report_", "__fastfail", "__vdso", "__terminate",
     "__wcsnlen", "__printf", "_IO_",
     "_Unwind", "demangling_terminate", "heap_corruption",
@@ -60,12 +60,8 @@ _STARTS = (
     "LocalAlloc", "HeapAlloc", "HeapFree",
     "CoreMessaging", "msvcrt", "ucrtbase", "verifier!", "vrfcore", "vfbasics", "clang_rt",
     # JVM, Go, Rust, Python, JavaScript
-    "java.", "javax.", "jdk.", "sun.", "com.sun.", "kotlin.", "android.os.StrictMode", "jaz.", "runtime.go",
-    "runtime.panic", "runtime.throw", "runtime.sig",
-    "runtime.main", "runtime.new", "runtime.more", "runtime.call", "runtime.cgo", "runtime.fatal",
-    "runtime.dopanic", "runtime.raise", "runtime.crash", "runtime.mcall", "runtime.asm",
-    "runtime.system", "runtime.mallocgc", "runtime.(", "runtime.growslice", "runtime.make", "runtime.gopanic",
-    "runtime.deliver", "runtime.mapassign", "runtime/", "debug.Stack", "debug.Print", "main.",
+    "java.", "javax.", "jdk.", "sun.", "com.sun.", "kotlin.", "android.os.StrictMode", "jaz.",
+    "runtime/", "debug.Stack", "debug.Print", "main.",
     "testing.", "syscall.",
     "core::", "alloc::", "rust_", "panic_abort::", "panic_unwind::", "backtrace::", "<core::", "<alloc::",
     "<std::", "$LT$alloc", "_$LT$", "_<",
@@ -127,8 +123,9 @@ def _either(parts: tuple[str, ...]) -> str:
     return "|".join(sorted(map(re.escape, set(parts)), reverse=True))
 
 
+_GO_RUNTIME = r"runtime\.(?:[a-z]|\(\*?[a-z])"
 _WINDOWS_NATIVE = r"(?:Rtlp?|Nt|Zw|Ki|Ldrp?)[A-Z][A-Za-z]{1,60}$"
-_IGNORED = re.compile(rf"(?:{_either(_STARTS)})|(?:{_either(_NAMES)})$|{_WINDOWS_NATIVE}")
+_IGNORED = re.compile(rf"(?:{_either(_STARTS)})|(?:{_either(_NAMES)})$|{_WINDOWS_NATIVE}|{_GO_RUNTIME}")
 
 
 def is_ignored(function: str, file: str) -> bool:

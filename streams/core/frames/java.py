@@ -41,11 +41,12 @@ _FRAMEWORKS = (
     "org.gradle.", "org.apache.maven.", "worker.org.gradle.", "org.springframework.", "org.apache.catalina.",
     "org.apache.tomcat.", "org.hibernate.", "io.netty.", "net.bytebuddy.", "org.eclipse.jetty.", "reactor.",
     "com.intellij.rt.", "org.kohsuke.", "hudson.", "jenkins.", "org.jenkinsci.", "org.scalatest.", "sbt.",
-    "com.code_intelligence.jazzer.", "io.ktor.", "io.micronaut.", "io.quarkus.", "io.vertx.", "io.undertow.", "io.grpc.",
-    "akka.", "org.apache.pekko.", "play.api.", "play.core.", "zio.", "cats.effect.", "com.zaxxer.hikari.", "com.fasterxml.jackson.",
-    "com.google.common.", "com.google.inject.", "okhttp3.", "retrofit2.", "org.apache.http.", "org.apache.hc.",
-    "org.glassfish.", "org.jboss.", "org.wildfly.", "io.reactivex.", "rx.internal.", "feign.", "org.postgresql.", "com.mysql.",
-    "org.spockframework.", "io.kotest.", "io.mockk.", "org.robolectric.", "munit.", "org.scalacheck.", "leakcanary.",
+    "com.code_intelligence.jazzer.", "io.ktor.", "io.micronaut.", "io.quarkus.", "io.vertx.", "io.undertow.",
+    "io.grpc.", "io.reactivex.", "rx.internal.", "akka.", "org.apache.pekko.", "play.api.", "play.core.", "zio.",
+    "cats.effect.", "com.zaxxer.hikari.", "com.fasterxml.jackson.", "com.google.common.", "com.google.inject.",
+    "okhttp3.", "retrofit2.", "feign.", "org.apache.http.", "org.apache.hc.", "org.glassfish.", "org.jboss.",
+    "org.wildfly.", "org.postgresql.", "com.mysql.", "org.spockframework.", "io.kotest.", "io.mockk.",
+    "org.robolectric.", "munit.", "org.scalacheck.", "leakcanary.",
 )  # fmt: skip
 
 

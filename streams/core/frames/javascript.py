@@ -30,7 +30,8 @@ _FIREFOX = re.compile(
     r"\s*([^\s@()]{0,200})@((?:https?|file|resource|webpack|moz-extension|capacitor)\S{1,500}):(\d{1,9}):(\d{1,9})$"
 )
 _RAISED = re.compile(
-    r"\s*(?:\[cause\]: )?(?:error: )?(?:Uncaught )?(?:\(in promise\) )?(?:Unhandled \w{1,30}: )?\[?"
+    r"\s*(?:\[cause\]: )?(?:error: )?(?:\(node:\d{1,9}\) UnhandledPromiseRejectionWarning: )?"
+    r"(?:Uncaught )?(?:\(in promise\) )?(?:Unhandled \w{1,30}: )?\[?"
     r"([A-Z][\w.]{0,100}(?:Error|Exception|Warning|Failure|Rejection)|Error"
     r"|(?<=Uncaught )[A-Z]\w{1,80}|(?<=\(in promise\) )[A-Z]\w{1,80})"
     r"(?: \[([A-Z_0-9]{2,80})\])?(?:: (.*)|\]?:?)$"
@@ -54,6 +55,8 @@ _NODE_FILES = frozenset((
 ))  # fmt: skip
 """Node's own files, as it named them before version 16."""
 _LIBRARY = ("node_modules/", "/.yarn/", "/.pnpm/", "bower_components/")
+_BUNDLED = re.compile(r"(?:chunk-)?vendors?[.~-]|polyfills?[.-]|framework-[0-9a-f]{6}")
+"""Bundles that hold installed packages, as bundlers name them."""
 _RUNTIME = ("node:", "internal/", "native", "<anonymous>", "index ", "webpack/bootstrap", "bun:", "ext:", "deno:")
 
 
@@ -173,6 +176,6 @@ def _in_app(file: str) -> tuple[bool, str]:
     path = file.replace("\\", "/")
     if path.startswith(_RUNTIME) or path in _NODE_FILES:
         return False, "runtime"
-    if any(mark in path for mark in _LIBRARY):
+    if any(mark in path for mark in _LIBRARY) or _BUNDLED.match(path.rsplit("/", 1)[-1]):
         return False, "installed package"
     return True, "own file"

@@ -9,7 +9,7 @@ from streams.core.frames.cpp import native_frame
 from streams.core.frames.stack import FRAMES_MAX, Found, Frame, Reading, built
 
 LANGUAGE = "cpp"
-MARKS = ("(crashed)", "PC: @", " 0# ", "stack trace: ***", "Stack trace:\n#")
+MARKS = ("(crashed)", "PC: @", " 0# ", "stack trace: ***", "Stack trace:\n#", "STACK_TEXT:")
 
 _REASON = re.compile(r"Crash reason: {1,8}(\S.{0,120})$")
 _WALKED = re.compile(
@@ -19,6 +19,19 @@ _WALKED = re.compile(
 _SIGNALLED = re.compile(r"\*{3} (?:Aborted at|(SIG[A-Z]{2,8})(?: \(@0x[0-9a-f]{1,16}\))? received)")
 _AT = re.compile(r"(?:PC: )?\s{0,8}@ {1,20}0x[0-9a-f]{1,16} {1,20}(?:\d{1,9} {1,20}|\(unknown\) {1,20})?(\S.{0,900})$")
 _NUMBERED = re.compile(r"\s{0,4}\d{1,4}# (\S.{0,900}?)(?: at (\S{1,300}?):(\d{1,9})| in (\S{1,300}))?$")
+_DEBUGGER = re.compile(
+    r"[0-9a-f`]{8,17} [0-9a-f`]{8,17} (?:[0-9a-f` :]{0,120}: )?([\w.]{1,80})!"
+    r"(\S.{0,900}?)(?: \[(.{1,300}) @ (\d{1,9})\])?$"
+)
+_CODE = re.compile(r"(?:EXCEPTION_CODE: \(NTSTATUS\) 0x|ExceptionCode: )([0-9a-f]{8})")
+_CODES = {
+    "c0000005": "EXCEPTION_ACCESS_VIOLATION", "c00000fd": "EXCEPTION_STACK_OVERFLOW",
+    "80000003": "EXCEPTION_BREAKPOINT", "c0000094": "EXCEPTION_INT_DIVIDE_BY_ZERO",
+    "c000001d": "EXCEPTION_ILLEGAL_INSTRUCTION", "c0000374": "STATUS_HEAP_CORRUPTION",
+    "c0000409": "STATUS_STACK_BUFFER_OVERRUN", "e06d7363": "C++ exception",
+}  # fmt: skip
+"""Exception codes of Windows, as its headers name them."""
+_SYSTEM_MODULES = ("lib", "ld-", "ntdll", "kernel", "linux-gate", "ucrtbase", "msvc", "vcruntime", "user32")
 _UNNAMED = re.compile(r"\(unknown\)$|0x[0-9A-Fa-f]{4,16}$")
 
 
@@ -39,6 +52,10 @@ def find(lines: Sequence[str]) -> Found | None:
                 at, frames, form = number, [], "at"
             raised = signalled[1] or raised
             continue
+        elif "CODE: " in line[:24].upper() and (code := _CODE.match(line)):
+            at, raised, frames, form = number, _CODES.get(code[1], "0x" + code[1]), [], ""
+        elif line.startswith("STACK_TEXT:"):
+            at, frames, form = (number if at < 0 else at), [], "debugger"
         elif line.startswith("Thread ") and form == "walked":
             form = ""
         else:
@@ -56,11 +73,17 @@ def find(lines: Sequence[str]) -> Found | None:
 
 def _read(line: str, form: str) -> tuple[Frame | None, str]:
     """Return the frame that a line shows, and the form in which the next is expected."""
+    if form == "debugger":
+        if called := _DEBUGGER.match(line):
+            frame = native_frame(called[2], f"{called[3]}:{called[4]}" if called[3] else "")
+            if frame.in_app and called[1].lower().startswith(_SYSTEM_MODULES):
+                frame = Frame(frame.function, "", frame.file, frame.line, in_app=False, reason="library")
+            return frame, form
+        return None, ""
     if form == "walked" and (walked := _WALKED.match(line)):
         place = f"{walked[3]}:{walked[4]}" if walked[3] else ""
         frame = native_frame(walked[2] or "", place)
-        library = frame.in_app and walked[1].startswith(("lib", "ld-", "ntdll", "kernel", "linux-gate"))
-        if library:
+        if frame.in_app and walked[1].lower().startswith(_SYSTEM_MODULES):
             frame = Frame(frame.function, "", frame.file, frame.line, in_app=False, reason="library")
         return frame, form
     if "@" in line[:12] and (called := _AT.match(line)):

@@ -12,7 +12,9 @@ LANGUAGE = python.LANGUAGE
 MARKS = (" Traceback (most recent call last)",)
 
 _OPENING = re.compile(r"\s{0,8}([A-Za-z_][\w.]{1,200}) {2,80}Traceback \(most recent call last\)$")
-_CELL = re.compile(r"\s{0,8}(?:Input )?(?:In |Cell In ?)\[\d{1,9}\](?:, line (\d{1,9})|, in <[^>]{1,60}>)?(?:\(.{0,200}\))?$")
+_CELL = re.compile(
+    r"\s{0,8}(?:Input )?(?:In |Cell In ?)\[\d{1,9}\](?:, line (\d{1,9})|, in <[^>]{1,60}>)?(?:\(.{0,200}\))?$"
+)
 _FILE = re.compile(r"\s{0,8}File (\S.{0,400}?):(\d{1,9}), in ([\w.<>]{1,200})\(")
 _OLD = re.compile(r"\s{0,8}((?:/|~|[A-Za-z]:\\|<ipython-input-)[^()]{0,400}?) in ([\w.<>]{1,200})(?:\(|$)")
 _RAISED = re.compile(r"\s{0,8}([A-Za-z_][\w.]{1,200})(?:: ?(.*))?$")

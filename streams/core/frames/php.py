@@ -11,7 +11,7 @@ from streams.core.frames.stack import FRAMES_MAX, Found, Frame, Reading, built
 LANGUAGE = "php"
 MARKS = (".php",)
 
-_TYPE = r"(\\?(?:[A-Za-z_]\w{0,100}\\){0,12}[A-Za-z_]\w{0,100})"
+_TYPE = r"(\\?(?:[A-Za-z_]\w{0,100}\\{1,2}){0,12}[A-Za-z_]\w{0,100})"
 _RAISED = re.compile(
     rf".{{0,80}}?(?:PHP )?(?:Fatal error: {{1,4}})?Uncaught {_TYPE}(?:: (.*?))?(?: in (\S{{1,400}}\.php):(\d{{1,9}}))?$"
 )
