@@ -283,7 +283,7 @@ def said(lines: Iterable[str], block: Block) -> list[str]:
 def _message(block: Block, held: Held) -> str:
     """The error itself, which tells what group a failure is of: no banner, and nothing of what only stands near it."""
     told = error_of(said(held.cut(block.evidence, min(block.last, block.evidence + 30)), block))
-    if block.tool == "tail" or _BY_TOOL.get(block.tool) is Source.BUILDKIT:
+    if block.reason == "tail" or _BY_TOOL.get(block.tool) is Source.BUILDKIT:
         filled = [text for line in said(held.cut(block.first, block.evidence - 1), block) if (text := line.strip("- "))]
         told = "\n".join([*filled[-OUTPUT_LINES:], told])
     return told

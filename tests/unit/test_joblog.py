@@ -126,7 +126,7 @@ make: Leaving directory '/src'""",
     "annotation": ("##[error]The runner lost its disk", "The runner lost its disk"),
     "nothing": (
         "doing a\nthe thing is odd\n##[error]Process completed with exit code 3.",
-        "the thing is odd\nProcess completed with exit code 3.",
+        "the thing is odd",
     ),
 }  # fmt: skip
 

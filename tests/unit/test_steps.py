@@ -223,13 +223,13 @@ def test_steps_without_an_end_are_held_within_bounds() -> None:
     assert steps.each(f"[{BRANCHES_MAX}] text") == f"[{BRANCHES_MAX}] text"
 
 
-def test_what_stands_in_the_step_that_failed_comes_before_what_stands_in_others() -> None:
+def test_what_a_step_says_that_ended_well_is_no_reason() -> None:
     log = [f"{T}##[group]Run ./probe", f"{T}##[endgroup]", f"{T}Traceback (most recent call last):",
            f'{T}  File "a.py", line 1, in f', f"{T}ValueError: probe says no", *[f"{T}well"] * 30,
            f"{T}##[group]Run ./deploy", f"{T}##[endgroup]", f"{T}Error: the target is locked", *[f"{T}bye"] * 3,
            f"{T}##[error]Process completed with exit code 1."]  # fmt: skip
     found = list(read_log(log, Ci(), occurred_at_ms=1))
-    assert [one.message for one in found] == ["Error: the target is locked", "ValueError: probe says no"]
+    assert [one.message for one in found] == ["Error: the target is locked"]
 
 
 def test_a_log_of_several_jobs_names_the_job_with_its_leg() -> None:

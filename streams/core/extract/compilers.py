@@ -8,6 +8,7 @@ from streams.core.extract.rule import DEEPER, rule
 
 _SOURCE = r"[\w.+@~\-/\\ ()\[\]]{1,300}\.\w{1,10}"
 _SNIPPET = r"^\s+\S|^\s*\^|^\s*\d+ \||^In file included|: note: |^\s*\|"
+_RUST = r"^\s+\S|^\s*\d+ \||^\s*-->|^\s*=|^\s*\|"
 
 RULES: Final = (
     rule("gcc.fatal", "fatal error", rf"^{_SOURCE}:\d+(?::\d+)?: fatal error: ", 0.95, goes_on=_SNIPPET, lines_max=12),
@@ -55,15 +56,15 @@ RULES: Final = (
         lines_max=40,
     ),
     rule("javac.place", "error: ", rf"^{_SOURCE}:\d+: error: ", 0.93, goes_on=r"^\s+\S", lines_max=8),
-    rule(
-        "rustc.error",
-        "error",
-        (
-            r"^error(?:\[E\d{4}\])?: (?!could not compile|aborting due|process didn't"
-            r"|test failed|build failed|\d+ (?:errors?|targets? failed))"
-        ),
-        0.9,
-        goes_on=r"^\s+\S|^\s*\d+ \||^\s*-->|^\s*=|^\s*\|",
+    rule("rustc.error", "error[e", r"^error\[E\d{4}\]: ", 0.93, goes_on=_RUST, lines_max=30),
+    rule(  # of errors without a code only the place tells that the compiler speaks
+        "rustc.place",
+        "-->",
+        r"^\s*--> \S+\.rs:\d+:\d+$",
+        0.88,
+        back=r"^error: ",
+        goes_on=_RUST,
+        told_above=True,
         lines_max=30,
     ),
     rule("ghc.error", "error", r"^\S+\.l?hs:\d+:\d+: error", 0.93, goes_on=r"^\s+\S|^\s*\|", lines_max=20),

@@ -46,6 +46,20 @@ _RETRIED = re.compile(
     r"|^\.\.\.ignoring|\(ignored\)$"
 )
 
+_WRAPS = re.compile(
+    r"(?i)^##\[error\].*\b(?:exit(?:ed with)?|returned exit) code\b"
+    r"|\bprocess completed with exit code \d+\.?$"
+    r"|\b(?:non-?zero|returned|exited|exits?|failed|failure|finished|command|terminated)\b[^|]{0,80}?"
+    r"\b(?:exit|return|status|code)(?:ed)?(?: with)?(?: code| status| value)?[:= '(]{1,3}[1-9]\d{0,2}\b[).'\"]{0,3}$"
+    r"|^exit(?:ed)?(?: with)? (?:code|status)(?: exit status)?[:= ]+[1-9]\d{0,2}$"
+    r"|\bCalledProcessError: |^(?:Error|ERROR): Command failed: "
+)
+_SIDE = re.compile(  # not in the name of a file or a test
+    r"(?i)(?<![\w/.\-])(?:upload(?:s|ed|er|ing)?|metrics?|telemetry|statsd|analytics|slack|webhook|posting"
+    r"|notif(?:y|ication|ier)s?|(?:reserve|save|saving|create|store) (?:a |the )?cache(?: ?entry)?|cache ?entry"
+    r"|coverage report|build status|test report files)(?![\w/\-]|\.\w)"
+)
+
 
 @dataclass(slots=True)
 class Ending:
@@ -91,3 +105,15 @@ def is_warning(text: str) -> bool:
 def is_tried_again(text: str) -> bool:
     """Whether a line says of the trouble before it, or in it, that it was not the end."""
     return ("etr" in text or "again" in text or "gnor" in text) and _RETRIED.search(text) is not None
+
+
+def is_wrapper(text: str) -> bool:
+    """Whether a line says no more than that a command which something else ran has failed: why stands above it."""
+    folded = text.lower()  # the quick test
+    told = "exit" in folded or "status" in folded or "fail" in folded or "return" in folded
+    return told and _WRAPS.search(text) is not None
+
+
+def is_side(text: str) -> bool:
+    """Whether a line tells of a service beside the work: what is sent there when the work is done, well or not."""
+    return _SIDE.search(text) is not None

@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from streams.core.extract.block import Block
+from streams.core.extract.failing import runs_afterwards
 from streams.core.extract.news import AROUND
 from streams.core.extract.reader import Candidate, Consequence, Reader
+from streams.core.extract.rule import rule
 from streams.core.extract.step import Step
 
 LINES_SHARE: Final = 0.03
@@ -38,16 +40,29 @@ FATAL: Final = 0.08
 FOLLOWED: Final = 0.08
 """What a candidate weighs more when, within NEAR_LINES, a line says that something failed."""
 NEAR_LINES: Final = 60
-AFTERWARDS: Final = 0.25
+AFTERWARDS: Final = 0.45
 """What a candidate weighs less when the job had failed by then: cleaning up."""
-ELSEWHERE: Final = 0.2
-"""What a candidate weighs less that stands in another step than one that failed."""
+ELSEWHERE: Final = 0.4
+"""What a candidate weighs less that stands before the command that failed: those there ended well."""
+UNSURE: Final = 0.5
+"""The share of these that counts when the log does not say for sure which command failed."""
+ASIDE: Final = 0.3
+"""What a candidate weighs less that tells of a service beside the work."""
+WRAPS: Final = 0.35
+"""What a candidate weighs less that says only that a command failed which something else ran."""
+TOLD: Final = 0.45
+"""What a candidate of the command that failed weighs at least, or else the command's last lines tell, too."""
+LAST_WORDS: Final = 0.55
+"""What these weigh."""
+LAST_LINES: Final = 8
 WARNS: Final = 0.25
 """What a candidate weighs less whose line calls itself a warning."""
 TRIED_AGAIN: Final = 0.45
 """What a candidate weighs less of which the log says that it was not the end."""
 KNOWN: Final = 0.5
 """What a candidate weighs less whose lines passing runs print, too."""
+
+_LAST: Final = rule("tail.command", "", "(?!)", LAST_WORDS)
 
 
 def ranked(reader: Reader, limit: int, *, failed: bool | None, best: float = 0.0) -> tuple[tuple[Block, ...], int]:
@@ -68,6 +83,8 @@ def ranked(reader: Reader, limit: int, *, failed: bool | None, best: float = 0.0
         if candidate.run[0] and not candidate.rule.consequence:
             candidate.first = min(candidate.first, max(candidate.run[0], candidate.first - AROUND))
             candidate.last = max(candidate.last, min(candidate.run[1], candidate.last + AROUND))
+    if failed and not best:
+        reader.candidates += _last_words(reader)
     least = WEAKEST if failed else UNSAID
     able = sorted(
         (c for c in reader.candidates if c.score >= least and not c.dropped), key=lambda c: (-c.score, c.evidence)
@@ -109,8 +126,10 @@ def _weigh(reader: Reader, candidate: Candidate, reach: int) -> float:
         return score
     if not candidate.new:
         score -= KNOWN
-    if reader.failed_steps and candidate.step.number is not None and candidate.step not in reader.failed_steps:
-        score -= ELSEWHERE
+    if candidate.aside:
+        score -= ASIDE
+    if candidate.wraps:
+        score -= WRAPS
     if candidate.warns:
         score -= WARNS
     if candidate.tried_again:
@@ -120,11 +139,26 @@ def _weigh(reader: Reader, candidate: Candidate, reach: int) -> float:
     end = reader.ended_at if reader.ended_at >= reach else reader.at
     score -= EARLY * (1 - reach / max(1, end))
     after = _consequence_after(reader, candidate)
-    if after is not None and after.at - candidate.last <= NEAR_LINES:
+    if out := _out_of_place(reader, candidate):
+        score -= out
+    elif after is not None and after.at - candidate.last <= NEAR_LINES:
         score += FOLLOWED
-    elif candidate.evidence > reader.ended_at > 0:
-        score -= AFTERWARDS
     return score
+
+
+def _out_of_place(reader: Reader, candidate: Candidate) -> float:
+    """What a candidate weighs less that stands outside of the command that failed first."""
+    span = reader.commands.failed.get(candidate.step.job)
+    if runs_afterwards(candidate.step) or (span is None and candidate.evidence > reader.ended_at > 0):
+        return AFTERWARDS
+    if span is None:
+        return 0.0
+    share = 1.0 if span.is_sure else UNSURE
+    if candidate.evidence > span.last:
+        return AFTERWARDS * share
+    if candidate.evidence < span.first and not candidate.rule.fatal:  # what only failing jobs print is no noise
+        return ELSEWHERE * share
+    return 0.0
 
 
 def _consequence_after(reader: Reader, candidate: Candidate) -> Consequence | None:
@@ -135,6 +169,20 @@ def exit_code(reader: Reader, at: int, step: Step) -> int | None:
     """What the command ended with that says why at this line: the next code of its step, or of the job."""
     codes = (c.code for c in reader.consequences if c.at >= at and (c.step == step or c.rule.fatal))
     return next((code for code in codes if code is not None), None)
+
+
+def _last_words(reader: Reader) -> list[Candidate]:
+    """The last lines of the commands that failed, where nothing in them tells why."""
+    found = []
+    for span in reader.commands.failed.values():
+        inside = range(span.first, span.last + 1)
+        if any(c.score >= TOLD and c.evidence in inside and not c.dropped for c in reader.candidates):
+            continue
+        at = next((c.above for c in reader.consequences if c.at in inside and c.above), span.evidence)
+        if at:
+            first = max(span.first, at - LAST_LINES + 1)
+            found.append(Candidate(_LAST, first, at, at, span.step, new=True, key=0, score=LAST_WORDS))
+    return found
 
 
 def _tail(reader: Reader) -> tuple[Block, ...]:

@@ -14,7 +14,17 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from streams.core.extract.baseline import Baseline, hashed
-from streams.core.extract.ending import END_LINES, RAN_LINES, Ending, is_tried_again, is_warning, says_nothing_failed
+from streams.core.extract.ending import (
+    END_LINES,
+    RAN_LINES,
+    Ending,
+    is_side,
+    is_tried_again,
+    is_warning,
+    is_wrapper,
+    says_nothing_failed,
+)
+from streams.core.extract.failing import Commands
 from streams.core.extract.gate import Hit
 from streams.core.extract.news import AROUND, News
 from streams.core.extract.rule import BEFORE_LINES_MAX, Rule
@@ -45,6 +55,10 @@ CONSEQUENCES_MAX: Final = 200
 
 _WARN_OF_ERRORS: Final = frozenset({"sanitizer", "go", "sphinx"})
 """Tools whose warnings are what they fail for."""
+_OF_NO_TOOL = frozenset(
+    {"generic", "auth", "network", "cli", "curl", "wget", "gh", "time", "shell", "jenkins", "github", "python", "js"}
+)
+"""Whose words a service beside the work speaks, too; a compiler that names an upload means the source."""
 _ECHO = re.compile(r"^\s*(?:\+{1,4} |\$ |> |echo |set [-+]|if |fi$)")
 _CODE = re.compile(r"(?i)(?:exit(?:ed)?(?: with)?(?: code| status)?|error|code|status)[:= ']+(\d{1,3})\b")
 
@@ -71,6 +85,10 @@ class Candidate:
     """Whether the log says that it was not the end: a retry followed."""
     warns: bool = False
     """Whether the line says of itself that it only warns."""
+    wraps: bool = False
+    """Whether the line that says why says no more than that a command failed."""
+    aside: bool = False
+    """Whether the line that says why tells of a service beside the work, such as an upload."""
     told: bool = False
     """Whether the line that says why, below the one that opened the block, was found."""
     grown: int = 0
@@ -91,6 +109,8 @@ class Consequence:
     code: int | None
     step: Step
     rule: Rule
+    above: int
+    """The line above it that says something else; 0 where there is none near."""
 
 
 @dataclass(slots=True)
@@ -110,8 +130,7 @@ class Reader:
     certain_at: int = 0
     ended_at: int = 0
     """The last line that says that a step failed."""
-    failed_steps: set[Step] = field(default_factory=set)
-    """The steps that said that they failed."""
+    commands: Commands = field(init=False)
     ending: Ending = field(default_factory=Ending)
     closed: list[Candidate] = field(default_factory=list)
     """Blocks that were closed since somebody emptied it, held or not."""
@@ -122,6 +141,7 @@ class Reader:
     """Up to here, new lines may belong to a block that is closed."""
 
     def __post_init__(self) -> None:
+        self.commands = Commands(self.window)
         self.news = None if self.baseline is None else News(self.baseline, self.window)
 
     @property
@@ -158,8 +178,10 @@ class Reader:
     def _look(self, hit: Hit, *, grew: bool) -> None:
         text, rule = self.window.text(self.at), hit.rule
         if STEP_MARK in hit.told:
-            self.steps.look(self.window.raw(self.at), text)
+            line, in_command = self.window.raw(self.at), self.steps.in_command
+            self.steps.look(line, text)
             self.enter_step()
+            self.commands.look(self.at, line, text, self.steps.at, begins=in_command and not self.steps.in_command)
         if END_MARK in hit.told or self.at <= self.ending.ran_at + RAN_LINES:
             self.ending.look(self.at, text)
         if self.steps.in_command:
@@ -173,12 +195,15 @@ class Reader:
         known = self._is_known(self.at)
         if rule.consequence:
             code = _CODE.search(text)
-            found = Consequence(self.at, int(code.group(1)) if code else None, self.steps.at, rule)
+            above = self.commands.last_told(self.at - 1)
+            found = Consequence(self.at, int(code.group(1)) if code else None, self.steps.at, rule, above)
             self.consequences.append(found)
             if rule.fatal:
                 self.ended_at = self.at
-            if rule.of_step and len(self.failed_steps) < CONSEQUENCES_MAX:
-                self.failed_steps.add(self.steps.at)
+            if rule.of_step:
+                self.commands.fail(self.at, self.steps.at)
+            elif rule.of_job:
+                self.commands.end(self.at, self.steps.at)
             self._conclude()
         if known and not rule.fatal and rule.until is None:
             return
@@ -196,6 +221,7 @@ class Reader:
     def enter_step(self) -> None:
         """Remembers where the step began: what stands before it belongs to no block of it."""
         if self.steps.at is not self._step:
+            self.commands.enter(self.at, self._step, self.steps.at)
             self._step, self._step_at = self.steps.at, self.at
 
     def _open(self, rule: Rule, text: str, key: int, *, new: bool) -> None:
@@ -205,6 +231,7 @@ class Reader:
         if self.news is not None and self.news.run is not None:
             self.open.run = self.news.run
         self.open.tried_again = is_tried_again(text)
+        self._tell(self.open, text)
         self.open.warns = rule.tool not in _WARN_OF_ERRORS and is_warning(text)
         self._look_back(self.open)
         if rule.told_above and self.open.first < self.at:
@@ -250,7 +277,9 @@ class Reader:
     def _look_back(self, candidate: Candidate) -> None:
         rule = candidate.rule
         reach = rule.before
-        for above in range(self.at - 1, max(self._step_at - 1, self.at - 1 - BEFORE_LINES_MAX), -1):
+        for above in range(
+            self.at - 1, max(self._step_at - 1, self.commands.begun - 1, self.at - 1 - BEFORE_LINES_MAX), -1
+        ):
             text = self.window.text(above)
             if rule.back is not None and rule.back.search(text):
                 candidate.first -= 1
@@ -287,14 +316,22 @@ class Reader:
         block.quiet = block.foreign = 0
         block.new = block.new or not known
         if rule.says is not None and (rule.says_last or not block.told) and rule.says.search(text):
-            block.evidence, block.told = self.at, True
+            block.told = True
+            self._tell(block, text)
         if block.grown <= KEY_LINES:
             block.key = hash((block.key, hashed(text)))
         if ended:
             if rule.told_last:
-                block.evidence, block.key = self.at, hashed(text)
+                block.key = hashed(text)
+                self._tell(block, text)
             self.close()
         return True
+
+    def _tell(self, block: Candidate, text: str) -> None:
+        """Takes the line that says why."""
+        block.evidence = self.at
+        block.wraps = not block.rule.fatal and is_wrapper(text)
+        block.aside = block.rule.tool in _OF_NO_TOOL and is_side(text)
 
     def is_whole(self, last: int) -> bool:
         """Whether no line that may come makes the block longer that ends with this line so far."""
@@ -304,7 +341,9 @@ class Reader:
 
     def so_far(self) -> Reader:
         """A copy to be ranked while more lines come; the open block is not in it."""
-        return replace(self, open=None, candidates=[replace(one) for one in self.candidates])
+        copy = replace(self, open=None, candidates=[replace(one) for one in self.candidates])
+        copy.commands = self.commands
+        return copy
 
     def _forget(self) -> None:
         """Drops the weaker half of the candidates."""

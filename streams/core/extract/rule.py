@@ -30,6 +30,8 @@ class Rule:
     """Says that it failed, not why; what stands before it does."""
     of_step: bool = False
     """Stands in the step that failed."""
+    of_job: bool = False
+    """Stands at the log's end and says that the job's last command failed."""
     certain: bool = False
     """Says so surely that the log's command failed that no other word of its end is needed."""
     before: int = 0
@@ -70,6 +72,7 @@ def rule(
     fatal: bool = False,
     consequence: bool = False,
     of_step: bool = False,
+    of_job: bool = False,
     certain: bool = False,
     before: int = 0,
     back: str = "",
@@ -97,6 +100,7 @@ def rule(
         fatal=fatal,
         consequence=consequence,
         of_step=of_step,
+        of_job=of_job,
         certain=certain,
         before=before,
         back=compiled(back),

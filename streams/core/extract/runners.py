@@ -56,6 +56,7 @@ RULES: Final = (
         0.1,
         fatal=True,
         consequence=True,
+        of_job=True,
     ),
     rule("gitlab.runner", "error: job failed", r"ERROR: Job failed", 0.84, fatal=True),
     # Jenkins
@@ -75,7 +76,15 @@ RULES: Final = (
         fatal=True,
         consequence=True,
     ),
-    rule("jenkins.script", "exit", r"^(?:ERROR: )?script returned exit code [1-9]", 0.06, fatal=True, consequence=True),
+    rule(
+        "jenkins.script",
+        "exit",
+        r"^(?:ERROR: )?script returned exit code [1-9]",
+        0.06,
+        fatal=True,
+        consequence=True,
+        of_job=True,
+    ),
     rule("jenkins.fatal", "fatal: ", r"^FATAL: ", 0.85, goes_on=_CAUSES, slack=2, fatal=True),
     rule("jenkins.error", "error: ", r"^ERROR: (?!Job failed|\[)", 0.72, goes_on=_CAUSES, slack=2),
     # Travis

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from streams.core.extract.rule import rule
+from streams.core.extract.rule import DEEPER, rule
 
 RULES: Final = (
     rule(
@@ -253,6 +253,17 @@ RULES: Final = (
     rule("kubernetes.server", "error from server", r"^Error from server", 0.88),
     rule("terraform.error", "error: ", r"^[\u2502|]\s*Error: ", 0.87, goes_on=r"^[\u2502|]", lines_max=20),
     rule("cli.error", "error: ", r"^\s*Error: ", 0.86, goes_on=r"^\s+\S", lines_max=20),
+    rule(
+        "cli.said",
+        "error: ",
+        (
+            r"^error: (?!could not compile|aborting due|process didn't|test failed|build failed"
+            r"|\d+ (?:errors?|targets? failed))\S"
+        ),
+        0.8,
+        goes_on=DEEPER,
+        lines_max=8,
+    ),
     rule("helm.failed", "upgrade failed|installation failed", r"(?:UPGRADE|INSTALLATION) FAILED", 0.88, after=2),
     rule(
         "runner.cancelled",

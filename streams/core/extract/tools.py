@@ -8,6 +8,7 @@ from streams.core.extract import (
     buildkit,
     compilers,
     ending,
+    failing,
     generic,
     javascript,
     jvm,
@@ -21,8 +22,8 @@ from streams.core.extract import (
 from streams.core.extract.rule import Rule, rule
 from streams.core.extract.step import WORDS
 
-STEP_MARK: Final = rule("step.mark", WORDS, "(?!)", 0.0)
-"""Finds nothing: its words bring the line to who keeps the steps."""
+STEP_MARK: Final = rule("step.mark", f"{WORDS}|{failing.WORDS}", "(?!)", 0.0)
+"""Finds nothing: its words bring the line to who keeps the steps and their commands."""
 
 END_MARK: Final = rule("end.mark", ending.WORDS, "(?!)", 0.0)
 """The same for who keeps how the job ended."""

@@ -1,0 +1,112 @@
+"""Which command of a job failed: what stands before it and after it is seldom the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from streams.core.extract.ending import is_side, is_wrapper
+from streams.core.extract.extract import findings
+
+BEFORE = ["curl: (28) Operation timed out", "fatal: no upstream configured", "got it from the mirror"]
+AFTER = ["curl: (6) Could not resolve host: logs.invalid", "Error: no such container: web"]
+RUN = "##[group]Run"
+ECHO, GREY, END = "\x1b[32;1m$ ", "\x1b[90m$\x1b[0m ", "\x1b[0;m"
+SECTION = "section_{}:1795168800:{}\r\x1b[0K"
+
+
+def github(said: list[str]) -> list[str]:
+    steps = [[f"{RUN} {name}", name, "##[endgroup]"] for name in ("deps", "check", "logs")]
+    failed = "##[error]Process completed with exit code 1."
+    return [*steps[0], *BEFORE, *steps[1], *said, failed, *steps[2], *AFTER, failed, "Cleaning up orphan processes"]
+
+
+def azure(said: list[str]) -> list[str]:
+    def step(name: str, lines: list[str]) -> list[str]:
+        return [f"##[section]Starting: {name}", *lines, f"##[section]Finishing: {name}"]
+
+    failed = "##[error]Bash exited with code '1'."
+    return [*step("deps", BEFORE), *step("check", [*said, failed]), *step("logs", [*AFTER, failed])]
+
+
+def gitlab(said: list[str]) -> list[str]:
+    script = [f"{ECHO}deps{END}", *BEFORE, f"{ECHO}check{END}", *said]
+    after = [SECTION.format("start", "after_script"), f"{ECHO}logs{END}", *AFTER, SECTION.format("end", "after_script")]
+    sections = [SECTION.format("start", "step_script"), *script, SECTION.format("end", "step_script"), *after]
+    return [*sections, "ERROR: Job failed: exit code 1"]
+
+
+def jenkins(said: list[str]) -> list[str]:
+    stage = ["[Pipeline] { (Build)", "[Pipeline] sh", "+ deps", *BEFORE, "[Pipeline] sh", "+ check", *said]
+    post = ["[Pipeline] { (Declarative: Post Actions)", "[Pipeline] sh", "+ logs", *AFTER, "[Pipeline] }"]
+    end = ["[Pipeline] End of Pipeline", "ERROR: script returned exit code 1", "Finished: FAILURE"]
+    return [*stage, "[Pipeline] }", *post, *end]
+
+
+def buildkite(said: list[str]) -> list[str]:
+    run = ["~~~ Running commands", f"{GREY}deps", *BEFORE, f"{GREY}check", *said]
+    return [*run, "^^^ +++", "🚨 Error: The command exited with status 1", "~~~ Running global pre-exit hook", *AFTER]
+
+
+def circleci(said: list[str]) -> list[str]:
+    shell = "#!/bin/bash -eo pipefail"
+    return [shell, "deps", *BEFORE, shell, "check", *said, "Exited with code exit status 1", shell, "logs", *AFTER]
+
+
+System = Callable[[list[str]], list[str]]
+SYSTEMS: tuple[System, ...] = (github, azure, gitlab, jenkins, buildkite, circleci)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_what_the_command_says_that_failed_stands_before_stronger_words_elsewhere(system: System) -> None:
+    log = system(["checking 40 things", "cart failed: total is wrong", "done"])
+    assert "cart failed" in log[findings(log).blocks[0].evidence - 1]
+
+
+@pytest.mark.parametrize("system", [one for one in SYSTEMS if one is not jenkins])
+def test_the_last_lines_of_the_command_tell_where_none_says_why(system: System) -> None:
+    """Jenkins does not say for sure which command it was."""
+    log = system(["checking 40 things", "cart: 3 of 4 as wished", "check: exit status 1"])
+    block = findings(log).blocks[0]
+    assert (block.reason, log[block.evidence - 1]) == ("tail.command", "cart: 3 of 4 as wished")
+
+
+def test_a_job_that_has_nothing_else_is_told_of_its_upload() -> None:
+    log = [
+        f"{RUN} upload",
+        "##[endgroup]",
+        "upload failed: the store is full",
+        "##[error]Process completed with exit code 1.",
+    ]
+    assert [block.evidence for block in findings(log).blocks] == [3]
+
+
+def test_what_only_failing_jobs_print_is_no_noise_in_a_step_before() -> None:
+    """A step that may fail without an end of its own, such as an action's."""
+    log = ["##[group]Run deps", "##[endgroup]", "##[error]The disk is gone", "##[group]Run check", "##[endgroup]"]
+    log += ["check: not today", "##[error]Process completed with exit code 1."]
+    assert findings(log).blocks[0].evidence == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Error: Process completed with exit code 1.",
+        "nox > Command pytest failed with exit code 2",
+        "subprocess.CalledProcessError: Command '['make']' returned non-zero exit status 2.",
+        'task: Failed to run task "ci": exit status 1',
+        "error: Recipe `ci` failed on line 14 with exit code 101",
+        "Error: Command failed: npm run build",
+        "exit status: 1",
+    ],
+)
+def test_a_line_that_says_only_that_a_command_failed(text: str) -> None:
+    assert is_wrapper(text)
+    assert not is_wrapper("cart.c:3:5: error: no exit status given")
+
+
+def test_a_line_of_a_service_beside_the_work() -> None:
+    assert is_side("ERROR: failed to send metrics to the gateway")
+    assert is_side("Failed to save: Unable to reserve cache with key x")
+    assert not is_side("E   AssertionError: assert cart.total == 3")
