@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 import structlog
 from hypothesis import settings
+from suites.drawing import QUICK_EXAMPLES
 
 from streams.serving.logs import ANSWERED
 
@@ -49,8 +50,13 @@ KEPT_PREFIXES = (
 """What tools need to start, and where servers are that run already. All else could be a setting, a key or the context
 of the CI job that runs us."""
 
-# Examples are few by default, so that the suite stays quick; CI draws the same ones every time.
-settings.register_profile("quick", max_examples=50, deadline=None)
+# What a shell says about bytecode goes with the rest of its environment: without it, each worker compiles the tests
+# anew in every run, which takes longer than a third of them.
+sys.dont_write_bytecode = False
+
+# Examples are few by default, so that the suite stays quick, and others in every run; CI draws many, and the same ones
+# every time. `--hypothesis-profile=ci` has them on a desk.
+settings.register_profile("quick", max_examples=QUICK_EXAMPLES, deadline=None)
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("FAULTLINE_CI") else "quick")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
 import signal
 import sqlite3
@@ -29,6 +30,7 @@ from streams.contract.failure import Ci, Failure, Origin, identified
 from streams.contract.taxonomy import default_taxonomy
 from streams.contract.verdict import VerdictSource
 from streams.core.known_failures.book import default_rules
+from streams.local import Log
 
 BENCHMARK = {"provider": "acme", "model": "large-2", "stage": "generate", "run_id": "r"}
 
@@ -161,6 +163,19 @@ def test_a_second_process_on_the_directory_is_refused_with_the_way_out(server: S
     assert "in use by process" in answer.stderr
     assert "--data" in answer.stderr
     assert len(answer.stderr.strip().splitlines()) == 1
+
+
+def test_a_second_process_that_opens_the_log_is_told_which_process_has_it(tmp_path: Path) -> None:
+    log = Log(tmp_path)
+    code = (
+        "import sys; from pathlib import Path; from streams.local import Log; from streams.contract.errors import *\n"
+        "try: Log(Path(sys.argv[1]))\nexcept DirectoryInUse as error: print(error); sys.exit(3)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
+    log.close()
+    assert answer.returncode == 3, answer.stderr
+    assert f"in use by process {os.getpid()}" in answer.stdout
+    assert "--data" in answer.stdout
 
 
 def test_a_port_that_is_taken_is_named_with_the_way_out(server: Server, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from streams.cli.app import create_app, run
+from streams.producers.junit import read_junit
 
 SUITES = Path(__file__).parents[1] / "suites"
 TOOL_SECONDS = 300
@@ -54,6 +56,29 @@ def written(folder: Path, **files: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder
+
+
+def test_pytest(tmp_path: Path) -> None:
+    (tmp_path / "test_made.py").write_text(
+        "import pytest\n"
+        "@pytest.fixture\ndef broken(): raise OSError('no room \\x1b[31m<left>')\n"
+        "def test_error(broken): pass\n"
+        "def test_failure(): assert 'a' == 'b & c'\n"
+        "@pytest.mark.xfail\ndef test_known(): assert False\n"
+        "def test_passes(): pass\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, "--rootdir", str(tmp_path), "--junitxml", "r.xml", "test_made.py"],
+        cwd=tmp_path, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    with (tmp_path / "r.xml").open("rb") as report:
+        reading = read_junit(report)
+        found = list(reading)
+    assert {(one.name, one.outcome) for one in found} == {("test_error", "error"), ("test_failure", "failure")}
+    assert (reading.cases, reading.notes) == (4, ())
+    assert any("no room" in one.detail and "\x1b" not in one.detail for one in found)
 
 
 @pytest.mark.tool("go", package="golang-go")

@@ -1,16 +1,28 @@
-"""Strategies that are cheap to draw: with texts of many parts, drawing and not the law is most of a test's time."""
+"""What Hypothesis draws: how many examples, and of strategies that are cheap to draw.
+
+With texts of many parts, drawing and not the law is most of a test's time.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TypeVar
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
+QUICK_EXAMPLES = 10
+"""Examples of a law in a run on a desk. Those of each run are others."""
 PIECES_MAX = 256
 """One byte names a piece."""
 
 T = TypeVar("T")
+
+
+def examples(most: int) -> settings:
+    """The settings of a law that wants `most` examples: it gets them under every profile but `quick`."""
+    quick = settings.get_current_profile_name() == "quick"
+    return settings(max_examples=min(most, QUICK_EXAMPLES) if quick else most)
 
 
 def some_of(pieces: Sequence[T], *, most: int) -> st.SearchStrategy[list[T]]:

@@ -3,9 +3,9 @@
 from itertools import permutations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from suites.drawing import some_of
+from suites.drawing import examples, some_of
 
 from streams.core.alias import (
     FILES_MIN,
@@ -131,7 +131,7 @@ def test_order_and_number_of_occurrences_do_not_matter(order: tuple[int, ...]) -
 
 
 @given(st.lists(some_of([*NAMES, "<num>", "<id>", "failed", "k=v"], most=5).map(" ".join), max_size=30))
-@settings(max_examples=100)
+@examples(100)
 def test_every_template_has_a_group_and_order_is_no_matter(templates: list[str]) -> None:
     found = aliases(templates)
     assert set(found) == set(templates)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from suites.drawing import examples
 
 from streams.cli.outgoing import chunks, outgoing
 from streams.contract.failure import ENVELOPE_BYTES_MAX, ENVELOPE_FAILURES_MAX, Ci, Failure, Origin, identified
@@ -47,7 +48,7 @@ def test_a_clean_failure_leaves_as_it_is():
     assert outgoing(told) == told
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.text(max_size=200))
 def test_the_same_failure_leaves_as_the_same_bytes_and_once_more_changes_nothing(text):
     told = outgoing(failure(text))

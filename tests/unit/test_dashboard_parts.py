@@ -5,8 +5,9 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from suites.drawing import examples
 from suites.fake_queries import NOW_MS
 
 from streams.contract.taxonomy import default_taxonomy
@@ -65,7 +66,7 @@ def test_characters_that_hide_are_shown(given, shown, before, after):
 
 
 @given(st.text())
-@settings(max_examples=150)
+@examples(150)
 def test_a_shown_text_holds_nothing_that_hides(text):
     once = words.plain(text)
     assert words.plain(once) == once
@@ -73,7 +74,7 @@ def test_a_shown_text_holds_nothing_that_hides(text):
 
 
 @given(st.text(alphabet="<>&\"'/abnum:\x1b\u202e \n", max_size=60))
-@settings(max_examples=150)
+@examples(150)
 def test_marked_texts_hold_no_markup_but_the_mark(text):
     for marked, opening, closing in (
         (words.variables_marked(text), "<mark>", "</mark>"),
@@ -140,7 +141,7 @@ def test_a_chart_counts_from_zero_and_stacks_the_largest_kind_at_the_bottom():
 
 
 @given(st.lists(st.lists(st.integers(0, 10**9), min_size=4, max_size=4), min_size=1, max_size=6))
-@settings(max_examples=100)
+@examples(100)
 def test_bars_stay_within_the_chart(rows):
     drawn = chart(*(series(f"kind_{i}", *row) for i, row in enumerate(rows)), buckets=4)
     for bar in drawn.bars:
@@ -152,7 +153,7 @@ def test_bars_stay_within_the_chart(rows):
 
 
 @given(st.lists(st.integers(0, 10**9), max_size=24))
-@settings(max_examples=100)
+@examples(100)
 def test_sparks_stay_in_their_box_and_show_every_count(counts):
     drawn = sparkline(counts)
     assert len(drawn.bars) == sum(1 for number in counts if number)
@@ -237,7 +238,7 @@ def test_a_question_becomes_a_filter_with_times():
         offset=st.integers(0, 1000),
     )
 )
-@settings(max_examples=100)
+@examples(100)
 def test_an_address_asks_for_what_it_was_made_from(wish):
     items = parse_qsl(urlsplit(wish.url(offset=wish.offset)).query, keep_blank_values=True)
     assert ask(*items) == wish

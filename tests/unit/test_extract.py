@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from suites.drawing import some_of
+from suites.drawing import examples, some_of
 
 from streams.contract.baseline import LINES_MAX
 from streams.core.extract import gate as gates
@@ -247,7 +247,7 @@ def test_the_words_of_the_rules_are_in_lower_case() -> None:
 GATE = Gate(RULES)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     some_of([line for text, _ in TOOLS.values() for line in text.split("\n")] + SETUP, most=8),
     st.sampled_from(["{}", "2026-11-20T10:00:00Z {}", "\x1b[31m{}\x1b[0m", "a/b.{}:7", "({})", "x{}y", "  {}  "]),
@@ -266,7 +266,7 @@ def test_the_gate_finds_what_the_rules_find(log: list[str], around: str, more: i
         assert (hits[number].rule if number in hits else None) is expected
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     some_of([line for text, _ in TOOLS.values() for line in text.split("\n")] + SETUP, most=40),
     st.integers(1, 5),
@@ -392,7 +392,7 @@ def test_hostile_lines_are_read(name: str) -> None:
     assert all(isinstance(block, Block) for block in blocks)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(some_of([line for text, _ in TOOLS.values() for line in text.split("\n")] + SETUP, most=60))
 def test_blocks_lie_within_the_log_apart_from_each_other_and_hold_their_evidence(log: list[str]) -> None:
     blocks = extract(log)
@@ -403,7 +403,7 @@ def test_blocks_lie_within_the_log_apart_from_each_other_and_hold_their_evidence
     assert all(before[1] < after[0] for before, after in pairwise(places))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(st.text(max_size=40), max_size=30))
 def test_any_text_is_read_the_same_way_twice(log: list[str]) -> None:
     assert extract(log) == extract(iter(log))

@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from suites.drawing import some_of
+from suites.drawing import examples, some_of
 
 from streams.core.alias import grouped
 from streams.core.fingerprint import Fingerprinter, explain, fingerprint
@@ -180,7 +180,7 @@ _MESSAGES = some_of(_PARTS + _TRACES, most=12).map("".join)
 
 
 @given(st.lists(_MESSAGES, max_size=12))
-@settings(max_examples=60)
+@examples(60)
 def test_the_caches_never_change_an_answer(messages: list[str]) -> None:
     cached = Fingerprinter(max_entries=6)
     for message in messages + messages[::-1]:
@@ -193,7 +193,7 @@ def test_the_caches_never_change_an_answer(messages: list[str]) -> None:
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
-@settings(max_examples=100)
+@examples(100)
 def test_no_text_is_refused(message: str, traceback: str) -> None:
     found = fingerprint(origin="ci", message=message + "\ud800", traceback=traceback)
     assert found.value.startswith("fp1.")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from suites.drawing import some_of
+from suites.drawing import examples, some_of
 
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.chunks import chunks, one_chunk
@@ -55,7 +55,7 @@ baselines = st.none() | some_of(PIECES, most=4).map(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(logs, baselines, st.integers(1, 7))
 def test_what_was_told_is_among_the_blocks_at_the_end_and_no_line_changed_it(
     log: list[str], baseline: Baseline | None, at_once: int

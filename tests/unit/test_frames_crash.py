@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from suites.drawing import examples
 
 from streams.core.frames.crash import crash_state
 from streams.core.frames.crash_frames import NAME_CHARS_MAX, crash_name, native_name
@@ -235,7 +236,7 @@ SNIPPETS = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(SNIPPETS | st.text(max_size=30), max_size=40))
 def test_any_mixture_of_lines_is_read_without_an_error_and_within_bounds(parts: list[str]) -> None:
     text = "".join(parts)
@@ -246,7 +247,7 @@ def test_any_mixture_of_lines_is_read_without_an_error_and_within_bounds(parts: 
     assert trace is None or trace.frames or trace.exception_type
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.sampled_from([text for text, _ in NAMED]), st.integers(0x400000, 0x7FFFFFFF))
 def test_addresses_do_not_change_the_name(text: str, base: int) -> None:
     moved = text.replace("0x4f1a", f"0x{base:x}")

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from suites.drawing import examples
 from suites.gateway import FAILURE, NOW_MS, caller
 
 from streams.contract.failure import LABELS_MAX, MESSAGE_BYTES_MAX, TRACEBACK_BYTES_MAX
@@ -350,14 +351,14 @@ def test_a_hundred_thousand_labels_are_cut_and_marked() -> None:
     assert len(gateway.publisher.failures[0].labels) == LABELS_MAX
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.one_of(st.binary(max_size=300), st.text('{}[]",:\\ \nfailures1', max_size=80).map(str.encode)))
 def test_no_bytes_break_the_reader(body: bytes) -> None:
     items = list(admission.admitted(pieces_of(body, "", items_max=100), now_ms=NOW_MS, request_key="k"))
     assert all((item.failure is None) != (item.error is None) for item in items)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.text(st.characters(exclude_categories=()), max_size=30), min_size=1, max_size=5))
 def test_the_cut_gives_the_items_that_a_parser_gives(texts: list[str]) -> None:
     items = [{"origin": "ci", "message": text, "ci": {"repo": text}} for text in texts]
@@ -368,7 +369,7 @@ def test_the_cut_gives_the_items_that_a_parser_gives(texts: list[str]) -> None:
     assert pieces[-1] == b"nope"
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.binary(max_size=200))
 def test_mending_twice_mends_no_more(data: bytes) -> None:
     once, _ = admission.repaired(data)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
-from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from suites.drawing import examples
 
 from streams.contract.errors import UnreadableInput
 from streams.contract.failure import MESSAGE_BYTES_MAX, Ci, Source
@@ -512,28 +510,7 @@ def test_a_record_stays_within_its_bounds() -> None:
     assert record.truncated
 
 
-def test_the_report_of_a_real_pytest_run_is_read(tmp_path: Path) -> None:
-    (tmp_path / "test_made.py").write_text(
-        "import pytest\n"
-        "@pytest.fixture\ndef broken(): raise OSError('no room \\x1b[31m<left>')\n"
-        "def test_error(broken): pass\n"
-        "def test_failure(): assert 'a' == 'b & c'\n"
-        "@pytest.mark.xfail\ndef test_known(): assert False\n"
-        "def test_passes(): pass\n"
-    )
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [*command, "--rootdir", str(tmp_path), "--junitxml", "r.xml", "test_made.py"],
-        cwd=tmp_path, capture_output=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1
-    found, reading = read((tmp_path / "r.xml").read_bytes())
-    assert {(one.name, one.outcome) for one in found} == {("test_error", "error"), ("test_failure", "failure")}
-    assert (reading.cases, reading.notes) == (4, ())
-    assert any("no room" in one.detail and "\x1b" not in one.detail for one in found)
-
-
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.binary(max_size=400), st.integers(0, 120))
 def test_no_damage_makes_the_reader_raise_anything_else(noise: bytes, at: int) -> None:
     whole = SUITE.format(CASE.format('<failure message="m">t</failure>')).encode()
@@ -544,7 +521,7 @@ def test_no_damage_makes_the_reader_raise_anything_else(noise: bytes, at: int) -
     assert all(isinstance(one, Reported) for one in found)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=60))
 def test_any_text_comes_back_as_it_was_written(text: str) -> None:
     written = f"<failure message={quoteattr(text)}>.{escape(text)}.</failure>"

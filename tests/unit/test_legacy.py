@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from suites.drawing import some_of
+from suites.drawing import examples, some_of
 
 from streams.core.legacy import benchmark_fingerprint, benchmark_normalise, ci_error_hash, ci_normalise
 
@@ -51,14 +51,14 @@ def test_paths_and_whole_uuids_follow_the_earlier_rules(text: str, expected: str
     assert ci_normalise(text) == expected
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.text(max_size=300))
 def test_any_text_has_a_hash_even_with_lone_surrogates(text: str) -> None:
     assert len(ci_error_hash(text + "\ud800")) == 16
     assert len(benchmark_normalise(text)) <= 2000
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.text(alphabet="ab1/.:\\ -", max_size=40))
 def test_white_space_is_single_and_trimmed_afterwards(text: str) -> None:
     done = ci_normalise(text)
@@ -111,7 +111,7 @@ PIECES = [
 ]
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(some_of(PIECES, most=20).map("".join), st.text(max_size=3), some_of(PIECES, most=8).map("".join))
 def test_a_text_becomes_what_the_steps_make_of_it_one_after_the_other(before: str, other: str, after: str) -> None:
     text = before + other + after

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,18 +110,6 @@ def test_bytes_that_wait_are_counted_from_where_the_role_is(log: Log) -> None:
     with log.transaction():
         log.commit("fold", topics.CI, 0, 1)
     assert log.waiting_bytes("fold", [topics.CI]) == 3
-
-
-def test_a_second_process_is_refused_by_name(tmp_path: Path, log: Log) -> None:
-    directory = log.path.parent
-    code = (
-        "import sys; from pathlib import Path; from streams.local import Log; from streams.contract.errors import *\n"
-        "try: Log(Path(sys.argv[1]))\nexcept DirectoryInUse as error: print(error); sys.exit(3)"
-    )
-    answer = subprocess.run([sys.executable, "-c", code, str(directory)], capture_output=True, text=True, check=False)
-    assert answer.returncode == 3, answer.stderr
-    assert f"in use by process {os.getpid()}" in answer.stdout
-    assert "--data" in answer.stdout
 
 
 def test_the_same_process_does_not_open_a_directory_twice(log: Log) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from suites.drawing import examples
 
 from streams.core.fingerprint import Fingerprinter, explain, fingerprint
 from streams.core.own_rules.fingerprinter import RuledFingerprinter, fingerprinter_under
@@ -205,7 +206,7 @@ words = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     texts=st.lists(st.lists(words, max_size=8).map(" ".join), min_size=1, max_size=6),
     status=st.sampled_from([None, 429]),

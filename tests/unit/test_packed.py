@@ -9,9 +9,10 @@ import zipfile
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from suites.archives import PASSED, POST, SETUP, UNIT, run_archive, zipped
+from suites.drawing import examples
 from suites.gateway import caller
 
 from streams.contract.errors import UnreadableInput
@@ -55,7 +56,7 @@ def test_a_zip_is_its_texts(method: int) -> None:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.binary(max_size=4000), st.integers(0, 4000), st.booleans())
 def test_a_gzip_that_is_cut_off_or_damaged_gives_what_came_before(text: bytes, at: int, is_cut: bool) -> None:
     whole = gzip.compress(text, mtime=0)
@@ -70,7 +71,7 @@ def test_a_gzip_that_is_cut_off_or_damaged_gives_what_came_before(text: bytes, a
         assert notes == ["the gzip is cut off before its end; what came before counts"]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=8))
 def test_a_damaged_zip_raises_nothing_but_that_it_cannot_be_read(at: int, garbage: bytes) -> None:
     whole = run_archive()

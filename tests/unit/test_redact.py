@@ -5,9 +5,9 @@ import re
 import string
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from suites.drawing import some_of
+from suites.drawing import examples, some_of
 
 from streams.core.credentials.formats import FORMATS
 from streams.core.credentials.names import KEYS, PASSWORD_PARTS, PASSWORDS, SERVICES, STRONG_PASSWORDS, WHOLE_PASSWORDS
@@ -375,14 +375,14 @@ PIECES = [
 ]
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(some_of(PIECES, most=6).map("".join), st.text(max_size=8), some_of(PIECES, most=3).map("".join))
 def test_doing_it_again_changes_nothing(before: str, text: str, after: str) -> None:
     once = redact(before + text + after)
     assert redact(once) == once
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.sampled_from([token for _, token in TOKENS]), st.text(max_size=20), st.text(max_size=20))
 def test_a_token_does_not_survive_among_any_text(token: str, before: str, after: str) -> None:
     assert token not in redact(f"{before} {token} {after}")

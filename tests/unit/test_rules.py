@@ -1,8 +1,9 @@
 """The tables of rules: well formed, in a sensible order, and right about what tools and providers document."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from suites.drawing import examples
 
 from streams.contract.failure import Origin
 from streams.contract.taxonomy import default_taxonomy
@@ -223,7 +224,7 @@ def test_an_exit_code_condition_holds_for_that_code_only() -> None:
     assert book.classify(origin=Origin.BENCHMARK, text="x", exit_code=124) is None
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.sampled_from(list(Origin)), st.text(max_size=200), st.sampled_from(["", "\nerror 429\n", "timed out", "İ\n"]))
 def test_evidence_is_always_a_part_of_the_text(origin: Origin, text: str, more: str) -> None:
     text = text + more + text
@@ -251,7 +252,7 @@ def first_by_hand(origin: Origin, text: str, status: int) -> str | None:
     return None
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.lists(st.one_of(st.sampled_from(PHRASES), st.text(" a1\u00e9", max_size=4)), max_size=5).map("".join),
     st.sampled_from(list(Origin)),
@@ -263,7 +264,7 @@ def test_the_first_rule_in_order_wins_however_it_is_found(text: str, origin: Ori
 
 
 @pytest.mark.parametrize("rule", [rule for rule in BOOK.rules() if rule.pattern and rule.and_any], ids=lambda r: r.id)
-@settings(max_examples=50)
+@examples(50)
 @given(st.data())
 def test_a_phrase_that_spares_a_pattern_is_in_all_that_the_pattern_matches(rule: Rule, data: st.DataObject) -> None:
     assert rule.pattern

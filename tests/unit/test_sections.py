@@ -5,8 +5,9 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from suites.drawing import examples
 
 from streams.contract.failure import Ci, Failure
 from streams.core.extract.baseline import Baseline
@@ -515,7 +516,7 @@ def test_what_a_test_of_a_test_runner_prints_stays_in_its_section() -> None:
 LINES = [line for text, _ in TOLD.values() for line in text.split("\n")]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.sampled_from(LINES), max_size=80))
 def test_sections_do_not_overlap_and_hold_their_evidence(log: list[str]) -> None:
     sections = Sections()

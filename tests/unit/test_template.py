@@ -6,7 +6,7 @@ import string
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from suites.drawing import some_of
+from suites.drawing import examples, some_of
 
 from streams.core.template.lines import LINE_WORDS_MAX, TEMPLATE_CHARS_MAX, cleaned
 from streams.core.template.mask import explain_template, measured, template_of
@@ -465,14 +465,14 @@ _TEXTS = some_of(_BITS, most=24).map("".join) | st.text(max_size=60) | st.binary
 
 
 @given(_TEXTS)
-@settings(max_examples=300, derandomize=True)
+@settings(examples(300), derandomize=True)
 def test_the_template_of_a_template_is_itself(text: str) -> None:
     once = template_of(text)
     assert template_of(once) == once
 
 
 @given(_TEXTS)
-@settings(max_examples=300, derandomize=True)
+@settings(examples(300), derandomize=True)
 def test_digits_that_were_not_kept_do_not_matter(text: str) -> None:
     text = cleaned(text)
     found = measured(text)
