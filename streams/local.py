@@ -204,36 +204,47 @@ class Log:
             "DELETE FROM ids WHERE id IN (SELECT id FROM ids WHERE at_ms < ? LIMIT ?)", (before_ms, rows_max)
         ).rowcount
 
-    def compact(self, topic: Topic, *, rows_max: int) -> int:
-        """Delete records that a later one of the same key replaced, and tombstones; at most `rows_max`."""
-        return self.db.execute(
-            "DELETE FROM log WHERE rowid IN (SELECT log.rowid FROM log JOIN"
-            " (SELECT part, key, max(offset) AS newest FROM log WHERE topic = :topic GROUP BY part, key)"
-            " USING (part, key) WHERE log.topic = :topic AND (log.offset < newest OR log.value IS NULL)"
-            " ORDER BY log.offset LIMIT :rows_max)",
-            {"topic": topic.name, "rows_max": rows_max},
-        ).rowcount
+    def compact(self, topic: Topic, *, readers: Iterable[str], rows_max: int) -> int:
+        """Delete records that a later one of the same key replaced, and tombstones; at most `rows_max`.
+
+        Those that one of its readers has not read stay: it would go on behind them, and never count them as read.
+        """
+        gone = 0
+        for partition, read in self.read_by(readers, topic).items():
+            gone += self.db.execute(
+                "DELETE FROM log WHERE rowid IN (SELECT log.rowid FROM log JOIN"
+                " (SELECT key, max(offset) AS newest FROM log WHERE topic = :topic AND part = :part GROUP BY key)"
+                " USING (key) WHERE log.topic = :topic AND log.part = :part AND log.offset < :read"
+                " AND (log.offset < newest OR log.value IS NULL) ORDER BY log.offset LIMIT :rows_max)",
+                {"topic": topic.name, "part": partition, "read": read, "rows_max": rows_max - gone},
+            ).rowcount
+        return gone
 
     def trim(self, topic: Topic, *, before_ms: int, readers: Iterable[str], rows_max: int) -> int:
         """Delete records of a topic older than `before_ms` that all its readers have read; at most `rows_max`."""
         gone = 0
-        roles = tuple(readers)
-        for name, partition in list(self._next):
-            if name != topic.name:
-                continue
-            read = min((self.committed(role, topic, partition) for role in roles), default=self.end(topic, partition))
+        for partition, read in self.read_by(readers, topic).items():
             # times grow with offsets, so the oldest record tells at once that there is nothing to do
             oldest = self.db.execute(
-                "SELECT at_ms FROM log WHERE topic = ? AND part = ? ORDER BY offset LIMIT 1", (name, partition)
+                "SELECT at_ms FROM log WHERE topic = ? AND part = ? ORDER BY offset LIMIT 1", (topic.name, partition)
             ).fetchone()
             if oldest is None or oldest[0] >= before_ms:
                 continue
             gone += self.db.execute(
                 "DELETE FROM log WHERE at_ms < ? AND rowid IN"
                 " (SELECT rowid FROM log WHERE topic = ? AND part = ? AND offset < ? ORDER BY offset LIMIT ?)",
-                (before_ms, name, partition, read, rows_max),
+                (before_ms, topic.name, partition, read, rows_max - gone),
             ).rowcount
         return gone
+
+    def read_by(self, roles: Iterable[str], topic: Topic) -> dict[int, int]:
+        """By partition that has records: the offset before which all of these roles have read, its end for no role."""
+        named = tuple(roles)
+        return {
+            partition: min((self.committed(role, topic, partition) for role in named), default=end)
+            for (name, partition), end in self._next.items()
+            if name == topic.name
+        }
 
 
 class RowTable(MutableMapping[str, bytes]):

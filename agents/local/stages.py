@@ -49,8 +49,9 @@ READERS: dict[Topic, tuple[str, ...]] = {
     topics.UNSEEN: (ALIAS,),
     topics.REJECTED: (),
 }
-COMPACTED: tuple[Topic, ...] = (topics.BASELINES, topics.VERDICTS)
-"""Of these the newest record of each key stays: who begins anew has to know what a person said last year."""
+COMPACTED: dict[Topic, tuple[str, ...]] = {topics.BASELINES: (), topics.VERDICTS: (FOLD, ALIAS)}
+"""And who reads them by offsets. Of these the newest record of each key stays: who begins anew has to know what a
+person said last year."""
 PASSING_KEEP_MS = 600_000
 """How long records between the stages stay once they are read: long enough to look at them."""
 PASSING = (topics.FOLDED, topics.CLASSIFIED, topics.ROLLUPS)
@@ -131,7 +132,7 @@ class Stages:
         self._told_dropped = self._aliaser.edges_dropped
         self._ticked_ms = self._trimmed_ms = now_ms()
         self._is_behind = False
-        self._compacted: dict[Topic, list[int]] = {}
+        self._compacted: dict[Topic, tuple[dict[int, int], dict[int, int]]] = {}
         """Where the partitions of topics ended when their log was made short."""
         self._fed_bytes = 0
 
@@ -327,12 +328,12 @@ class Stages:
                 for topic, readers in READERS.items()
             ]
             gone.append(forget(log.db, before_ms=before_ms, windows_before_ms=windows, rows_max=TRIM_ROWS_MAX))
-            for topic in COMPACTED:
-                ends = [log.end(topic, partition) for partition in range(settings.partitions)]
-                if ends != self._compacted.get(topic):
-                    gone.append(log.compact(topic, rows_max=TRIM_ROWS_MAX))
+            for topic, readers in COMPACTED.items():
+                upto = log.read_by((), topic), log.read_by(readers, topic)
+                if upto != self._compacted.get(topic):
+                    gone.append(log.compact(topic, readers=readers, rows_max=TRIM_ROWS_MAX))
                     if gone[-1] < TRIM_ROWS_MAX:
-                        self._compacted[topic] = ends
+                        self._compacted[topic] = upto
             gone.append(log.forget_ids(before_ms=before_ms, rows_max=TRIM_ROWS_MAX))
             fingerprints = forget_groups(log.db, before_ms=before_ms, rows_max=TRIM_GROUPS_MAX)
             for partition, pipeline in enumerate(self._pipelines):

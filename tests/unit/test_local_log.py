@@ -174,10 +174,26 @@ def test_compaction_keeps_the_newest_record_of_each_key_and_no_tombstone_whateve
     gone: list[int] = []
     kept: dict[str, bytes | None] = {}
     while not gone or gone[-1]:
-        gone.append(log.compact(topics.BASELINES, rows_max=2))
+        gone.append(log.compact(topics.BASELINES, readers=[], rows_max=2))
         kept = {one.key: one.value for one in log.read(topics.BASELINES, 0, 0, records_max=9, bytes_max=99)}
         assert {key: value for key, value in kept.items() if value} == {"a": b"3"}
     assert gone == [2, 2, 2, 0]
     assert kept == {"a": b"3"}
     assert read(log) == [b"x", b"y"]
     assert log.end(topics.BASELINES, 0) == len(written)
+
+
+def test_compaction_keeps_what_a_reader_has_not_read(log: Log) -> None:
+    with log.transaction():
+        log.append((Entry(topics.VERDICTS, 0, "a", value) for value in (b"1", b"22", b"333", None)), at_ms=1)
+        log.commit("fold", topics.VERDICTS, 0, 3)
+        log.commit("alias", topics.VERDICTS, 0, 1)
+        waiting = log.waiting_bytes("fold", [topics.VERDICTS]), log.waiting_bytes("alias", [topics.VERDICTS])
+        assert log.compact(topics.VERDICTS, readers=["fold", "alias"], rows_max=9) == 1
+        assert waiting == (log.waiting_bytes("fold", [topics.VERDICTS]), log.waiting_bytes("alias", [topics.VERDICTS]))
+        kept = [one.value for one in log.read(topics.VERDICTS, 0, 0, records_max=9, bytes_max=99)]
+        assert kept == [b"22", b"333", None]
+        log.commit("alias", topics.VERDICTS, 0, 4)
+        assert log.compact(topics.VERDICTS, readers=["fold", "alias"], rows_max=9) == 2
+        log.commit("fold", topics.VERDICTS, 0, 4)
+        assert log.compact(topics.VERDICTS, readers=["fold", "alias"], rows_max=9) == 1
