@@ -36,7 +36,15 @@ def test_a_deadline_ends_what_does_not_end_and_keeps_what_came(said, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_the_first_interrupt_is_a_reason_and_the_second_an_exception(capsys):
+@pytest.fixture
+def interruptible():
+    """Ctrl-C is an exception, also where this run was started with the signal ignored, as a shell's `&` does."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_the_first_interrupt_is_a_reason_and_the_second_an_exception(interruptible, capsys):
     before = signal.getsignal(signal.SIGINT)
     stop = Stop()
     with reading(io.BytesIO(b"a\nb\n"), stop) as stream:
@@ -49,6 +57,15 @@ def test_the_first_interrupt_is_a_reason_and_the_second_an_exception(capsys):
     assert stop.reason == "Ctrl-C"
     assert signal.getsignal(signal.SIGINT) is before
     assert capsys.readouterr().err.count("reading stopped (Ctrl-C)") == 1
+
+
+def test_where_interrupts_are_ignored_reading_goes_on(interruptible):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop = Stop()
+    with reading(io.BytesIO(b"a\nb\n"), stop) as stream:
+        signal.raise_signal(signal.SIGINT)
+        assert stream.read() == b"a\nb\n"
+    assert (stop.reason, signal.getsignal(signal.SIGINT)) == ("", signal.SIG_IGN)
 
 
 def test_a_line_that_a_log_repeats_is_held_once():
