@@ -6,7 +6,6 @@ passes the limit, not after it was inflated.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from tempfile import SpooledTemporaryFile
@@ -18,53 +17,13 @@ from starlette.requests import ClientDisconnect, Request
 
 from streams.gateway.answers import Refusal, over_limit
 from streams.gateway.limits import Limits
+from streams.producers.gzipped import GzipDamaged, Unpacking
 
-INFLATE_BYTES = 256 * 1024
-"""Inflated at a time."""
 MEMBERS_MAX = 10_000
-"""Gzip members of one body; each costs a copy of what follows it."""
+"""Gzip members of one body."""
 DRAIN_BYTES_MAX = 64 * 1024 * 1024
 DRAIN_SECONDS_MAX = 5.0
-_GZIP_BITS = 31
 _ENDED = "faultline.body_ended"
-
-
-class Inflater:
-    """gzip -> bytes, a little at a time. Members one after another are one body, as gzip has it."""
-
-    def __init__(self) -> None:
-        self._member = zlib.decompressobj(_GZIP_BITS)
-        self._members = 1
-        self._begun = False
-
-    def inflate(self, data: bytes) -> Iterator[bytes]:
-        """What `data` holds, at most INFLATE_BYTES at a time. Raises: Refusal (400) when it is not gzip."""
-        while data:
-            if self._member.eof:
-                self._next_member()
-            try:
-                out = self._member.decompress(data, INFLATE_BYTES)
-            except zlib.error as error:
-                raise Refusal(400, f"the body is not gzip, though Content-Encoding says so ({error})") from error
-            self._begun = True
-            if out:
-                yield out
-            data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-            if not data and not self._member.eof and len(out) == INFLATE_BYTES:
-                # The input is used up, and more may still be inside.
-                while out := self._member.decompress(b"", INFLATE_BYTES):
-                    yield out
-
-    def end(self) -> None:
-        """The body is over. Raises: Refusal (400) when the gzip stream is not."""
-        if self._begun and not self._member.eof:
-            raise Refusal(400, "the gzip body is cut off before its end")
-
-    def _next_member(self) -> None:
-        self._members += 1
-        if self._members > MEMBERS_MAX:
-            raise Refusal(400, f"more than {MEMBERS_MAX} gzip members in one body")
-        self._member = zlib.decompressobj(_GZIP_BITS)
 
 
 async def _wire(request: Request) -> AsyncIterator[bytes]:
@@ -88,26 +47,34 @@ async def _read(request: Request, *, limit: str, limits: Limits) -> AsyncIterato
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared[:20]) > bytes_max:
         raise too_large
-    inflater = None if encoding in {"identity", ""} else Inflater()
+    gzip = None if encoding in {"identity", ""} else Unpacking(members_max=MEMBERS_MAX)
     wire = inflated = 0
     async for chunk in _wire(request):
         wire += len(chunk)
         if wire > bytes_max:
             raise too_large
-        if inflater is None:
+        if gzip is None:
             if chunk:
                 yield chunk
             continue
-        pieces = inflater.inflate(chunk)
-        while piece := await anyio.to_thread.run_sync(next, pieces, b""):
+        pieces = gzip.unpacked(chunk)
+        while piece := await _next(pieces):
             inflated += len(piece)
             if inflated > bytes_max:
                 raise too_large
             if inflated > limits.ratio_free_bytes and inflated > limits.inflated_ratio_max * wire:
                 raise over_limit("inflated_ratio_max", limits.inflated_ratio_max, what="the inflated body")
             yield piece
-    if inflater is not None:
-        inflater.end()
+    if gzip is not None and gzip.is_cut_off:
+        raise Refusal(400, "the gzip body is cut off before its end")
+
+
+async def _next(pieces: Iterator[bytes]) -> bytes:
+    """The next piece, b"" behind the last. Raises: Refusal (400) where there is none to be had."""
+    try:
+        return await anyio.to_thread.run_sync(next, pieces, b"")
+    except GzipDamaged as error:
+        raise Refusal(400, f"the body is not the gzip that Content-Encoding says it is: {error}") from error
 
 
 async def read_bytes(request: Request, *, limit: str, limits: Limits) -> bytes:

@@ -18,8 +18,9 @@ from streams.contract.failure import FIELD_CHARS_MAX, Ci, Failure
 from streams.core.extract.baseline import Baseline
 from streams.gateway.answers import Refusal
 from streams.producers.formats import Records, is_binary
+from streams.producers.gzipped import PIECE_BYTES
 from streams.producers.joblog import read_log
-from streams.producers.packed import PIECE_BYTES, Part, head_of
+from streams.producers.packed import Part, head_of
 
 HEADER_PREFIX = "x-faultline-"
 SHORTER: Mapping[str, str] = {

@@ -4,7 +4,7 @@ report.py       what every reader of a report gives: `Reported` and notes; and t
 formats.py      the format of a report, told by its content: the way in for a report of any kind
 contents.py     all that one input holds: itself, or each member of what is packed in it
 passing.py      the logs of passing runs -> hashes of what they printed
-packed.py       gzip and zip as streams; github_logs.py: which entries of a run's log archive are which
+packed.py       gzip (gzipped.py) and zip as streams; github_logs.py: which entries of a run's log archive are which
 junit.py        test reports in JUnit's form, whole or damaged (xml_events.py: tags and text that no damage ends)
 trx.py          the results of Visual Studio's test platform
 tap.py          the Test Anything Protocol (yamlish.py: what stands below a failed test)

@@ -18,17 +18,14 @@ from typing import BinaryIO, Final, NamedTuple, cast
 from streams.contract.errors import UnreadableInput
 from streams.core.clean import printable
 from streams.producers.github_logs import JobLog, Steps, job_logs
+from streams.producers.gzipped import MARK, PIECE_BYTES, GzipDamaged, Unpacking
 from streams.producers.report import Notes
 
 MIB: Final = 1024 * 1024
-PIECE_BYTES: Final = 64 * 1024
-"""Read, and unpacked, at a time."""
 HEAD_BYTES: Final = 512
 """So much of the beginning tells whether something is packed."""
 NAME_CHARS_MAX: Final = 200
-_GZIP_BITS: Final = 31
 _ENCRYPTED: Final = 0x1
-_GZIP: Final = b"\x1f\x8b"
 _FOREIGN: Final = {
     b"BZh": "bzip2",
     b"\xfd7zXZ": "xz",
@@ -76,7 +73,7 @@ class Part(NamedTuple):
 
 def form_of(head: bytes) -> str:
     """`gzip`, `zip` or the name of another packing; "" for what begins as nothing packed does."""
-    if head.startswith(_GZIP):
+    if head.startswith(MARK):
         return "gzip"
     if head.startswith(_ZIP):
         return "zip"
@@ -149,37 +146,19 @@ class _Budget:
 
 def _gunzipped(stream: BinaryIO, budget: _Budget) -> Iterator[bytes]:
     """The streams of a gzip file, one after another. Damage and an early end are notes."""
-    member = zlib.decompressobj(_GZIP_BITS)
-    members, packed = 1, 0
-    while data := stream.read(PIECE_BYTES):
-        packed += len(data)
-        while data:
-            if member.eof:
-                if not data.startswith(_GZIP[:1]):
-                    if data.strip(b"\0"):
-                        budget.notes.add("bytes behind the end of the gzip, which are none of it")
-                    return
-                members += 1
-                if members > budget.limits.gzip_members_max:
-                    budget.notes.add(f"more than {budget.limits.gzip_members_max} gzip members: the rest was not read")
-                    return
-                member = zlib.decompressobj(_GZIP_BITS)
-            try:
-                piece = member.decompress(data, PIECE_BYTES)
-            except zlib.error:
-                budget.notes.add(f"the gzip is damaged after {budget.unpacked} unpacked bytes: the rest was not read")
-                return
-            data = member.unused_data if member.eof else member.unconsumed_tail
-            if piece:
+    unpacking, packed = Unpacking(members_max=budget.limits.gzip_members_max), 0
+    try:
+        while data := stream.read(PIECE_BYTES):
+            packed += len(data)
+            for piece in unpacking.unpacked(data):
                 yield budget.take(piece, packed)
-            if budget.is_spent:
-                return
-    while not member.eof and (piece := member.decompress(b"", PIECE_BYTES)):  # what zlib holds back at a full piece
-        yield budget.take(piece, packed)
-        if budget.is_spent:
-            return
-    if not member.eof:
-        budget.notes.add("the gzip is cut off before its end; what came before counts")
+                if budget.is_spent:
+                    return
+    except GzipDamaged as error:
+        budget.notes.add(f"{error}, after {budget.unpacked} unpacked bytes: the rest was not read")
+    else:
+        if unpacking.is_cut_off:
+            budget.notes.add("the gzip is cut off before its end; what came before counts")
 
 
 class _Archive:

@@ -19,6 +19,7 @@ from streams.contract.errors import UnreadableInput
 from streams.contract.failure import Ci, Failure
 from streams.producers.contents import Contents, read_any
 from streams.producers.github_logs import Steps, job_logs
+from streams.producers.gzipped import PIECE_BYTES, Unpacking
 from streams.producers.packed import PackedLimits, form_of, parts
 from streams.producers.report import Notes
 
@@ -45,7 +46,10 @@ def test_what_is_not_packed_is_itself_and_a_gzip_is_its_text_in_one_or_many_memb
     many = b"".join(gzip.compress(line) for line in (b"a\n", b"", b"b\n"))
     assert unpacked(many) == ([("", b"a\nb\n")], [])
     assert unpacked(many + bytes(512)) == ([("", b"a\nb\n")], [])  # as tape blocks are filled up
-    assert unpacked(many + b"more") == ([("", b"a\nb\n")], ["bytes behind the end of the gzip, which are none of it"])
+    assert unpacked(many + b"more") == (
+        [("", b"a\nb\n")],
+        ["bytes behind the end of the gzip, which are none of it, after 4 unpacked bytes: the rest was not read"],
+    )
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -54,6 +58,21 @@ def test_a_zip_is_its_texts(method: int) -> None:
         [("a.log", b"a\n"), ("d/b.log", b"b\n")],
         [],
     )
+
+
+@given(st.lists(st.binary(max_size=200), max_size=4), st.integers(1, 50), st.integers(0, 60))
+def test_where_the_pieces_of_a_gzip_end_makes_no_difference(members: list[bytes], size: int, padding: int) -> None:
+    packed = b"".join(gzip.compress(member) for member in members)
+    padded = packed + bytes(padding) if members else packed
+    unpacking = Unpacking(members_max=4)
+    out = b"".join(p for at in range(0, len(padded), size) for p in unpacking.unpacked(padded[at : at + size]))
+    assert (out, unpacking.is_cut_off) == (b"".join(members), False)
+
+
+def test_a_gzip_comes_out_a_little_at_a_time() -> None:
+    pieces = list(Unpacking(members_max=1).unpacked(gzip.compress(bytes(3 * PIECE_BYTES + 7))))
+    assert sum(map(len, pieces)) == 3 * PIECE_BYTES + 7
+    assert max(map(len, pieces)) == PIECE_BYTES
 
 
 @examples(60)
