@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from suites.drawing import examples, some_of
 
 from streams.contract.baseline import LINES_MAX
-from streams.core.extract import gate as gates
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.block import Block
 from streams.core.extract.clean import LINE_CHARS_MAX, clean
@@ -20,6 +19,7 @@ from streams.core.extract.extract import BLOCKS_MAX, extract
 from streams.core.extract.gate import Gate, Hit
 from streams.core.extract.literals import needed, tells_digits
 from streams.core.extract.sections import WORDS
+from streams.core.extract.sieve import Sieve
 from streams.core.extract.testers import RUNNERS as TESTERS
 from streams.core.extract.tools import RULES
 
@@ -343,13 +343,18 @@ def test_no_runner_tells_one_digit_from_another() -> None:
     assert [one.name for one in TESTERS if tells_digits(one.opens) or (one.area and tells_digits(one.area))] == []
 
 
-def test_the_gate_forgets_rather_than_grows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gates, "TOKENS_MAX", 1_000)
-    gate = Gate(RULES[:3])
-    for n in range(1_010):
-        word = "".join(chr(97 + int(digit)) for digit in str(n)).encode()
-        gate.hits(word, [word])
-    assert len(gate) <= 1_000
+@given(
+    st.lists(st.text("Fail \u2717Re[.K\u212a\u00e9", max_size=12), min_size=1, max_size=8),
+    st.lists(st.sampled_from(["fail", "re[", "\u2717", "k."]), min_size=1, unique=True),
+)
+def test_a_sieve_keeps_every_line_that_holds_a_word(texts: list[str], words: list[str]) -> None:
+    lines = [text.encode() for text in texts]
+    kept = Sieve(words, ["FaiR"]).kept(lines)
+    assert kept == [line for line in lines if line in kept]
+    for line in lines:
+        is_in = any(word.encode() in line.lower() for word in words) or b"FaiR" in line
+        assert is_in <= (line in kept)
+        assert is_in or line not in kept or not line.isascii()
 
 
 def test_what_one_thread_reads_in_the_gate_no_other_one_takes_away(monkeypatch: pytest.MonkeyPatch) -> None:

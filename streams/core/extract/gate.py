@@ -2,13 +2,10 @@
 
 1. What a line says is remembered for all lines that are equal but for their digits: logs repeat themselves. Rules that
    tell one digit from another are tried again on each line.
-2. Every rule names words of which one stands in each line it finds. A chunk is split into tokens at once; whether a
-   token holds a piece of a word is remembered, for the tokens of logs repeat. Only words of which all pieces are there
-   are searched in the chunk.
-3. The lines in which one stands are cleaned and searched, all together, for what the rules of these words need
-   (`literals.py`). What is left goes to the rules that may find something in it.
-
-So a chunk of new lines costs one pass for its tokens and one for each word that is there, however many rules there are.
+2. Every rule names words of which one stands in each line it finds. One sieve keeps the lines that hold any of them
+   (`sieve.py`): a single pass, however many words there are.
+3. Those lines are cleaned and searched, all together, for what the rules of their words need (`literals.py`). What is
+   left goes to the rules that may find something in it.
 """
 
 from __future__ import annotations
@@ -24,35 +21,20 @@ from streams.core.extract.clean import clean
 from streams.core.extract.literals import least, needed, tells_digits
 from streams.core.extract.rule import Rule
 from streams.core.extract.section import NEVER
+from streams.core.extract.sieve import Sieve
 
-TOKENS_MAX: Final = 50_000
-"""Tokens remembered; then it forgets all and begins again."""
-TOKEN_BYTES_MAX: Final = 48
-"""Longer ones are seldom seen twice, so they are not remembered."""
 SHAPES_BYTES_MAX: Final = 16 * 1024 * 1024
 """Of lines remembered, each with SHAPE_BYTES for its place; then it forgets all and begins again."""
 SHAPE_BYTES: Final = 160
 NEEDLES_MAX: Final = 500
 """Combinations of words of which is remembered what their rules need."""
 
-_SEPARATORS: Final = b"0123456789/.,:;=()\"'\\{}@%&|+~`$?!\t\r\n\x00"
 _DIGITS: Final = b"0123456789"
 _MASKED: Final = bytes(ord("0") if byte in _DIGITS else byte for byte in range(256))
 _LOWER: Final = bytes(
     ord("0") if byte in _DIGITS else ord(chr(byte).lower()) if byte < 128 else byte for byte in range(256)
 )
 """Lower case, and `0` for any digit: as the words of rules are."""
-_FOLDED: Final = bytes(ord(" ") if byte in _SEPARATORS else _LOWER[byte] for byte in range(256))
-"""Lower case and separators in one step over bytes: the fastest there is."""
-
-
-def _pieces(word: bytes) -> frozenset[bytes]:
-    """The parts of a word that no separator splits: a chunk with the word has a token with each of them.
-
-    Single characters tell too little. Empty for a word of separators, which is searched in every chunk.
-    """
-    parts = word.translate(_FOLDED).split()
-    return frozenset([part for part in parts if len(part) > 1] or parts)
 
 
 class Hit(NamedTuple):
@@ -170,27 +152,10 @@ class Gate:
             for one in shortest
         ]
         alone = [Word(mark, (), (mark,)) for mark in marks if not covered[mark]]
-        self._words: Final = [(word, _pieces(word.needle)) for word in (*words, *alone)]
-        self._by_piece: Final[dict[bytes, list[int]]] = {}
-        """Which words need a piece; each stands under one of its pieces, so that no chunk is asked for all words."""
-        self._pieceless: Final = [at for at, (_, pieces) in enumerate(self._words) if not pieces]
-        for at, (_, pieces) in enumerate(self._words):
-            if pieces:
-                self._by_piece.setdefault(max(pieces, key=len), []).append(at)
+        self._words: Final = (*words, *alone)
+        self._sieve: Final = Sieve(shortest, [word.needle.decode() for word in alone])
         self._needles: Final[dict[frozenset[Word], tuple[_Needles, _Needles]]] = {}
         """What the rules of these words need together, of few and small logs the same again and again."""
-        self._pieces_by_root: Final[dict[bytes, list[bytes]]] = {}
-        """Of pieces that hold one another the shortest, and all that hold it: without it, none of them is there."""
-        for piece in sorted({piece for _, pieces in self._words for piece in pieces}, key=len):
-            root = next((root for root in self._pieces_by_root if root in piece), piece)
-            self._pieces_by_root.setdefault(root, []).append(piece)
-        self._plain: set[bytes] = set()
-        """Tokens without a piece of a word."""
-        self._telling: dict[bytes, tuple[bytes, ...]] = {}
-        """The other tokens, and the pieces in each."""
-
-    def __len__(self) -> int:
-        return len(self._plain) + len(self._telling)
 
     def hits(self, data: bytes, lines: Sequence[bytes]) -> dict[int, Hit]:
         """The lines, by their numbers from 0, ascending, that a rule may find or that hold a mark.
@@ -216,67 +181,23 @@ class Gate:
     def _say(self, shapes: list[bytes]) -> dict[bytes, _Said | None]:
         """What is in lines that were not seen before."""
         said: dict[bytes, _Said | None] = dict.fromkeys(shapes)
-        data = b"\n".join(shapes)
-        words = self._words_in(data)
-        if not words:
+        lines = self._sieve.kept(shapes)
+        if not lines:
             return said
+        data = b"\n".join(lines)
         folded = data.translate(_LOWER)
-        starts = list(accumulate([len(line) + 1 for line in shapes], initial=0))
+        starts = list(accumulate([len(line) + 1 for line in lines], initial=0))
         held: dict[int, list[Word]] = {}
-        for word in words:
+        for word in self._words:
             text, needle = data if word.is_mark else folded, word.needle
             at = text.find(needle)
             while at >= 0:
                 number = bisect_right(starts, at) - 1
                 held.setdefault(number, []).append(word)
                 at = text.find(needle, starts[number + 1])
-        for number, one in self._searched(held, shapes).items():
-            said[shapes[number]] = one
+        for number, one in self._searched(held, lines).items():
+            said[lines[number]] = one
         return said
-
-    def _words_in(self, data: bytes) -> list[Word]:
-        """The words of which all pieces are there, in their order."""
-        found = self._pieces_in(data)
-        able = [at for piece in found for at in self._by_piece.get(piece, ())]
-        return [self._words[at][0] for at in sorted((*able, *self._pieceless)) if self._words[at][1] <= found]
-
-    def _pieces_in(self, data: bytes) -> set[bytes]:
-        tokens = set(data.translate(_FOLDED).split())
-        tokens -= self._plain
-        found: set[bytes] = set()
-        unseen: list[bytes] = []
-        for token in tokens:
-            if (pieces := self._telling.get(token)) is not None:
-                found.update(pieces)
-            else:
-                unseen.append(token)
-        if unseen:
-            found.update(self._learn(unseen))
-        return found
-
-    def _learn(self, tokens: list[bytes]) -> set[bytes]:
-        """Remembers of tokens never seen before which pieces they hold; gives all these pieces."""
-        joined = b"\n".join(tokens)
-        starts = list(accumulate([len(token) + 1 for token in tokens], initial=0))
-        found: dict[int, list[bytes]] = {}
-        there: set[bytes] = set()
-        for piece, parts in self._pieces_by_root.items():
-            if piece in joined:
-                for part in parts:
-                    at = joined.find(part)
-                    while at >= 0:
-                        there.add(part)
-                        number = bisect_right(starts, at) - 1
-                        found.setdefault(number, []).append(part)
-                        at = joined.find(part, starts[number + 1])
-        if len(self) + len(tokens) > TOKENS_MAX:
-            self._plain.clear()
-            self._telling.clear()
-        short = {token for token in tokens[:TOKENS_MAX] if len(token) <= TOKEN_BYTES_MAX}
-        telling = {token: tuple(pieces) for number, pieces in found.items() if (token := tokens[number]) in short}
-        self._telling.update(telling)
-        self._plain.update(short.difference(telling))
-        return there
 
     def _searched(self, held: dict[int, list[Word]], lines: Sequence[bytes]) -> dict[int, _Said]:
         """Of the lines that hold words those in which there is more: what a rule finds, or a mark."""
