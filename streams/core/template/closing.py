@@ -41,6 +41,15 @@ _LIST = re.compile(
 _LISTED = re.compile(r">%?[,;:|/]{0,2} ?<")
 """Placeholders side by side, as a list has them."""
 
+_COUNTED = re.compile(
+    r"(?<=<num> )(?:error|warning|failure|problem|issue|violation|test|example|assertion|file|task|job|suite|package"
+    r"|module|step|check|line|time|attempt|node|pod|replica)(?=[\s,.:;)!\]]|$)"
+)
+"""What is counted, in the singular: one of them is the same problem as many."""
+
+_PROGRESS = re.compile(r"(?<!\S)(?=[FEsSxXIRWDPN*]{0,500}\.\.)[.FEsSxXIRWDPN*]{3,2000}(?!\S)")
+"""A sign for each test that ran, as test runners print them."""
+
 _LINE_START = re.compile(r"(?<!\S)(?:[\[(<]?<ts>[\])>]?[:|,-]{0,2} (?:[-|:] )?)+(?=\S)")
 
 
@@ -54,7 +63,7 @@ def dated(masked: str) -> str:
 
 
 def closed(line: str) -> str:
-    """Close up dates, lists and the time at the start of a line of masked words."""
+    """Close up dates, lists, signs of progress and the time at the start of a line of masked words."""
     if MARK in line:
         if DATE_WORD in line:
             line = _DATE_WORDS.sub(_date, line)
@@ -67,6 +76,11 @@ def closed(line: str) -> str:
         line = _SWITCH.sub("= <str>", line)
     if "<num> " in line:
         line = _AMOUNT.sub(_amount, line)
+        line = _COUNTED.sub(r"\g<0>s", line)
+    if "[ <num>%]" in line:
+        line = line.replace("[ <num>%]", "[<num>%]")
+    if "..." in line:
+        line = _PROGRESS.sub("...", line)
     if "<ts>" in line:
         line = _DATES.sub("<ts>", line)
         line = _LINE_START.sub("", line, count=1) if line[:6].find("<ts>") >= 0 else line

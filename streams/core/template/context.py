@@ -62,7 +62,7 @@ _CODES |= dict.fromkeys(["responded", "answered", "replied", "returned", "smtp",
 _NEGATIVE = re.compile(r"-\d{1,3}")
 _MAIL_STATUS = re.compile(r"\d\.\d{1,3}\.\d{1,3}")
 # What a program needs or refuses: the first two numbers of a version say which, the others which build.
-_VERSION = re.compile(r"v?\d{1,2}(?:\.\d{1,2})?")
+_VERSION = re.compile(r"[<>=~!^]{0,2}v?\d{1,2}(?:\.\d{1,2})?")
 _RUNTIMES = "python java jdk jre node.js nodejs ruby php perl cuda glibc tls ssl version"
 _CODES |= dict.fromkeys(_RUNTIMES.split(), _VERSION)
 _SERVERS = "server upstream backend api endpoint gateway registry proxy host url request webhook site service provider"
@@ -74,6 +74,8 @@ _SUBJECTS = {
 }
 """Words one of which must stand before an announcing word, where that says too little alone."""
 
+_METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+TRIM_VERSION = TRIM.replace("(", "").replace(")", "")
 _JOINED = str.maketrans("", "", "_-")
 _BETWEEN = frozenset([":", "=", "is", "was", "of", "with", "value", "->", "-"])
 _BETWEEN_MAX = 2
@@ -218,15 +220,18 @@ def _announced(words: list[str], i: int) -> int:
     core = words[i].strip(TRIM)
     if core in _IN_CAPITALS:
         return _IN_CAPITALS[core](words, i)
+    if words[i][-1] in ",;":
+        return 0  # `1 error, 39 warnings`: what follows belongs to another word.
     core = core.lower()
     form = _HTTP if core.startswith("http/") else _CODES[core.translate(_JOINED)]
     if core == "status" and i and words[i - 1].strip(TRIM).lower() in _ENDING:
         form = _SIGNAL
     subject = _SUBJECTS.get(core)
-    if subject is not None and not (i and words[i - 1].strip(TRIM).lower() in subject):
+    asked = core == "returned" and i > 1 and words[i - 2].strip(TRIM) in _METHODS  # `POST /v1/items returned 409`
+    if subject is not None and not asked and not (i and words[i - 1].strip(TRIM).lower() in subject):
         return 0
-    if form is _VERSION and not (i + 1 < len(words) and form.fullmatch(words[i + 1].strip(TRIM))):
-        return 0
+    if form is _VERSION and not (i + 1 < len(words) and form.fullmatch(words[i + 1].strip(TRIM_VERSION))):
+        return 0  # nor `'python' (4121)`, a process
     for at in range(i + 1, min(i + 2 + _BETWEEN_MAX, len(words))):
         word = words[at]
         if word in _BETWEEN:

@@ -290,7 +290,7 @@ def _measured_line(line: str) -> Measured:
         elif places:
             at = [m.span() for m in _WORD.finditer(line)]
             spans = tuple([at[i] for i in sorted(set(places))])
-    if MARK in joined or "<" in joined:
+    if MARK in joined or "<" in joined or "..." in joined:
         joined = closed(joined)
     if len(words) > LINE_WORDS_MAX:
         joined = " ".join(joined.split(" ")[:LINE_WORDS_MAX])
@@ -373,7 +373,7 @@ def _explain_line(line: str) -> list[Token]:
     joined = MARKS.sub("", " ".join(masked))
     final = closed(" ".join(masked))
     if final != joined:
-        tokens.append(_token("", joined[: len(joined) - len(final)], _closing_rule(joined, final), kept=False))
+        tokens.append(_token("", joined[: max(0, len(joined) - len(final))], _closing_rule(joined, final), kept=False))
     if dropped:
         tokens.append(_token("", " ".join(dropped), "line-cap", kept=False))
     return tokens

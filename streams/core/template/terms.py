@@ -51,13 +51,13 @@ SWITCHES = frozenset(_SWITCHES.split())
 # Shapes (every digit written 0) of terms whose number tells two things apart: it stays.
 _TERMS = """
 sha0 sha-0 sha000 sha-000 ipv0 http000 int0 int00 int000 uint0 uint00 uint000 float00 float000 bfloat00 bf00 fp00
-python0 python00 tlsv0 tlsv0.0 sslv0 sslv0.0 tls0.0 c++00
+python0 python00 tlsv0 tlsv0.0 sslv0 sslv0.0 tls0.0 c++00 utf0 utf00 utf-0 utf-00 sm_00 compute_00
 """
 TERMS = frozenset(_TERMS.split())
 
 # Shapes of terms that are names all the same: their letters stay.
 _NAMES = """
-utf0 utf00 utf-0 utf-00 md0 base00 x00 x00_00 x00-00 amd00 arm00 aarch00 win00 wow00 k0s ec0 http0 oauth0 log0j
+md0 base00 x00 x00_00 x00-00 amd00 arm00 aarch00 win00 wow00 k0s ec0 http0 oauth0 log0j
 p0p b0b e0e i00n a00y latin0 bzip0 lua0 h0 web0 c0
 """
 NAMES = frozenset(_NAMES.split())
