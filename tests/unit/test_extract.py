@@ -291,7 +291,7 @@ WORDLESS = {
     "generic.exceeds", "ghc.cabal", "github.exit", "gradle.task", "gtest.case", "linker.missing", "make.command",
     "minitest.inline", "network.http", "network.tls", "network.unavailable", "nose.banner", "perl.prove", "php.fatal",
     "phpunit.list", "pytest.count", "pytest.failures", "pytest.line", "python.exception", "ruby.exception",
-    "runner.preempted", "sanitizer.report", "signal.segv", "stack.error", "tox.result", "valgrind.error",
+    "runner.preempted", "signal.segv", "stack.error", "tox.result", "valgrind.error",
     "webpack.module",
 }  # fmt: skip
 """Rules of which a part needs a word that stands elsewhere in the line, or is left to another rule."""

@@ -4,6 +4,7 @@ extract.py    the way in
 follow.py     the same of a log that is still being written: what is certain is told before its end
 reader.py     one pass over the lines: rules open blocks, blocks grow, repeats fold
 step.py       which step of the job a line stands in
+failing.py    which command of the job failed: what stands before it and after it is seldom the cause
 ending.py     how a log says that its job ended well, and which words of trouble are none
 rank.py       the best of them, in order
 block.py      what comes out: first and last line, the line that says why, score, rule id

@@ -15,12 +15,16 @@ RULES: Final = (
     rule(
         "buildkit.vertex",
         "error",
-        r"^(?:#\d+ )?ERROR: (?:process |executor failed|failed to |unexpected status|.*did not complete successfully)",
+        (
+            r"^ERROR: (?:process |executor failed|unexpected status|.*did not complete successfully"
+            r"|failed to (?:solve|compute|export|build|push|receive|load|read dockerfile|fetch|do request|authorize))"
+        ),
         0.8,
         fatal=True,
         before=15,
         after=1,
     ),
+    rule("buildkit.vertex", "error: ", r"^#\d+ ERROR: \S", 0.8, fatal=True, before=15, after=1),
     rule("buildkit.vertex", "error [", r"^(?:#\d+ |\s*=> )?ERROR \[[^\]]*\]", 0.78, fatal=True, before=2),
     rule(
         "buildkit.recap",

@@ -100,12 +100,12 @@ RULES: Final = (
     rule(
         "sanitizer.report",
         "sanitizer",
-        r"\b(?:ERROR|WARNING): \w{0,40}Sanitizer: |^SUMMARY: \w*Sanitizer",
+        r"\b(?:ERROR|WARNING): \w{0,40}Sanitizer: ",
         0.9,
-        fatal=False,
-        goes_on=r"^\s*(?:#\d+|\S.* of size|\S.* by thread|freed|previously|allocated)|^\s+\S",
-        lines_max=40,
+        until=r"^SUMMARY: \w{0,40}Sanitizer",
+        lines_max=80,
     ),
+    rule("sanitizer.summary", "sanitizer", r"^SUMMARY: \w{0,40}Sanitizer", 0.8),
     rule(
         "sanitizer.undefined",
         "runtime error: ",

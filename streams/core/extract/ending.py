@@ -12,7 +12,7 @@ END_LINES: Final = 60
 WORDS: Final = (
     "success|succeeded|cleaning up|exited with|complete job|finalize job| passed in | passed, |passed (|passed!"
     "|tests passed|  passed  ]|checks passed|test result: ok|, 0 failures|failed=0|tests in |test in |no issues"
-    "|apply complete|build completed|ok  \t"
+    "|apply complete|build completed|pre-exit hook|problem|problems|ok  \t"
 )
 """As a rule's words: one of them stands in every line that says that something ended well."""
 RAN_LINES: Final = 2
@@ -21,11 +21,15 @@ _PASSED = re.compile(
     r"^Finished: SUCCESS|^Job succeeded|^Done\. Your build exited with 0|^(?:The command .* )?exited with code 0$"
 )
 _TOOL_PASSED = re.compile(r"^\[?INFO\]? BUILD SUCCESS|^BUILD SUCCESS")
-_COMPLETE = re.compile(r"^Cleaning up orphan processes|^##\[section\]Finishing: Finalize Job|^Complete job$")
+_COMPLETE = re.compile(
+    r"^Cleaning up orphan processes|^##\[section\]Finishing: Finalize Job|^Complete job$"
+    r"|^~~~ Running .*\bpre-exit hook$"
+)
 _SEEMS = re.compile(
     r"^=*\s*(?:\d+ (?!failed|errors?\b)\w+, )*\d+ passed\b(?!.*\b(?:failed|errors?)\b).* in [\d.]+|^OK(?: \(.*\))?$"
     r"|^test result: ok\.|^\s*Tests:?\s+(?!.*failed)\d+ passed\b|^\[  PASSED  \] \d+ test|^100% tests passed"
     r"|^Passed! +- Failed: +0,|^Build succeeded|^Success|^All checks passed|^Apply complete!|^ok  \t"
+    r"|^\u2716 \d+ problems? \(0 errors, "
     r"|^INFO: Build completed succ|^\S+\s+: ok=\d+ .*unreachable=0 +failed=0"
     r"|^\d+ (?:\w+, \d+ )*(?:examples?|runs|tests|assertions).*, 0 failures(?!, [1-9]\d* errors)"
 )
@@ -54,6 +58,11 @@ _WRAPS = re.compile(
     r"|^exit(?:ed)?(?: with)? (?:code|status)(?: exit status)?[:= ]+[1-9]\d{0,2}$"
     r"|\bCalledProcessError: |^(?:Error|ERROR): Command failed: "
 )
+_SUMS = re.compile(
+    r"(?i)\b[1-9]\d* (?:[^\s:]+ ){0,3}?(?:fail(?:ed|ures?|ing)|errors?|problems?|violations?|offenses?|warnings?)\b"
+    r"|\b(?:fail(?:ed|ures|ing)|errors): +[1-9]"
+)
+_SUM_CHARS_MAX = 160
 _SIDE = re.compile(  # not in the name of a file or a test
     r"(?i)(?<![\w/.\-])(?:upload(?:s|ed|er|ing)?|metrics?|telemetry|statsd|analytics|slack|webhook|posting"
     r"|notif(?:y|ication|ier)s?|(?:reserve|save|saving|create|store) (?:a |the )?cache(?: ?entry)?|cache ?entry"
@@ -117,3 +126,8 @@ def is_wrapper(text: str) -> bool:
 def is_side(text: str) -> bool:
     """Whether a line tells of a service beside the work: what is sent there when the work is done, well or not."""
     return _SIDE.search(text) is not None
+
+
+def is_sum(text: str) -> bool:
+    """Whether a line only counts the troubles that are told one by one elsewhere."""
+    return len(text) <= _SUM_CHARS_MAX and _SUMS.search(text) is not None

@@ -16,12 +16,13 @@ from streams.core.extract.window import Window
 
 JOBS_MAX: Final = 200
 """Jobs of one log whose failing command is remembered."""
-WORDS: Final = "\x1b[00;0m$ |\x1b[00m$\x1b[0m "
-"""As a rule's words: one of them stands in every line with which GitLab or Buildkite tells a command."""
+WORDS: Final = "\x1b[00;0m$ |\x1b[00m$\x1b[0m |starting command output"
+"""As a rule's words: one of them stands in every line with which GitLab, Buildkite or Azure tells a command."""
 
 TAIL_LINES: Final = 12
 """So many lines above its end are looked at for the last that a command printed."""
 _ECHOED: Final = re.compile(r"\x1b\[(?:32;1m\$ |90m\$\x1b\[0m )")
+_OUTPUT: Final = " Starting Command Output ==========================="
 _RUNS: Final = re.compile(r"^\[Pipeline\] (?:\[[^\]]+\] )?(?:sh|bat|powershell|pwsh)$")
 _AFTER: Final = re.compile(
     r"(?i)^(?:after_script|cleanup_file_variables|upload_artifacts\w*|archive_cache\w*|declarative: post actions"
@@ -74,7 +75,7 @@ class Commands:
                 self._run = self._span(step, at - 1, is_sure=False)
             if _RUNS.match(text) and not runs_afterwards(step):
                 self.begun, self._run = at + 1, None
-        elif begins or _ECHOED.search(line):
+        elif begins or _ECHOED.search(line) or text.endswith(_OUTPUT):
             self.begun = at + 1
 
     def fail(self, at: int, step: Step) -> Span | None:

@@ -15,7 +15,10 @@ RULES: Final = (
         " failing",
         r"^\s*\d+ failing\b",
         0.93,
-        until=r"^npm ERR!|^error Command failed|^(?:Makefile|make)|^The command|^-{5,}\|",
+        until=(
+            r"^npm ERR!|^error Command failed|^(?:Makefile|make)|^The command|^-{5,}\|"
+            r"|^\s*\((?:Results|Screenshots|Video)\)"
+        ),
         lines_max=120,
     ),
     rule(
@@ -26,15 +29,15 @@ RULES: Final = (
         until=r"^\s*\u25cf |^Test Suites:|^(?:PASS|FAIL)\s",
         lines_max=50,
     ),
-    rule("jest.file", "fail", r"^\s*FAIL\s+\S+\.(?:[cm]?[jt]sx?|vue|svelte)", 0.6, after=4),
     rule(
         "vitest.case",
         "fail",
         r"^\s*FAIL\s+\S+ > ",
         0.9,
-        goes_on=r"^\S*(?:Error|Exception)|^\s+\S|^\s*$|^- |^\+ ",
+        goes_on=r"^\S*(?:Error|Exception)\b|^\s+\S|^\s*$|^- |^\+ ",
         lines_max=30,
     ),
+    rule("jest.file", "fail", r"^\s*FAIL\s+\S+\.(?:[cm]?[jt]sx?|vue|svelte)", 0.6, after=4),
     rule("playwright.count", " failed|interrupted", r"^\s+\d+ (?:failed|interrupted)$", 0.15, consequence=True),
     rule("jest.count", "fail", r"^(?:Tests|Test Suites|Test Files):?\s+\d+ failed", 0.25, consequence=True),
     rule(

@@ -24,7 +24,7 @@ RULES: Final = (
         "go: ",
         (
             r"^go: .*(?:unrecognized import|cannot find|unknown revision|no matching versions"
-            r"|missing go\.sum|inconsistent vendoring)"
+            r"|missing go\.sum|inconsistent vendoring|updates to go\.mod needed)"
         ),
         0.9,
         after=2,

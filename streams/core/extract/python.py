@@ -79,8 +79,8 @@ RULES: Final = (
         r"Traceback \(most recent call (?:last|first)\):?[\s\u2500\u2501\u256e\u2513+-]*$",  # what quotes it goes on
         0.84,
         until=(
-            r"^(?:[\w.]*\.)?[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning|Failure"
-            r"|Fault|Timeout)\w*\b.*$|^[a-z_][\w.]+\.[A-Z]\w+: "
+            r"^(?:[\w.\-]{1,60} +\| )?(?:[\w.]*\.)?[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Warning|Failure"
+            r"|Fault|Timeout)\w*\b.*$|^[a-z_][\w.]+\.[A-Z]\w+: |^(?:[A-Z][a-z0-9]+){2,6}(?:: .*)?$"
         ),
         told_last=True,
         lines_max=90,

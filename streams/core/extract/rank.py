@@ -44,17 +44,19 @@ AFTERWARDS: Final = 0.45
 """What a candidate weighs less when the job had failed by then: cleaning up."""
 ELSEWHERE: Final = 0.4
 """What a candidate weighs less that stands before the command that failed: those there ended well."""
-UNSURE: Final = 0.5
+UNSURE: Final = 0.75
 """The share of these that counts when the log does not say for sure which command failed."""
 ASIDE: Final = 0.3
 """What a candidate weighs less that tells of a service beside the work."""
+SUMS: Final = 0.2
+"""What a candidate weighs less that only counts what is told elsewhere."""
 WRAPS: Final = 0.35
 """What a candidate weighs less that says only that a command failed which something else ran."""
 TOLD: Final = 0.45
 """What a candidate of the command that failed weighs at least, or else the command's last lines tell, too."""
-LAST_WORDS: Final = 0.55
+LAST_WORDS: Final = 0.6
 """What these weigh."""
-LAST_LINES: Final = 8
+LAST_LINES: Final = 6
 WARNS: Final = 0.25
 """What a candidate weighs less whose line calls itself a warning."""
 TRIED_AGAIN: Final = 0.45
@@ -130,6 +132,8 @@ def _weigh(reader: Reader, candidate: Candidate, reach: int) -> float:
         score -= ASIDE
     if candidate.wraps:
         score -= WRAPS
+    if candidate.sums:
+        score -= SUMS
     if candidate.warns:
         score -= WARNS
     if candidate.tried_again:
@@ -176,12 +180,15 @@ def _last_words(reader: Reader) -> list[Candidate]:
     found = []
     for span in reader.commands.failed.values():
         inside = range(span.first, span.last + 1)
-        if any(c.score >= TOLD and c.evidence in inside and not c.dropped for c in reader.candidates):
+        told = [c for c in reader.candidates if c.evidence in inside and not c.dropped]
+        if any(c.score >= TOLD and not c.wraps for c in told):
             continue
-        at = next((c.above for c in reader.consequences if c.at in inside and c.above), span.evidence)
-        if at:
+        ends = [c.above for c in reader.consequences if c.at in inside and c.above]
+        ends += [c.first - 1 for c in told if c.wraps and c.first > span.first]
+        if at := min(ends, default=span.evidence):
             first = max(span.first, at - LAST_LINES + 1)
-            found.append(Candidate(_LAST, first, at, at, span.step, new=True, key=0, score=LAST_WORDS))
+            score = LAST_WORDS if span.is_sure else LAST_WORDS * UNSURE
+            found.append(Candidate(_LAST, first, at, at, span.step, new=True, key=0, score=score))
     return found
 
 

@@ -19,6 +19,7 @@ from streams.core.extract.ending import (
     RAN_LINES,
     Ending,
     is_side,
+    is_sum,
     is_tried_again,
     is_warning,
     is_wrapper,
@@ -59,6 +60,8 @@ _OF_NO_TOOL = frozenset(
     {"generic", "auth", "network", "cli", "curl", "wget", "gh", "time", "shell", "jenkins", "github", "python", "js"}
 )
 """Whose words a service beside the work speaks, too; a compiler that names an upload means the source."""
+_TRACED = re.compile(r"\+{1,3} [\w./]")
+"""How a shell shows the next command that it runs."""
 _ECHO = re.compile(r"^\s*(?:\+{1,4} |\$ |> |echo |set [-+]|if |fi$)")
 _CODE = re.compile(r"(?i)(?:exit(?:ed)?(?: with)?(?: code| status)?|error|code|status)[:= ']+(\d{1,3})\b")
 
@@ -89,6 +92,8 @@ class Candidate:
     """Whether the line that says why says no more than that a command failed."""
     aside: bool = False
     """Whether the line that says why tells of a service beside the work, such as an upload."""
+    sums: bool = False
+    """Whether the line that says why only counts what is told elsewhere."""
     told: bool = False
     """Whether the line that says why, below the one that opened the block, was found."""
     grown: int = 0
@@ -222,6 +227,9 @@ class Reader:
         """Remembers where the step began: what stands before it belongs to no block of it."""
         if self.steps.at is not self._step:
             self.commands.enter(self.at, self._step, self.steps.at)
+            if self.open is not None and self.steps.at.number is not None:
+                self.open.last = min(self.open.last, self.at - 1)
+                self.close()
             self._step, self._step_at = self.steps.at, self.at
 
     def _open(self, rule: Rule, text: str, key: int, *, new: bool) -> None:
@@ -281,6 +289,8 @@ class Reader:
             self.at - 1, max(self._step_at - 1, self.commands.begun - 1, self.at - 1 - BEFORE_LINES_MAX), -1
         ):
             text = self.window.text(above)
+            if _TRACED.match(text):
+                return
             if rule.back is not None and rule.back.search(text):
                 candidate.first -= 1
             elif reach > 0 and text:
@@ -299,7 +309,7 @@ class Reader:
         belongs = (
             rule.until is not None
             or (rule.goes_on is not None and rule.goes_on.search(text) is not None)
-            or (block.grown <= rule.after and bool(text))
+            or (block.grown <= rule.after and bool(text) and not _TRACED.match(text))
         )
         endless = rule.told_last and (ended or not text or text[0].isspace())  # however deep a stack, its end says why
         over = block.grown > rule.lines_max and not endless
@@ -331,6 +341,7 @@ class Reader:
         """Takes the line that says why."""
         block.evidence = self.at
         block.wraps = not block.rule.fatal and is_wrapper(text)
+        block.sums = block.rule.tool in _OF_NO_TOOL and is_sum(text)
         block.aside = block.rule.tool in _OF_NO_TOOL and is_side(text)
 
     def is_whole(self, last: int) -> bool:

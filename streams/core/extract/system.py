@@ -7,6 +7,7 @@ from typing import Final
 from streams.core.extract.rule import DEEPER, rule
 
 RULES: Final = (
+    rule("terraform.error", "error: ", r"^[\u2502|]\s*Error: ", 0.87, goes_on=r"^[\u2502|]", lines_max=20),
     rule(
         "memory.killed",
         "out of memory|oom kill|oom-kill|oomkill|cannot allocate memory",
@@ -251,7 +252,6 @@ RULES: Final = (
         after=2,
     ),
     rule("kubernetes.server", "error from server", r"^Error from server", 0.88),
-    rule("terraform.error", "error: ", r"^[\u2502|]\s*Error: ", 0.87, goes_on=r"^[\u2502|]", lines_max=20),
     rule("cli.error", "error: ", r"^\s*Error: ", 0.86, goes_on=r"^\s+\S", lines_max=20),
     rule(
         "cli.said",

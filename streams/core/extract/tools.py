@@ -12,12 +12,14 @@ from streams.core.extract import (
     generic,
     javascript,
     jvm,
+    linters,
     make,
     native,
     python,
     runners,
     scripting,
     system,
+    wrappers,
 )
 from streams.core.extract.rule import Rule, rule
 from streams.core.extract.step import WORDS
@@ -33,7 +35,9 @@ RULES: Final[tuple[Rule, ...]] = (
     END_MARK,
     *buildkit.RULES,
     *[r for r in runners.RULES if r.id != "jenkins.error"],
+    *wrappers.RULES,
     *make.RULES,
+    *linters.RULES,
     *python.RULES,
     *compilers.RULES,
     *jvm.RULES,
