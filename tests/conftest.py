@@ -107,17 +107,13 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def network_of_this_machine_only(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Loopback only, except in `tests/evals`, which are run by hand and ask a real language model."""
+def nothing_from_or_for_others(request: pytest.FixtureRequest) -> Iterator[None]:
+    """One fixture, since each costs a quarter of a millisecond a test. Of the network, loopback only, except in
+    `tests/evals`, which are run by hand and ask a real language model. And a test that sets up the log of its process,
+    which is this one, leaves every other test the log that it had.
+    """
     global _refusing
     _refusing = "evals" not in request.path.parts
-    yield
-    _refusing = False
-
-
-@pytest.fixture(autouse=True)
-def log_as_it_was() -> Iterator[None]:
-    """A test that sets up the log of its process, which is this one, leaves every other test the log that it had."""
     root = logging.getLogger()
     config, handlers = structlog.get_config(), list(root.handlers)
     loggers = [root, *(logging.getLogger(name) for name in ANSWERED)]
@@ -127,6 +123,7 @@ def log_as_it_was() -> Iterator[None]:
     root.handlers[:] = handlers
     for one, level in zip(loggers, levels, strict=True):
         one.setLevel(level)
+    _refusing = False
 
 
 def chromium() -> str | None:

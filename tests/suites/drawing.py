@@ -1,4 +1,4 @@
-"""What Hypothesis draws: how many examples, and of strategies that are cheap to draw.
+"""How much a test takes: how many examples Hypothesis draws, of strategies that are cheap to draw, how long a text is.
 
 With texts of many parts, drawing and not the law is most of a test's time.
 """
@@ -21,8 +21,16 @@ T = TypeVar("T")
 
 def examples(most: int) -> settings:
     """The settings of a law that wants `most` examples: it gets them under every profile but `quick`."""
-    quick = settings.get_current_profile_name() == "quick"
-    return settings(max_examples=min(most, QUICK_EXAMPLES) if quick else most)
+    return settings(max_examples=min(most, QUICK_EXAMPLES) if _is_quick() else most)
+
+
+def load(most: int) -> int:
+    """How much a test takes to show that time or room stay bounded: a tenth of `most` under the profile `quick`."""
+    return most // 10 if _is_quick() else most
+
+
+def _is_quick() -> bool:
+    return settings.get_current_profile_name() == "quick"
 
 
 def some_of(pieces: Sequence[T], *, most: int) -> st.SearchStrategy[list[T]]:

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.testclient import TestClient
+from suites.asgi import Client
 
 from streams.contract.alias import Alias
 from streams.contract.baseline import Job, PassedRun
@@ -85,7 +85,7 @@ class Caller:
     """A caller of a gateway on this machine."""
 
     publisher: MemoryPublisher
-    client: TestClient
+    client: Client
     baselines: MemoryBaselines
 
     def post(
@@ -129,4 +129,4 @@ def caller(
         ready=(lambda: waiting) if waiting else always_ready,
         baselines=baselines if keeps_baselines else None,
     )
-    return Caller(publisher, TestClient(Starlette(routes=routes), base_url=f"http://{host}"), baselines)
+    return Caller(publisher, Client(Starlette(routes=routes), base_url=f"http://{host}"), baselines)

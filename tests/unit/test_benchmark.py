@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from suites.drawing import load
 
 from streams.contract.errors import MalformedRecord
 from streams.contract.failure import MESSAGE_BYTES_MAX, Failure
@@ -161,7 +162,7 @@ def test_a_traceback_is_told_with_its_cause_and_has_a_bound() -> None:
 
     error: BaseException
     try:
-        deep(400)
+        deep(load(400))
     except SdkError as raised:
         error = raised
     for number in range(100):

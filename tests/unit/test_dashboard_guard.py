@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from starlette.testclient import TestClient
+from suites.asgi import Client
 
 from streams.callers import host_name
 from streams.dashboard.guard import CONTENT_SECURITY_POLICY, HEADERS, Guard
@@ -18,9 +18,9 @@ def speak(request: Request) -> PlainTextResponse:
     return PlainTextResponse("spoken", headers={"cache-control": "max-age=5"})
 
 
-def client(**options) -> TestClient:
+def client(**options) -> Client:
     routes = [Route("/", speak, methods=["GET", "POST"], middleware=[Middleware(Guard, **options)])]
-    return TestClient(Starlette(routes=routes), base_url="http://127.0.0.1:8765")
+    return Client(Starlette(routes=routes), base_url="http://127.0.0.1:8765")
 
 
 HOSTS = [

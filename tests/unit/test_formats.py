@@ -7,6 +7,7 @@ import io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from suites.drawing import load
 from suites.reports import CONTEXT, messages, told
 
 from streams.contract.errors import UnreadableInput
@@ -148,7 +149,7 @@ def test_objects_are_found_behind_text_and_damage_is_said() -> None:
     assert notes.told() == ["lines of JSON that are damaged or cut off"]
 
 
-SIZE = 400_000
+SIZE = load(400_000)
 HOSTILE = {
     "newlines before a test": "\n" * SIZE + "x",
     "hashes before a test": "#\n" * SIZE + "x",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from suites.drawing import load
 
 from streams.contract.failure import MESSAGE_BYTES_MAX, Ci, Failure, Source
 from streams.core.extract.baseline import Baseline
@@ -145,11 +146,12 @@ def test_a_make_error_that_was_ignored_is_no_failure() -> None:
 
 
 def test_however_long_a_traceback_is_its_head_and_its_end_are_one_failure() -> None:
-    frames = [line for n in range(20_000) for line in (f'  File "a.py", line {n}, in f', "    f()")]
+    count = load(20_000)
+    frames = [line for n in range(count) for line in (f'  File "a.py", line {n}, in f', "    f()")]
     (one,) = read(["starting", "Traceback (most recent call last):", *frames, "RecursionError: too deep", "bye"])
     assert one.message == "RecursionError: too deep"
     assert one.ci is not None
-    assert one.ci.log_lines == (2, 40_003)
+    assert one.ci.log_lines == (2, 2 * count + 3)
     assert one.traceback.startswith("Traceback (most recent call last):")
     assert one.traceback.endswith("RecursionError: too deep")
     assert "lines left out" in one.traceback

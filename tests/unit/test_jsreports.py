@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 
 import pytest
+from suites.drawing import load
 from suites.reports import messages, place_of, titles, told
 
 from streams.producers import xml_events
@@ -145,5 +146,5 @@ def test_an_element_that_is_too_long_or_damaged_is_left_out_and_said() -> None:
 
 
 def test_a_string_without_an_end_takes_linear_time() -> None:
-    found, notes = scanned('{"found": ["' + '\\"[{' * 1_000_000, Limits(element_bytes_max=1_000_000))
+    found, notes = scanned('{"found": ["' + '\\"[{' * load(1_000_000), Limits(element_bytes_max=load(1_000_000)))
     assert (found, bool(notes)) == ([], True)

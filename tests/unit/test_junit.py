@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from suites.drawing import examples
+from suites.drawing import examples, load
 
 from streams.contract.errors import UnreadableInput
 from streams.contract.failure import MESSAGE_BYTES_MAX, Ci, Source
@@ -421,7 +421,7 @@ def test_more_failures_than_the_limit_are_counted() -> None:
 
 
 def test_what_is_deeper_than_the_limit_is_counted_and_the_rest_is_read() -> None:
-    deep = "<testsuite>" * 30_000 + CASE.format("<failure/>") + "</testsuite>" * 30_000
+    deep = "<testsuite>" * load(30_000) + CASE.format("<failure/>") + "</testsuite>" * load(30_000)
     found, reading = read("<testsuites>" + deep + SUITE.format(CASE.format("<failure/>")) + "</testsuites>")
     assert len(found) == 1
     assert any(note.startswith("deeper than 64") for note in reading.notes)

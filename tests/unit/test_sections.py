@@ -7,7 +7,7 @@ import tracemalloc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from suites.drawing import examples
+from suites.drawing import examples, load
 
 from streams.contract.failure import Ci, Failure
 from streams.core.extract.baseline import Baseline
@@ -578,7 +578,7 @@ def test_a_java_test_died_of_the_root_of_its_causes() -> None:
 
 
 def test_a_list_of_ever_more_failed_tests_is_counted_in_bounded_memory() -> None:
-    sections, number = Sections(), 40_000
+    sections, number = Sections(), load(40_000)
     tracemalloc.start()
     for at in range(1, number + 1):
         line = f"FAILED test_shop.py::test_{at} - no"

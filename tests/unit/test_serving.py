@@ -9,7 +9,7 @@ import socket
 import pytest
 import structlog
 from starlette.applications import Starlette
-from starlette.testclient import TestClient
+from suites.asgi import Client
 
 from streams.contract import telemetry
 from streams.contract.errors import ConfigurationError
@@ -179,14 +179,14 @@ def test_the_combinations_of_labels_are_bounded():
         observer.add(telemetry.FOLDED, 1, "one more")
 
 
-def client(observer: RoleObserver, host: str = "127.0.0.1:8765", **more) -> TestClient:
+def client(observer: RoleObserver, host: str = "127.0.0.1:8765", **more) -> Client:
     routes = health_routes(observer, **({"allowed_hosts": ()} | more))
-    return TestClient(Starlette(routes=routes), base_url=f"http://{host}")
+    return Client(Starlette(routes=routes), base_url=f"http://{host}")
 
 
 def test_an_address_that_leads_nowhere_is_answered_with_those_that_there_are():
     app = application(health_routes(RoleObserver(version="1"), allowed_hosts=()))
-    asked = TestClient(app, base_url="http://127.0.0.1:8765")
+    asked = Client(app, base_url="http://127.0.0.1:8765")
     for answer in (asked.get("/nope"), asked.post("/nope", content=b"x")):
         assert answer.status_code == 404
         assert answer.json()["error"].startswith("/nope leads nowhere; there are /healthz, /readyz")
