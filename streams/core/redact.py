@@ -20,10 +20,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, NamedTuple
 
+from streams.core.credentials import told
+from streams.core.credentials.armour import key_tails
 from streams.core.credentials.formats import FORMATS
+from streams.core.credentials.gaps import AFTER_PASSWORD, AFTER_TOLD, COLUMNS, REST, SAID
 from streams.core.credentials.names import (
+    DIGESTS,
     KEYS,
-    NO_KEYS,
     NO_PASSWORDS,
     PASSWORD_PARTS,
     PASSWORDS,
@@ -35,12 +38,18 @@ from streams.core.credentials.row import Format
 from streams.core.credentials.signs import TO_RUNS, is_possible, present
 from streams.core.credentials.values import (
     is_code,
+    is_data_key,
     is_filled,
     is_folder,
+    is_marked,
     is_number,
+    is_passphrase,
     is_placeholder,
     is_random,
     is_strong,
+    is_told,
+    is_told_loosely,
+    is_told_of,
     may_be_key,
 )
 from streams.core.template.randomness import has_random_letters
@@ -60,12 +69,6 @@ LONG_WORD_CHARS: Final = range(20, 129)
 LONG_WORD_MARGIN_CHARS: Final = 64
 """Such a token may reach so far beyond its longest word."""
 
-_AFTER_PASSWORD: Final = re.compile(
-    r"(?P<rest>[\w.-]{0,24})[\"'`\\\]]{0,8}[ \t]{0,40}\s?(?P<op>=>|->|:{1,3}=|\?=|[=:])\s{0,2}"
-    r"(?:(?:&[\w.-]{1,32}|!!str) )?"
-    r"(?:[bBuUrRN]{0,2}\\{0,8}(?P<mark>[\"'`])(?P<quoted>(?![\s,;:)}\]])(?:(?!(?P=mark))[^\\\n<>]){4,256})"
-    r"|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\]{4,}))"
-)
 _ASSIGNED: Final = re.compile(
     r"[=:>,?|](?:(?<==)>|(?<=:):{0,2}=|(?<=\?)=|(?<=\|)\||(?<=[=:>,]))[\s\"'`=\\]{0,9}(?P<bare>[\w.~+/@-]{10,}(?:={1,2}(?![\w.~+/@=-]))?)"
 )
@@ -75,6 +78,7 @@ A value ends where another one begins: of `failed: KEY=value` the second is the 
 """
 _ASSIGNED_RUN: Final = b"a" * 10
 """What each such assignment holds, of the runs that `TO_RUNS` tells."""
+_TOLD_RUN: Final = b"a" * told.VALUE_CHARS_MIN
 _GOES_ON: Final = re.compile(r"[\w.-]")
 _DIGIT: Final = re.compile(r"[0-9]")
 _NAME_CHARS_BACK: Final = 64
@@ -82,8 +86,6 @@ _BEFORE: Final = re.compile(r"[\w.\-\s\"'`\\\]]{1,64}\Z")
 _OURS: Final = re.compile(r"<secret:[a-z0-9-]{1,40}\Z")
 _AFTER_KEY: Final = re.compile(r"[\w.-]{0,24}[\"'`\\\]]{0,8}\s{0,2}")
 _AFTER_SERVICE: Final = re.compile(r"[\w.\- \t]{0,24}[\s\"'\\]{0,4}")
-_SAID: Final = frozenset((":", "->", "::", ":::"))
-"""Signs that prose has too."""
 _WORDS_ONLY: Final = re.compile(r"[A-Za-z_.\-/]+")
 _LONG_RUN: Final = re.compile(rf"[A-Za-z0-9_+/=~-]{{{MASKED_CHARS_MIN},}}")
 
@@ -167,6 +169,9 @@ def _spans(text: str) -> list[_Span]:
                 spans += _of_password(name, text, lowered)
     if _ASSIGNED_RUN in runs:
         spans += _of_assignments(text, lowered)
+        if _TOLD_RUN in runs:
+            spans += (_Span(start, end, "key") for start, end in told.values_told(text, lowered))
+        spans += (_Span(start, end, "private-key") for start, end in key_tails(text, lowered))
     return _apart(spans) if spans else spans
 
 
@@ -265,17 +270,29 @@ def _of_password(name: str, text: str, lowered: str) -> Iterator[_Span]:
         before = text[max(0, at - 2) : at]
         if at < end or before.endswith("<"):
             continue  # inside the value before, or in a placeholder of ours
-        if name in STRONG_PASSWORDS and before[-1:].isalnum():
+        if name in STRONG_PASSWORDS and before[-1:].isalnum() and not text[at].isupper():
             continue
         after = at + len(name)
         if name in WHOLE_PASSWORDS and _GOES_ON.match(text, after):
             continue
-        match = _AFTER_PASSWORD.match(text, after)
+        match = AFTER_PASSWORD.match(text, after)
         if match and not _in_resource(text, at, match.end("op"), match.end()):
             end = match.start("op")
             if _is_password(name, match):
-                end = match.end()
-                yield _Span(*match.span("bare" if match["quoted"] is None else "quoted"), "password")
+                span = _Span(*match.span("bare" if match["quoted"] is None else "quoted"), "password")
+                end = _end_of(match, span.end)
+                yield span._replace(end=end)
+                continue
+        loose = AFTER_TOLD.match(text, after) if name not in STRONG_PASSWORDS else None
+        if loose and is_told_of(name, loose["bare"]) and not _in_resource(text, at, *loose.span("bare")):
+            end = loose.end()
+            yield _Span(*loose.span("bare"), "password")
+
+
+def _end_of(match: re.Match[str], end: int) -> int:
+    """Where a value without quotes ends that goes on behind a sign that ends most values."""
+    rest = REST.match(match.string, end) if match["bare"] and _DIGIT.search(match["bare"]) else None
+    return rest.end() if rest else end
 
 
 def _of_assignments(text: str, lowered: str) -> Iterator[_Span]:
@@ -290,9 +307,12 @@ def _of_assignments(text: str, lowered: str) -> Iterator[_Span]:
             continue  # what stands behind a placeholder of ours is not its value
         value = match["bare"]
         before = _BEFORE.search(lowered, max(0, match.start() - _NAME_CHARS_BACK), match.start())
-        if before and not before[0][:1].isspace() and _in_resource(text, before.start(), *match.span("bare")):
+        front = before[0] if before else ""
+        if before and not front[:1].isspace() and _in_resource(text, before.start(), *match.span("bare")):
             continue
-        name = names_of(before[0] if before else "")
+        if front.endswith(DIGESTS) and match[0][0] == ":":
+            continue
+        name = names_of(front)
         if name.of_key and match[0][0] not in ">,|" and not value.isdigit():
             yield _Span(*match.span("bare"), "key")
         elif name.service and len(value) >= SERVICE_KEY_CHARS_MIN and (is_random(value) or is_number(value)):
@@ -340,14 +360,9 @@ def _named(before: str, names: tuple[str, ...], gap: re.Pattern[str]) -> str:
     """The name in front of a value, with no more than `gap` between; empty when there is none."""
     for name in names:
         at = before.rfind(name)
-        if at >= 0 and gap.fullmatch(before, at + len(name)) and not _is_data_key(before[: at + len(name)]):
+        if at >= 0 and gap.fullmatch(before, at + len(name)) and not is_data_key(before[: at + len(name)]):
             return name
     return ""
-
-
-def _is_data_key(before: str) -> bool:
-    """Whether a name ends as `cache-key` does."""
-    return before.endswith("key") and before[:-3].rstrip("_- ").endswith(NO_KEYS)
 
 
 def _is_password(name: str, found: re.Match[str]) -> bool:
@@ -358,14 +373,18 @@ def _is_password(name: str, found: re.Match[str]) -> bool:
         NO_PASSWORDS.fullmatch(found["rest"].lower())
         or is_placeholder(value)
         or is_folder(value)
-        or (name in STRONG_PASSWORDS and not is_strong(value))
+        or (name in STRONG_PASSWORDS and not (is_strong(value) or is_passphrase(value) or is_marked(value)))
     ):
         return False
+    if found["op"] in COLUMNS:
+        return is_told(value) or (name != "secret" and is_told_loosely(value))
     if quoted is not None:
         return " " not in value.strip() or not _WORDS_ONLY.fullmatch(value.replace(" ", ""))
     after = found.string[found.end() : found.end() + 1]
     if after in ("(", "[") and _WORDS_ONLY.fullmatch(value):
         return False
-    if found["op"] in _SAID:
-        return len(value) >= 6 and (not _WORDS_ONLY.fullmatch(value) or has_random_letters(value))
+    if found["op"] in SAID:
+        return len(value) >= 6 and (
+            not _WORDS_ONLY.fullmatch(value) or has_random_letters(value) or (name != "secret" and is_passphrase(value))
+        )
     return not (value.startswith("--") or is_code(value))

@@ -70,6 +70,7 @@ HEX_32 = some(32, HEX)
 HEX_64 = some(64, HEX)
 MIXED_40 = some(40)
 AN_ID = uuid()
+PHRASE = "castle-parrot-" + "flame-planet"
 IN_PLACE = [
     ("password=" + "hunter", "hunter"),
     ('"password": "' + "correct horse 1" + '"', "correct horse 1"),
@@ -171,6 +172,52 @@ IN_PLACE += [
     ('#define API_KEY "' + SECRET + '"', SECRET),
     ("{" + "SSHA}" + MIXED_40, MIXED_40),
     ("machine x\\nlogin app\\npassword " + SECRET + "\\n", SECRET),
+    # Told: the name in front, and only what leads from one to the other between.
+    ("API key " + MIXED_40 + " was disabled", MIXED_40),
+    ("Incorrect API key provided: " + MIXED_40 + ". See the page", MIXED_40),
+    ("\x1b[36mtoken\x1b[0m is \x1b[35m'" + MIXED_40 + "'\x1b[0m", MIXED_40),
+    ("session id -> " + HEX_32, HEX_32),
+    ('{"keys": {"api_key": ["' + SECRET + '", "' + MIXED_40 + '"]}}', MIXED_40),
+    ("secrets:\n  - " + SECRET + "\n  - " + MIXED_40, MIXED_40),
+    ('setItem("NUGET_KEY", "' + MIXED_40 + '")', MIXED_40),
+    ("{&quot;token&quot;:&quot;" + MIXED_40 + "&quot;}", MIXED_40),
+    ("nonce=" + HEX_32 + " key=" + HEX_64, HEX_64),
+    ("NPM_PASSWORD: " + PHRASE, PHRASE),
+    ("PASSWORD  " + SECRET + "\nPATHEXT  .EXE", SECRET),
+    ("| DB_PASSWORD | " + SECRET + " |", SECRET),
+    ('["password"]=>\n  string(12) "' + SECRET + '"', SECRET),
+    ('password="abc12' + '\\"' + SECRET + '" user=x', SECRET),
+    ("password=F2Rqb|" + SECRET, SECRET),
+    ("Initial admin password is helmet" + "Enjoy5818", "Enjoy5818"),
+    ("Пароль: " + SECRET, SECRET),
+    ("mi contraseña es " + SECRET, SECRET),
+    ("密码：" + SECRET, SECRET),
+    ("passphrase: lake orbit april famous 623", "april"),
+    ("{'smtpPass': '" + PHRASE + "'}", PHRASE),
+    # Commands, calls, SQL.
+    ("xyz login -u bob -p " + SECRET, SECRET),
+    ("curl -su 'bob:" + SECRET + "' https://files.internal", SECRET),
+    ("cargo login " + MIXED_40, MIXED_40),
+    ("gh auth login --with-token <<< " + MIXED_40, MIXED_40),
+    ("expect -c 'send \"" + SECRET + "\\r\"'", SECRET),
+    ("::add-mask::" + SECRET, SECRET),
+    ("smtp.login('bob', '" + SECRET + "')", SECRET),
+    ("auth=('bob', '" + PHRASE + "')", PHRASE),
+    ("put-parameter --name /app/db/password --value '" + SECRET + "'", SECRET),
+    ("INSERT INTO users (name, password) VALUES ('bob', '" + SECRET + "')", SECRET),
+    ("PRAGMA key = '" + PHRASE + "';", PHRASE),
+    ("bob:" + PHRASE + "@tcp(db.internal:3306)/app", PHRASE),
+    ("postgres://bob:p@" + SECRET + "@db.internal/app", SECRET),
+    # Devices, wallets, keys without a head.
+    ("snmp-server community " + SECRET + " RW", SECRET),
+    ("username bob password 0 " + SECRET, SECRET),
+    ("WIFI:T:WPA;S:Guest;P:" + SECRET + ";;", SECRET),
+    ("user bob on >" + SECRET + " ~* +@all", SECRET),
+    ("ganache --mnemonic '" + "apple orbit lemon " * 4 + "'", "orbit lemon"),
+    ("importprivkey K" + "wDiBf89QgGbjEhKnhXJuH7LrciVrZi3qYjgd9M7rFU73sVHnoWn", "sVHnoWn"),
+    (MIXED_40 + "\n" + MIXED_40 + "\n-----END RSA " + "PRIVATE KEY-----", MIXED_40),
+    ("MIIEvQ" + "IBADANBgkqhkiG9w0BAQEFAASC" + MIXED_40 + "\n" + MIXED_40, MIXED_40),
+    ("LS0tLS1CRUdJTi" + "BQUklWQVRFIEtFWS0tLS0tCk" + MIXED_40, MIXED_40),
     # A prefix that nobody here knows, and words that begin behind an escape or a colour.
     ("acmecorp_" + MIXED_40, MIXED_40),
     ("\\nghp_" + MIXED_40 + "\\n", MIXED_40),
@@ -226,6 +273,17 @@ BENIGN = [
     "chatcmpl-jrl16Xzi8b7cHi4gkQUcAsA1fHV3z dpl_5iE8zaEpnRo0DCwvSP46eAtFoN75",
     "got: sha256-onBdoGGO1szw6ynvod5wcn15saCeXdKPaonBdoGGO1s=",
     "password for user: Bob2024Smith refused, password is base64-encoded",
+    'volume "token": secret "default-token-9c0vj" not found, secret \'app-config-7dk8m9g2tt\'',
+    "password: must-not-be-empty, secret: my-app-tls, credentials: aws-prod-account",
+    "discovery-token-ca-cert-hash sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "System.Web, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b03f5f7f11d50a3a",
+    "restore-keys: v2-deps-9f86d081884c7d659a2feaa0c55ad015a3bf4f1b",
+    "missing Authorization: Bearer header; WWW-Authenticate: Negotiate",
+    "String password = getPassword(); password   must be told",
+    "PASS src/auth/token2.test.ts and pass: test2, cargo test -u -p my-crate2",
+    "session 65f1c0ffee0123456789abcd opened, token has expired at 2026-03-04T05:06:07Z",
+    "def login(user: str, password: str) -> Token: ...; login('user', 'password')",
+    "key=linux-x64-" + "9f86d081884c7d659a2feaa0c55ad015" + " restored, -t latest -k 20",
 ]
 
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 from typing import Final
 
 from streams.core.credentials.row import FILE, WORD, Format
-from streams.core.credentials.values import is_strong_value, is_value, may_be_key
+from streams.core.credentials.values import is_given, is_strong_value, is_told, is_told_loosely, is_value, may_be_key
 
 _WORDS_BETWEEN: Final = r"[^\n;|&]{0,160}?(?<=\s)"
-_GIVEN: Final = r"[\"']?(?P<s>(?![-<$])(?!\d{1,5}(?:\s|$))[^\s\"'<>]{3,})"
+_QUOTE: Final = r"(?:\\{0,3}[\"'])?"
+_GIVEN: Final = _QUOTE + r"(?P<s>(?![-<$])(?!\d{1,5}(?:\s|$))[^\s\"'<>]{3,})"
 
 
 _OPTIONS: Final = (
     (
         (
+            *("cf auth", "conan user", "conan remote login", "argocd login", "gcloud auth", "harbor login"),
             *("docker login", "podman login", "nerdctl login", "buildah login", "skopeo login", "oras login"),
             *("registry login", "az login", "crane auth login", "oc login", "cf login", "ibmcloud login"),
         ),
-        r"(?:docker|podman|nerdctl|buildah|skopeo|oras|registry|az|crane auth|oc|cf|ibmcloud) login ",
+        (
+            r"(?:(?:docker|podman|nerdctl|buildah|skopeo|oras|registry|az|crane auth|oc|cf|ibmcloud|conan remote"
+            r"|argocd|harbor) login|cf auth|conan user|gcloud auth) "
+        ),
         r"(?-i:-p)[ =]?",
     ),
     (("sshpass",), r"sshpass ", r"(?-i:-p)\s{0,3}"),
@@ -27,17 +32,17 @@ _OPTIONS: Final = (
             *("mysqlbinlog", "mysqlpump", "mysqld", "mariadb", "7z ", "7za ", "7zz ", "rar ", "unrar "),
         ),
         r"(?:mysql\w{0,8}|mariadb(?:-\w{1,8})?|7z[az]?|rar|unrar) ",
-        r"(?-i:-p)",
+        r"(?-i:-h?p)",
     ),
     (("redis-cli",), r"redis-cli ", r"(?:(?-i:-a)|--pass)\s{1,3}"),
-    (("ldapsearch", "ldapmodify", "ldapadd", "ldapdelete", "ldapwhoami"), r"ldap[a-z]{3,8} ", r"(?-i:-w)\s{1,3}"),
+    (("ldapsearch", "ldapmodify", "ldapadd", "ldapdelete", "ldapwhoami"), r"ldap[a-z]{3,8} ", r"(?-i:-w)\s{0,3}"),
     (("net use",), r"net use ", r"/user:\S{1,64}\s{1,3}"),
     (
         (
             *("mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport", "cqlsh", "useradd"),
-            *("usermod", "psexec", "psexec64", "security ", "twine ", "poetry "),
+            *("usermod", "psexec", "psexec64", "twine ", "poetry "),
         ),
-        r"(?:mongo(?:sh|dump|restore|export|import)?|cqlsh|useradd|usermod|psexec\w{0,4}|security|twine|poetry) ",
+        r"(?:mongo(?:sh|dump|restore|export|import)?|cqlsh|useradd|usermod|psexec\w{0,4}|twine|poetry) ",
         r"(?-i:-p)\s{1,3}",
     ),
     (
@@ -46,7 +51,13 @@ _OPTIONS: Final = (
         r"(?-i:-[PN])\s{0,3}",
     ),
     (("snmpget", "snmpwalk", "snmpset", "snmptrap"), r"snmp(?:get|walk|set|trap) ", r"(?-i:-[AX])\s{1,3}"),
-    (("openssl ",), r"openssl \w{2,12} ", r"(?-i:-[kK])\s{1,3}"),
+    (("openssl ",), r"openssl [\w-]{2,20} ", r"(?-i:-[kK])\s{1,3}"),
+    (("plink", "pscp", "psftp"), r"(?:plink|pscp|psftp)(?:\.exe)? ", r"-pw\s{1,3}"),
+    (("xfreerdp", "wfreerdp", "sdl-freerdp"), r"(?:[xw]|sdl-)freerdp3? ", r"/p:"),
+    (("security ",), r"security ", r"-[pP]\s{1,3}"),
+    (("schtasks",), r"schtasks(?:\.exe)? ", r"/rp\s{1,3}"),
+    (("influx ", "nuget push", "nuget setapikey"), r"(?:influx |nuget (?:push|setapikey) )", r"(?-i:-[tk])\s{1,3}"),
+    (("rclone ",), r"rclone ", r"pass(?:word)?[ =]"),
     (("signtool", "winrs", "cmdkey", "certutil"), r"(?:signtool|winrs|cmdkey|certutil) ", r"[/-]p(?:ass)?[: ]"),
 )
 """Literals, the command, and the option by which it takes a password: `-p` is a password and `-P` a port."""
@@ -103,6 +114,82 @@ COMMANDS: Final[tuple[Format, ...]] = (
         anchored=True,
     ),
     Format(
+        "command-pair",
+        "A password given to any command beside a user.",
+        ("-u", "--user", "--username", "login ", "-p "),
+        r"(?:(?:(?<![\w-])-u|--user(?:name)?|(?<![\w-])login) ?=?[^\s-]\S{0,64} (?:[^\n;|&]{0,120}?\s)?(?-i:-p) ?"
+        r"|(?<![\w-])-p (?=\S{1,128} [^\n;|&]{0,64}-(?:u|-user|r|-remote) ))"
+        r"[\"']?(?P<s>(?![\d.]{1,15}:)[^\s\"'<>$/]{8,128})(?![^\s\"'])",
+        anchored=True,
+        proof=is_told_loosely,
+    ),
+    Format(
+        "command-value",
+        "A value given to a command beside the name of a credential.",
+        ("--value ", "--body ", "--secret-string "),
+        r"(?:password|passwd|secret|token|key)[\w./-]{0,64}[\"']? (?:[^\n;|]{0,160} )?--(?:value|body|secret-string) "
+        rf"{_QUOTE}(?P<s>(?![$<{{-])[^\s\"'<>]{{6,}})",
+        proof=is_given,
+    ),
+    Format(
+        "command-code",
+        "The seed that codes are made from, given to a command.",
+        ("oathtool ",),
+        r"oathtool (?:[^\n;|]{0,64} )?(?P<s>[A-Z2-7]{16,128})(?!\w)",
+        anchored=True,
+    ),
+    Format(
+        "command-curl",
+        "A password given to curl behind other short options.",
+        ("curl ",),
+        r"curl (?:[^\n;|]{0,200}?\s)?-[a-z]{1,6}u ?[\"']?[^\s:\"'<>/]{0,128}:(?P<s>[^\s\"'<>/:$][^\s\"'<>]{2,})",
+        anchored=True,
+    ),
+    Format(
+        "command-word",
+        "A password or key that a command takes as a word of its own.",
+        (
+            *("cargo login ", "bw unlock ", "vault operator unseal ", "reset-admin-password ", "consul kv put "),
+            *(
+                "etcdctl put ",
+                "nuget push ",
+                "nuget setapikey ",
+                "cf auth ",
+                "poetry config ",
+                "activate-refresh-token ",
+            ),
+        ),
+        r"(?:cargo login |bw unlock |vault operator unseal |reset-admin-password |nuget push [^\s-]\S{0,200} "
+        r"|nuget setapikey |(?:consul kv|etcdctl) put \S{0,128}(?:password|passwd|secret|token|_key|-key|/key) "
+        r"|cf auth \S{1,64} |activate-refresh-token \S{1,128} "
+        r"|poetry config http-basic\.\S{1,64} \S{1,64} )[\"']?(?P<s>(?![$<-])[^\s\"'<>]{6,})",
+        anchored=True,
+        proof=is_given,
+    ),
+    Format(
+        "command-here-string",
+        "A password written behind a command that reads one.",
+        ("<<<",),
+        r"(?<=[ \d])<<<\s?[\"']?(?P<s>(?![$<-])[^\s\"'<>]{8,256})",
+        anchored=True,
+        proof=is_told,
+    ),
+    Format(
+        "script-send",
+        "What a script sends where a password is asked for.",
+        ("send ",),
+        r"send (?:-- )?\\?[\"'](?P<s>[^\s\"'\\<>]{6,64})\\{1,2}[rn]",
+        anchored=True,
+        proof=is_told,
+    ),
+    Format(
+        "job-command",
+        "A value that a job tells its runner to hide.",
+        ("::add-mask::", "issecret=true"),
+        r"(?:::add-mask::|issecret=true[\w;=]{0,64}\])(?P<s>[^\s\"'<>*][^\s\"'<>]{3,512})",
+        anchored=True,
+    ),
+    Format(
         "command-input",
         "A password written into a command that reads one.",
         (
@@ -118,26 +205,38 @@ COMMANDS: Final[tuple[Format, ...]] = (
     Format(
         "command-setting",
         "A credential that a command writes into the settings.",
-        ("env ", "arg ", "setx ", "config ", "configure set ", "config:set ", "authtoken ", "login "),
+        (
+            "env ",
+            "arg ",
+            "setenv ",
+            "printenv ",
+            "setx ",
+            "config ",
+            "configure set ",
+            "config:set ",
+            "authtoken ",
+            "login ",
+        ),
         rf"{WORD}"
-        r"(?:ENV|ARG|setx|(?:config|configure)(?: |:)(?:set |--global )?(?:--[\w-]{1,24} ){0,3}"
+        r"(?:ENV|ARG|setenv|printenv|setx|(?:config|configure)(?: |:)(?:set |--global )?(?:--[\w-]{1,24} ){0,3}"
         r"|ngrok(?= authtoken)) ?"
-        r"[\w.:/-]{0,80}(?:password|passwd|secret|token|api_?key|access_?key|private_?key)[\w.-]{0,40} [\"']?"
+        r"[\w.:/-]{0,80}(?:password|passwd|pwd|passphrase|secret|token|api_?key|access_?key|private_?key)[\w.-]{0,40}"
+        r"(?: |(?:\r?\n|\\n))[\"']?"
         r"(?P<s>(?![$<{-])[^\s\"'<>]{8,})",
-        proof=is_strong_value,
+        proof=is_given,
     ),
     Format(
         "command-account",
         "The password of an account that a command makes or uses, behind its name.",
         ("htpasswd", "smbclient", "rpcclient", "lftp", "nmcli", "net user", "rabbitmqctl", "mc alias", "mc config"),
         r"(?:net user \S{1,64} |rabbitmqctl (?:add_user|change_password|authenticate_user) \S{1,64} "
-        r"|mc (?:alias|config) [^\n;|]{0,64}?https?://\S{1,128} [\w-]{1,128} |htpasswd (?:-\w{1,6} ){0,3}"
-        r"(?:\S{1,128} )?[\w.@-]{1,64} |(?:smbclient|rpcclient) "
+        r"|mc (?:alias|config) [^\n;|]{0,64}?https?://\S{1,128} [\w-]{1,128} |htpasswd (?:-\w{1,6} (?:\d{1,2} )?){0,3}"
+        r"(?:\S{1,128} )?[\w.@'\"-]{1,64} |(?:smbclient|rpcclient) "
         r"[^\n;|]{0,128}?-U ?[\"']?[\w\\./-]{1,64}%"
         r"|lftp [^\n;|]{0,64}?-u ?[\"']?[\w.@-]{1,64},|nmcli [^\n;|]{0,128}?password )[\"']?(?P<s>(?![$<-])"
         r"[^\s\"'<>]{4,})",
         anchored=True,
-        proof=is_strong_value,
+        proof=is_given,
     ),
     Format(
         "command-token",
@@ -156,24 +255,10 @@ COMMANDS: Final[tuple[Format, ...]] = (
         needs=("-pass",),
     ),
     Format(
-        "sql-password",
-        "A password in a statement of SQL.",
-        ("password '", "password = n'", "password=n'", "password('", "identified by", "identified with"),
-        r"(?:password|identified (?:with \w{1,40} )?by(?: password)?)(?:\s{1,3}|\(|\s?=\s?N)'(?P<s>(?!<)[^'\s<>]{3,})'",
-    ),
-    Format(
         "secure-string",
         "A password turned into a secure string.",
         ("convertto-securestring",),
         r"securestring\s{1,3}(?:-string\s{1,3})?[\"'](?P<s>[^\s\"'<>]{3,})[\"']",
-    ),
-    Format(
-        "oracle-login",
-        "User and password of an Oracle connection.",
-        ("thin:", "sqlplus ", "impdp ", "expdp ", "sqlldr ", "rman target "),
-        r"(?:thin:|(?:sqlplus|impdp|expdp|sqlldr|rman target) (?:-\w{1,8} ){0,3})[\w.$-]{1,64}/(?P<s>(?!<)"
-        r"[^\s@/\"'<>]{3,128})@",
-        anchored=True,
     ),
     Format(
         "digest-response",

@@ -6,11 +6,13 @@ from typing import Final
 
 from streams.core.credentials.row import LINE, Format, begins
 from streams.core.credentials.values import (
+    is_given,
     is_phrase,
     is_random_run,
     is_strong_phrase,
     is_strong_value,
     is_told,
+    is_told_loosely,
     is_value,
 )
 
@@ -24,16 +26,17 @@ FILES: Final[tuple[Format, ...]] = (
     Format(
         "xml-attribute",
         "A secret of an XML setting.",
-        ('value="', "value='", 'value=\\"'),
+        ('value="', "value='", 'value=\\"', 'content="', 'content=\\"'),
         r"(?:key|name|id)=\\?[\"'][\w.:-]{0,64}(?:password|passwd|passphrase|secret|token|api-?_?key)\\?[\"']\s{1,4}"
-        r"value=\\?[\"'](?P<s>(?![<$%{*])[^\"'\r\n<\\]{3,256}?)\\?[\"']",
+        r"(?:[a-z-]{1,16}=\\?[\"'][^\"'\r\n<\\]{0,64}\\?[\"']\s{1,4}){0,3}(?:value|content)=\\?[\"'](?P<s>(?![<$%{*])[^\"'\r\n<\\]{3,256}?)\\?[\"']",
     ),
     Format(
         "xml-element",
         "A secret in an XML element.",
         ("</",),
-        r"<(?:\w{1,20}:)?\w{0,20}(?:password|passphrase|passwd|privatekey|secret|token|api_?key|access_?key)"
-        r"(?: [^<>]{1,160})?>(?P<s>[^<>\s]{4,256})(?=</)",
+        r"(?:<(?:\w{1,20}:)?\w{0,20}(?:password|passphrase|passwd|privatekey|secret|token|api_?key|access_?key)"
+        r"(?: [^<>]{1,160})?>|<\w{1,20} (?:key|name)=\"[\w.-]{0,64}(?:password|passwd|secret|token)\">)"
+        r"(?P<s>[^<>\s]{4,256})(?=</)",
     ),
     Format(
         "netrc",
@@ -58,7 +61,7 @@ FILES: Final[tuple[Format, ...]] = (
         "shadow-hash",
         "A password hash.",
         ("$",),
-        r"\$(?:1|apr1|2[aby]|5|6|y|7|argon2id?|scrypt|pbkdf2-sha\d{1,3})\$[\w./,=+$-]{20,}",
+        r"\$(?:1|apr1|2[abxy]|5|6|7|8|9|y|gy|sha1|argon2id?|scrypt|pbkdf2-sha\d{1,3})\$[\w./,=+$-]{20,}",
         anchored=True,
     ),
     Format(
@@ -67,6 +70,47 @@ FILES: Final[tuple[Format, ...]] = (
         ("kind: secret", 'kind: "secret"', "kind:secret"),
         r"(?m)(?:^|\\n)[ \t]{1,12}[\w.-]{1,80}:[ \t]{1,4}[\"']?(?P<s>[A-Za-z0-9+/]{8,}={0,3})[\"']?(?=[ \t]*"
         r"(?:\r?$|\\))",
+    ),
+    begins(
+        "werkzeug-hash",
+        "A password hash.",
+        ("scrypt:", "pbkdf2:"),
+        r"(?:scrypt:\d{1,8}:\d{1,3}:\d{1,3}|pbkdf2:sha\d{1,3}(?::\d{1,9})?)\$[\w./+-]{1,64}\$[0-9a-f]{32,}",
+    ),
+    Format(
+        "windows-hash",
+        "The hashes of a Windows account.",
+        (":::",),
+        r"(?<=:)[0-9a-f]{32}:[0-9a-f]{32}(?=:::)",
+    ),
+    Format(
+        "ldif-value",
+        "A password of a directory, as bytes in base64.",
+        ("userpassword::", "unicodepwd::", "ntpwdhash::"),
+        r"(?:userpassword|unicodepwd|ntpwdhash):: ?(?P<s>[A-Za-z0-9+/]{8,}={0,2})",
+        anchored=True,
+    ),
+    Format(
+        "user-slash-password",
+        "User and password with a slash between.",
+        ("login with ", "credentials: ", "log in with ", "login as ", "credentials are "),
+        r"(?:log ?in (?:with|as)|credentials(?::| are)) [\"'`]?[\w.@-]{1,64} ?/ ?(?P<s>[^\s\"'`<>/\\]{6,128})",
+        anchored=True,
+        proof=is_given,
+    ),
+    Format(
+        "form-field",
+        "A credential in a field of a form.",
+        ("form-data; name=",),
+        r"name=\\?\"[\w.-]{0,64}(?:password|passwd|passphrase|secret|token|key)\w{0,8}\\?\"(?:\r?\n|\\{1,2}r\\{1,2}n|\\{1,2}n){2}"
+        r"(?P<s>[^\r\n\\<]{4,512})",
+    ),
+    Format(
+        "table-column",
+        "The last column of a table with a head, which says that it holds passwords.",
+        (",password",),
+        r",password\s{0,2}(?:\r?\n|\\n)[^\s,]{1,64},(?P<s>[^\s,\"'<>\\]{4,128})",
+        anchored=True,
     ),
     Format(
         "named-value",
@@ -79,7 +123,7 @@ FILES: Final[tuple[Format, ...]] = (
         r"(?:\\{0,8}[\"'])?"
         r"(?:(?:parameter)?value\\{0,8}[\"']?\s{0,4}[:=]\s{0,4}\\{0,8}[\"']?|<string>)(?:bearer |basic |token )?"
         r"(?P<s>[^\s\"'\\,;<>]{4,})",
-        proof=is_strong_value,
+        proof=is_given,
     ),
     Format(
         "block-value",
@@ -147,16 +191,8 @@ FILES: Final[tuple[Format, ...]] = (
     Format(
         "pgpass",
         "A password in a line of a pgpass file.",
-        (":5432:",),
-        r":5432:[\w.*-]{1,64}:[\w.*@-]{1,64}:(?P<s>[^\s:\"'<>]{4,})",
-        anchored=True,
-    ),
-    Format(
-        "server-password",
-        "A password in the settings of Redis or of IPsec.",
-        ("requirepass ", "masterauth ", 'psk "', 'psk \\"'),
-        r"(?:requirepass|masterauth|: psk) \\?[\"']?(?P<s>[^\s\"'<>\\]{4,})",
-        proof=is_value,
+        (":5432:", "*:*:"),
+        r"(?::5432|\*:\*):[\w.*-]{1,64}:[\w.*@-]{1,64}:(?P<s>[^\s:\"'<>]{4,})",
     ),
     Format(
         "unseal-key",
@@ -178,9 +214,32 @@ FILES: Final[tuple[Format, ...]] = (
         ("password",),
         r"password (?:[^\n:;,=]{1,100}(?<!user)(?<!name)(?<!login)(?<!account)(?<! host)(?<!policy)(?<!from):"
         r"|is|was|set to|to be|:|=)(?:\s|\\n){1,8}"
-        r"[\"'`]?(?P<s>[^\s\"'`<>\\]{8,128})(?=[\"'`.,]?(?:\s|\\n|$|\)))",
+        r"[\"'`]?(?P<s>(?!\w{1,64}\()[^\s\"'`<>\\]{8,128})(?=[\"'`.,]?(?:\s|\\n|$|\)))",
         anchored=True,
-        proof=is_told,
+        proof=is_told_loosely,
+    ),
+    Format(
+        "sensitive-value",
+        "A value that says itself that it is sensitive.",
+        ('sensitive": true', 'sensitive":true', 'sensitive\\":'),
+        r"value\\{0,8}\":\s?\\{0,8}\"(?P<s>[^\"\\\n<>]{4,512})\\{0,8}\",\s{0,12}\\{0,8}\"sensitive\\{0,8}\":\s?true"
+        r"|sensitive\\{0,8}\":\s?true,\s{0,12}(?:[^{}\n]{0,64},\s{0,12})?\\{0,8}\"value\\{0,8}\":\s?\\{0,8}\"(?P<t>[^\"\\\n<>]{4,512})",
+    ),
+    Format(
+        "account-key",
+        "A key of a storage account, as a list of them prints it.",
+        ("primarykey", "secondarykey", "keyname"),
+        r"(?:(?:primary|secondary)key\\{0,8}\":|keyname\\{0,8}\":\s?\\{0,8}\"\w{1,32}\\{0,8}\",(?:\s|\\n){0,16}"
+        r"\\{0,8}\"value\\{0,8}\":)\s?\\{0,8}\"(?P<s>[A-Za-z0-9+/]{40,}={0,2})",
+        anchored=True,
+    ),
+    Format(
+        "told-phrase",
+        "A password of several words told behind its name; the last of them is a number.",
+        ("passphrase", "pass phrase"),
+        r"pass ?phrase(?: for [^\n:]{1,40})?[:=]\s{0,3}(?P<s>[A-Za-z-]{2,16}(?: [A-Za-z-]{2,16}){2,8} \d{2,6})(?!\w)",
+        anchored=True,
+        proof=is_phrase,
     ),
     Format(
         "with-password",
@@ -220,14 +279,6 @@ FILES: Final[tuple[Format, ...]] = (
         "A password hash of LDAP.",
         (*(f"{{{salt}sha{bits}}}" for salt in ("s", "") for bits in ("", 256, 384, 512)), "{smd5}", "{crypt}"),
         r"\{(?:S?SHA(?:256|384|512)?|SMD5|CRYPT)\}[\w./+$=]{20,}",
-    ),
-    Format(
-        "seed-phrase",
-        "The words of a wallet.",
-        ("mnemonic", "seed phrase", "seed_phrase", "seedphrase", "recovery phrase", "recovery_phrase"),
-        r"(?:mnemonic|(?:seed|recovery)[ _]?phrase)[\"'\\]{0,8}\s?[:=]\s?[\"'\\]{0,8}(?P<s>[a-z]{3,8}(?: "
-        r"[a-z]{3,8}){11,23})(?![\w ])",
-        anchored=True,
     ),
     begins(
         "django-hash",

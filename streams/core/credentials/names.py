@@ -25,26 +25,35 @@ PASSWORDS: Final[tuple[str, ...]] = (
     "_pass",
     "_pw",
     "pass",
+    "pw",
     "passcode",
     "pass_phrase",
     "pass-phrase",
+    "pass phrase",
     "psk",
     "erlang_cookie",
+    *("passwort", "kennwort", "mot de passe", "contraseña", "contrasena", "senha", "parola", "wachtwoord", "salasana"),
+    *("hasło", "heslo", "jelszó", "lösenord", "adgangskode", "passord", "şifre", "mật khẩu", "пароль", "пароля"),
+    *("密码", "密碼", "口令", "パスワード", "비밀번호", "암호"),
 )
 """Nearly any value after these is a credential."""
 
-WHOLE_PASSWORDS: Final[frozenset[str]] = frozenset({"_pass", "_pw", "pass", "psk"})
+WHOLE_PASSWORDS: Final[frozenset[str]] = frozenset({"_pass", "_pw", "pass", "pw", "psk"})
 """Of these, those that may not go on: `test_passed=1203` is a count."""
 
-STRONG_PASSWORDS: Final[frozenset[str]] = frozenset({"pass"})
-"""Of these, those that begin a word and whose value must mix letters and digits: `pass=12` is a count too."""
+STRONG_PASSWORDS: Final[frozenset[str]] = frozenset({"pass", "pw"})
+"""Of these, those that begin a word (`sshPass` has two) and whose value must be one: `pass=12` is a count too."""
 
 NO_PASSWORDS: Final = re.compile(
     r"(?:s|_|-)?(?:name|names|manager|ref|arn|path|file|store|class|length|count|type|policy)"
 )
 """Behind such a name, in lower case: what stands there says where a password is, or of what kind."""
 
-PASSWORD_PARTS: Final[tuple[str, ...]] = ("pass", "pwd", "secret", "psk", "_pw", "erlang_cookie")
+PASSWORD_PARTS: Final[tuple[str, ...]] = (
+    *("pass", "pw", "secret", "psk", "erlang_cookie", "kennwort", "contrase", "contrasena", "senha", "parola"),
+    *("wachtwoord", "salasana", "heslo", "adgangskode", "hasło", "jelszó", "lösenord", "şifre", "mật khẩu", "парол"),
+    *("密码", "密碼", "口令", "パスワード", "비밀번호", "암호"),
+)
 """One of these is in each of them."""
 
 KEYS: Final[tuple[str, ...]] = (
@@ -120,10 +129,25 @@ KEYS: Final[tuple[str, ...]] = (
 """The value must look random."""
 
 NO_KEYS: Final[tuple[str, ...]] = (
-    *("cache", "sort", "partition", "primary", "public", "foreign", "idempotency", "object", "row", "routing"),
-    *("group", "dedup", "registry", "host", "unique", "composite", "join", "lookup", "message", "record"),
+    *(
+        "cache",
+        "sort",
+        "partition",
+        "primary",
+        "public",
+        "foreign",
+        "idempotency",
+        "object",
+        "row",
+        "routing",
+        "restore",
+    ),
+    *("group", "dedup", "registry", "host", "unique", "composite", "join", "lookup", "message", "record", "websocket"),
 )
 """In front of `key`: a name of data, no credential."""
+
+DIGESTS: Final = ("sha1", "sha256", "sha384", "sha512", "md5", "blake2b", "blake3")
+"""In front of a colon: what stands behind it is public, also where a name says `token` before."""
 
 SERVICES: Final[tuple[str, ...]] = (
     "adafruit",

@@ -21,6 +21,8 @@ WORD: Final = START.replace("(?<![A-Za-z0-9])", r"(?<![\w-])")
 """The start of a word that may hold hyphens: a command, an option."""
 LINE: Final = r"(?:\s|\\[nrt])"
 """What is between two words, also escaped."""
+COLOUR: Final = r"(?:(?:\x1b|\\u001b|\\x1b|\\033)\[[\d;]{0,12}m)"
+"""What turns a colour of a terminal on or off, also escaped."""
 FILE: Final = r"[\w./~-]{1,128}\.(?:pem|key|crt|cer|der|json|txt|ya?ml|pub|p12|pfx|jks|cfg|conf|env|toml|ini)(?![\w.])"
 RUN_CHARS_MIN: Final = 14
 """Letters, digits and `_.~+/@-` in a row, that every token has."""

@@ -88,6 +88,7 @@ SERVICES: Final[tuple[Format, ...]] = (
         "EAAJ",
         "EAAW",
         "EAAX",
+        "EAA",
         least=20,
         body="[A-Za-z0-9]",
         exact=True,
@@ -158,9 +159,18 @@ SERVICES: Final[tuple[Format, ...]] = (
     prefixed("razorpay", "A Razorpay key.", "rzp_live_", "rzp_test_", least=14, body="[A-Za-z0-9]"),
     prefixed("frame-io", "A Frame.io token.", "fio-u-", least=50),
     # Watching and data.
+    begins("voyage", "A Voyage AI key.", ("pa-",), r"pa-[\w-]{40,50}(?![\w-])", proof=is_random_run),
+    prefixed("fly", "A Fly.io token.", "fm1_", "fm2_", "fo1_", least=36, body=r"[\w/+=,.-]"),
     prefixed("grafana", "A Grafana token.", "glc_", "glsa_", least=30, body=r"[\w+/=-]"),
     prefixed("new-relic", "A New Relic key.", "NRAK-", "NRII-", "NRJS-", "NRIQ-", "NRRA-", "NRSP-", least=16),
-    Format("new-relic-ingest", "A New Relic ingest key.", (), r"(?<![0-9A-Za-z])[0-9a-f]{36}NRAL", word_chars=40),
+    Format(
+        "new-relic-ingest",
+        "A New Relic ingest key.",
+        (),
+        START + r"(?:[0-9a-f]{32,36}|eu01xx[0-9a-f]{30,58})NRAL",
+        needs=("NRAL",),
+        word_chars=36,
+    ),
     prefixed(
         "dynatrace",
         "A Dynatrace token.",
@@ -292,7 +302,7 @@ SERVICES: Final[tuple[Format, ...]] = (
         "unknown-prefix",
         "A short prefix and a long run of capitals, small letters and digits, as most issuers build their tokens.",
         (),
-        r"(?<![\w.+/=@$:-])[a-z]{2,12}(?:[_-][a-z]{1,8}){0,2}"
+        r"(?:(?<![\w.+/=@$:-])|(?<=[\[;][0-9]m)|(?<=[\[;][0-9]{2}m))[a-z]{2,12}(?:[_-](?:[a-z]{1,8}|v\d)){0,3}"
         r"(?:_(?P<s>[A-Za-z0-9]{30,256})|-(?P<t>[A-Za-z0-9]{36,256}))(?![A-Za-z0-9+/.=])",
         exact_case=True,
         word_chars=30,

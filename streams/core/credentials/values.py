@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from streams.core.credentials.names import NO_VALUES
+from streams.core.credentials.names import NO_KEYS, NO_VALUES
 from streams.core.template.randomness import has_random_letters
 
 OPAQUE_CHARS_MIN: Final = 10
@@ -14,6 +14,7 @@ MIXED_TOKEN_CHARS_MIN: Final = 16
 MIXED_CHARS_MIN: Final = 24
 ENCODED_CHARS_MIN: Final = 20
 STRONG_CHARS_MIN: Final = 6
+MARKED_CHARS_MIN: Final = 8
 FILLED_CHARS_MIN: Final = 8
 LETTERS_MAX: Final = 256
 """A longer run of letters is no key."""
@@ -57,6 +58,17 @@ _SAYING: Final = frozenset(
     "least minimum maximum please field and or isn't doesn't can't wasn't cannot couldn't only if when".split()
 )
 """How a sentence about a password, or a label, begins."""
+_NAMING: Final = frozenset(
+    "change changeme here name user login auth reset key file path prod dev test staging credentials credential secret "
+    "secrets app api service account config based protected manager policy helper store vault less free safe tls ssl "
+    "not no required missing invalid password passwd token example placeholder value string default".split()
+)
+"""What names of things are made of: `my-app-credentials`, `password-reset-flow`."""
+_PUBLIC_KEY: Final = ("publickey", "public key", "public_key", "public-key")
+_JOINED: Final = re.compile(r"(?:[A-Za-z]{3,12}-){2,11}[A-Za-z]{3,12}\d{0,6}")
+_MADE_UP: Final = re.compile(r"(?=.{10})[A-Z]?[a-z]{2,16}(?:[A-Z][a-z]{2,16}){1,3}\d{2,8}[!?#$%*.]?")
+_MARK: Final = re.compile(r"[!$%^*#&?@+]")
+_MARKED: Final = re.compile(r"[\w!$%^*#&?@+.~-]+")
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _UUID_HYPHENS: Final = 4
 
@@ -68,6 +80,13 @@ def may_be_key(value: str) -> bool:
     if is_folder(value):
         return False
     return (is_random(value) or is_number(value) or is_mixed(value)) and not is_placeholder(value)
+
+
+def is_data_key(before: str) -> bool:
+    """Whether a name ends as `cache-key` does, or as `PublicKeyToken`, which names an assembly."""
+    if before.endswith("token"):
+        return before[:-5].rstrip("_- ").endswith(_PUBLIC_KEY)
+    return before.endswith("key") and before[:-3].rstrip("_- ").endswith(NO_KEYS)
 
 
 def is_placeholder(value: str) -> bool:
@@ -110,6 +129,43 @@ def is_told(value: str) -> bool:
     """Whether a value in prose can only be a password: capitals, small letters and digits, or drawn by lot."""
     return is_strong(value) and (
         is_random(value) or (not value.islower() and not value.isupper() and not _WORDS.fullmatch(value))
+    )
+
+
+def is_told_loosely(value: str) -> bool:
+    """As `is_told`, or words in camel case and a number, as people make them up: behind a name and little else."""
+    return is_told(value) or _MADE_UP.fullmatch(value) is not None or is_passphrase(value)
+
+
+def is_told_of(name: str, value: str) -> bool:
+    """Whether a value behind a name can only be a password; a secret is also a thing that has a name of its own."""
+    return is_told_loosely(value) and not is_folder(value) and (name != "secret" or value.isalnum())
+
+
+def is_passphrase(value: str) -> bool:
+    """Whether a value is several words joined by hyphens, none of which says something about a password."""
+    return _JOINED.fullmatch(value) is not None and not any(
+        part in _SAYING or part in _NAMING for part in value.lower().rstrip("0123456789").split("-")
+    )
+
+
+def is_given(value: str) -> bool:
+    """Whether what a command is given for a password is one, and not where to find it."""
+    return is_strong_value(value) or is_passphrase(value)
+
+
+def is_literal(value: str) -> bool:
+    """Whether what a call is given is a password, and no example of one."""
+    return is_value(value) and not is_placeholder(value) and not is_folder(value)
+
+
+def is_marked(value: str) -> bool:
+    """Whether a value mixes small letters, capitals and marks as only a password does."""
+    return (
+        len(value) >= MARKED_CHARS_MIN
+        and not (value.islower() or value.isupper())
+        and _MARK.search(value) is not None
+        and _MARKED.fullmatch(value) is not None
     )
 
 

@@ -1,0 +1,147 @@
+"""Values that look drawn by lot, and what stands in front of them says what they are: `API key 4fX... was disabled`.
+
+Between the two may be quotes, brackets, colours, line ends and a few words that only lead from one to the other.
+The other way round than names of fields are looked for: the value first, and the text in front of it read backwards,
+so that the time is linear in the text whatever stands there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from streams.core.credentials.values import is_data_key, is_folder, is_key_run, is_placeholder, is_random
+
+SIGNS: Final = (
+    *("token", "key", "secret", "credential", "pass", "auth", "jeton", "sid", "session", "csrf", "xsrf"),
+    *("clé", "clave", "schlüssel", " -t ", " -k ", "macaroon"),
+    *("plaintext", "wif", "privkey", " seed"),
+)
+"""One of these is in each of the names below, or is an option of one letter."""
+NAMES: Final = (
+    *("token", "secret", "secretstr", "credential", "password", "passwd", "passphrase", "passcode", "csrf", "xsrf"),
+    *("jeton", "authorization", "-auth", "_auth", "auth:", "authtoken", "apikey", "api-key", "api_key", "api key"),
+    *("macaroon", "plaintext", "wif", "privkey", "mfa seed", "otp seed", "secret seed"),
+    *("session id", "session_id", "session-id", "sessionid", "session", "sid", "clé api", "clave api", "api-schlüssel"),
+    *(
+        f"{whose}{gap}key"
+        for whose in (
+            *("access", "private", "secret", "auth", "account", "storage", "subscription", "app", "consumer", "client"),
+            *("service", "license", "licence", "shared", "session", "root", "master", "signing", "encryption", "hmac"),
+            *(
+                "decryption",
+                "deploy",
+                "webhook",
+                "write",
+                "ingest",
+                "aes",
+                "cipher",
+                "symmetric",
+                "admin",
+                "device",
+                "validation",
+            ),
+        )
+        for gap in ("", " ", "_", "-")
+    ),
+)
+"""What is right behind one of these, and random, is a credential."""
+WHOLE: Final = frozenset(("sid", "session", "wif"))
+"""Of these, those that must begin a word: others end in them."""
+LOOSE: Final = ("secret", "credential", "session", "session id", "authorization")
+"""Of these, those that also name things: `secret "app-config-7dk8m9g2tt"`. Behind them a value is one word."""
+LEADS: Final = frozenset(
+    "is was are be to of as value provided received given used using set generated string es est ist".split()
+)
+"""Words between a name and its value."""
+LEADS_MAX: Final = 3
+BEFORE_CHARS: Final = 72
+VALUE_CHARS_MIN: Final = 16
+WORD_CHARS_MIN: Final = 20
+"""Of a value that no sign ties to its name."""
+LIST_GAP_CHARS: Final = 24
+"""Between the members of a list."""
+
+_SIGN: Final = re.compile("|".join(SIGNS))
+_VALUE: Final = re.compile(r"(?<![\w/+.~-])[A-Za-z0-9][\w/+.~-]{15,511}={0,2}")
+_GAP: Final = " \t\r\n\"'`*([{<:=>|,;\\-«“‘„「：＝~"
+_ASSIGNS: Final = frozenset("=:([{：＝")
+_COLOUR: Final = re.compile(r"(?:\x1b|\\u001b|\\x1b|\\033)\[[\d;]{0,12}m?")
+_COLOUR_START: Final = ("\x1b[", "\\u001b[", "\\x1b[", "\\033[")
+_ESCAPED: Final = re.compile(r"\\{1,8}[nrt]")
+_COUNT: Final = re.compile(r"string\(\d{1,6}\)\s?\"?\Z")
+_LAST_WORD: Final = re.compile(r"[^\W\d_]{1,12}\Z")
+_BETWEEN: Final = re.compile(r"(?:[\s\"'`,]|\\{1,8}[nr\"']|- ?)*[,\n](?:[\s\"'`,]|\\{1,8}[nr\"']|- ?)*\Z")
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_HEX: Final = re.compile(r"[0-9a-fA-F]+")
+_BARE_KEY: Final = re.compile(r"(?:(?<![\w\s.-])|(?<=[\w:,;]\s))keys?[\"']?\s?[=:]\s?[\"']?\Z|\s-[tk] \Z")
+"""A key, nobody says of what; also an option of one letter."""
+_NAMED_KEY: Final = re.compile(r"\w[_-]key[\"'\\]{1,4}, ?[\"'\\]{1,4}\Z")
+"""Two arguments: the name of some key, and a value."""
+_CIPHER: Final = re.compile(r"\b(?:nonce|iv|cipher|aes)\b")
+
+
+def values_told(text: str, lowered: str) -> Iterator[tuple[int, int]]:
+    """Where random values are whose names stand in front of them, or that follow such a one in a list."""
+    if not any(map(lowered.__contains__, SIGNS)):
+        return
+    last = -LIST_GAP_CHARS - 1
+    signs = _SIGN.finditer(lowered)
+    sign, coming = -BEFORE_CHARS - 1, next(signs, None)
+    for found in _VALUE.finditer(text):
+        start, end = found.span()
+        while coming and coming.end() <= start:
+            sign, coming = coming.start(), next(signs, None)
+        told = (start - sign <= BEFORE_CHARS and _name_in_front(lowered, start, found[0])) or (
+            start - last <= LIST_GAP_CHARS and _BETWEEN.match(text, last, start) is not None
+        )
+        if told and _is_drawn(found[0]):
+            last = end
+            yield start, end
+
+
+def _is_drawn(value: str) -> bool:
+    return (is_random(value) or is_key_run(value)) and not (
+        is_folder(value) or is_placeholder(value) or _DATE.match(value)
+    )
+
+
+def _name_in_front(lowered: str, start: int, value: str) -> bool:
+    """Whether a name stands in front of `start`, with nothing between but what leads to a value."""
+    before = lowered[max(0, start - BEFORE_CHARS) : start]
+    if "<secret:" in before:
+        before = before[before.rfind("<secret:") :].partition(">")[2]
+    if any(map(before.__contains__, _COLOUR_START)):
+        before = _COLOUR.sub(" ", before)
+    if "&" in before:
+        before = before.replace("&quot;", '"').replace("&#34;", '"')
+    if "\\" in before:
+        before = before.replace("\\u0022", '"')
+        before = _ESCAPED.sub("\n", before)
+    gap = before
+    for _ in range(LEADS_MAX + 1):
+        before = _COUNT.sub("", before.rstrip(_GAP))
+        name = before.rstrip("s_0123456789)]\"'`\\*")
+        name = name if name.endswith(NAMES) else before
+        if name.endswith(NAMES):
+            return _is_tied(name, gap[len(before) :], value)
+        word = _LAST_WORD.search(before)
+        if word is None or word[0] not in LEADS:
+            break
+        before = before[: word.start()]
+    if _NAMED_KEY.search(lowered, max(0, start - BEFORE_CHARS), start):
+        return not is_data_key(gap.rstrip(_GAP))
+    return _BARE_KEY.search(gap) is not None and (is_key_run(value) or _CIPHER.search(gap) is not None)
+
+
+def _is_tied(name: str, gap: str, value: str) -> bool:
+    """Whether a value is one of its name: tied by a sign, or so long that it cannot be anything else."""
+    if not gap or is_data_key(name):
+        return False
+    short = next((one for one in WHOLE if name.endswith(one)), "")
+    if short and name[-len(short) - 1 : -len(short)].isalnum():
+        return False
+    if any(map(_ASSIGNS.__contains__, gap)) or "->" in gap:
+        return True
+    return not short and len(value) >= WORD_CHARS_MIN and (value.isalnum() or not name.endswith(LOOSE))
