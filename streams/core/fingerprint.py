@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from streams.contract.fingerprint import Fingerprint, Part
 from streams.core import codes
+from streams.core.frames import tracked
 from streams.core.frames.parse import parse
 from streams.core.frames.stack import Frame, Trace
 from streams.core.ids import VERSION, VERSION_OWN, canonical, hashed, id_of
@@ -151,7 +152,7 @@ class Fingerprinter:
         found = measured(text)
         if is_bare(found.template):
             read = _read("ci", text, "", "", None, "", None, "", found)
-            self._texts.put(text, None if found.frames else found.kept, read.fingerprint.value)
+            self._texts.put(text, None if read.found.frames else found.kept, read.fingerprint.value)
             return read.fingerprint.value
         value = hashed(f"{_BARE_TEXT}{len(found.template)}:{found.template}".encode("utf-8", "surrogatepass"))
         self._texts.put(text, found.kept, value)
@@ -225,6 +226,8 @@ def _read(
     trace = parse(traceback) if traceback else None
     framed = bool(trace and trace.frames)
     found = known if known is not None and trace is None else measured(text, framed=framed)
+    if trace is None and not found.frames and tracked.is_held(printed):
+        found = found._replace(frames=True)
     inside = trace is None and found.frames
     if inside:
         trace = parse(printed)

@@ -27,6 +27,7 @@ from streams.core.frames import (
     rlang,
     ruby,
     rust,
+    tracked,
 )
 from streams.core.frames.stack import Found, Trace, bounded_lines
 
@@ -66,7 +67,7 @@ def parse(text: str) -> Trace | None:
     the later wins, since a tool prints the failure of what it called before its own. Reads at most
     ``TEXT_CHARS_MAX`` characters (head and tail), keeps at most ``FRAMES_MAX`` frames. Never raises.
     """
-    if not any(map(text.__contains__, _MARKS)):
+    if not any(map(text.__contains__, _MARKS)) and not tracked.may_hold(text):
         return None
     return parse_lines(text, bounded_lines(text))
 
@@ -88,6 +89,8 @@ def parse_lines(text: str, lines: Sequence[str]) -> Trace | None:
         rank = (_weight(found.trace), bool(found.trace.exception_type), found.at)
         if rank > best_rank:
             best, best_rank = found, rank
+    if best is None and tracked.may_hold(text):
+        best = tracked.find(lines)
     return best.trace if best else None
 
 
