@@ -14,12 +14,14 @@ with another word, and what the rule does is in the hash.
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 from streams.contract.fingerprint import Fingerprint, Part
 from streams.core import codes
 from streams.core.frames import tracked
 from streams.core.frames.parse import parse
 from streams.core.frames.stack import Frame, Trace
+from streams.core.given import Arguments, Given
 from streams.core.ids import VERSION, VERSION_OWN, canonical, hashed, id_of
 from streams.core.own_rules.rules import Masked, Named, OwnRules, Subject, may_have_frames
 from streams.core.parts import (
@@ -52,29 +54,19 @@ from streams.core.template.shapes import Shapes
 ENTRIES_MAX = 100_000
 """Default number of remembered answers of each kind; one costs about 200 bytes for a text, 2 KB for a failure."""
 
+_TEXTS = frozenset({"message", "traceback"})
+"""What is given and enters no key as it is."""
+
 _BY_NONE = Masked("")
 """What masks of the user's own found where there are none."""
 
 
-def fingerprint(
-    *,
-    origin: str,
-    message: str,
-    exception_type: str = "",
-    traceback: str = "",
-    http_status: int | None = None,
-    provider_error_code: str = "",
-    exit_code: int | None = None,
-    tool: str = "",
-    rules: OwnRules | None = None,
-) -> Fingerprint:
+def fingerprint(*, rules: OwnRules | None = None, **given: Unpack[Arguments]) -> Fingerprint:
     """The fingerprint of one failure.  Pure, linear in the text, reads at most 64 KB of it (head and tail).
 
-    `origin` is `ci` or `benchmark`.  A stack trace may stand in `traceback` or inside `message`.
+    The arguments are the fields of `Given`.
     """
-    return _read(
-        origin, message, exception_type, traceback, http_status, provider_error_code, exit_code, tool, rules=rules
-    ).fingerprint
+    return _read(Given(**given), rules=rules).fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +82,9 @@ class Explanation:
     """Tools that the message names, then exception types, each from the outermost to the cause."""
 
 
-def explain(
-    *,
-    origin: str,
-    message: str,
-    exception_type: str = "",
-    traceback: str = "",
-    http_status: int | None = None,
-    provider_error_code: str = "",
-    exit_code: int | None = None,
-    tool: str = "",
-    rules: OwnRules | None = None,
-) -> Explanation:
+def explain(*, rules: OwnRules | None = None, **given: Unpack[Arguments]) -> Explanation:
     """The fingerprint with every piece of the message and every frame, and the rule that decided about it."""
-    read = _read(
-        origin, message, exception_type, traceback, http_status, provider_error_code, exit_code, tool, rules=rules
-    )
+    read = _read(Given(**given), rules=rules)
     trace = read.trace
     return Explanation(
         fingerprint=read.fingerprint,
@@ -151,32 +130,20 @@ class Fingerprinter:
     def _text(self, text: str) -> str:
         found = measured(text)
         if is_bare(found.template):
-            read = _read("ci", text, "", "", None, "", None, "", found)
+            read = _read(Given("ci", text), found)
             self._texts.put(text, None if read.found.frames else found.kept, read.fingerprint.value)
             return read.fingerprint.value
         value = hashed(f"{_BARE_TEXT}{len(found.template)}:{found.template}".encode("utf-8", "surrogatepass"))
         self._texts.put(text, found.kept, value)
         return value
 
-    def __call__(
-        self,
-        *,
-        origin: str,
-        message: str,
-        exception_type: str = "",
-        traceback: str = "",
-        http_status: int | None = None,
-        provider_error_code: str = "",
-        exit_code: int | None = None,
-        tool: str = "",
-    ) -> Fingerprint:
+    def __call__(self, **given: Unpack[Arguments]) -> Fingerprint:
         """The same as `fingerprint`."""
-        text = cleaned(message)
-        rest = (origin, exception_type, traceback, str(http_status), provider_error_code, str(exit_code), tool)
-        salt = canonical(rest)
+        failure = Given(**given)
+        text, salt = cleaned(failure.message), failure.salt()
         known = self._failures.get(text, salt)
         if known is None:
-            read = _read(origin, message, exception_type, traceback, http_status, provider_error_code, exit_code, tool)
+            read = _read(failure)
             known = read.fingerprint
             self._failures.put(text, None if read.found.frames else read.found.kept, known, salt)
         return known
@@ -194,30 +161,11 @@ class _Read:
     """By masks of the user's own."""
 
 
-def _read(
-    origin: str,
-    message: str,
-    exception_type: str,
-    traceback: str,
-    http_status: int | None,
-    provider_error_code: str,
-    exit_code: int | None,
-    tool: str,
-    known: Measured | None = None,
-    rules: OwnRules | None = None,
-) -> _Read:
+def _read(given: Given, known: Measured | None = None, rules: OwnRules | None = None) -> _Read:
     """Take a failure apart; `known` is what its message alone measures, where that was asked before."""
-    text = printed = cleaned(message)
-    traceback = cleaned(traceback) if traceback else ""
-    if rules is not None and not rules.may_touch(
-        origin=origin,
-        text=text,
-        traceback=traceback,
-        exception_type=exception_type,
-        http_status=http_status,
-        code=provider_error_code,
-        exit_code=exit_code,
-    ):
+    text = printed = cleaned(given.message)
+    traceback = cleaned(given.traceback) if given.traceback else ""
+    if rules is not None and not rules.may_touch(given, text=text, traceback=traceback):
         rules = None
     masked = _BY_NONE
     if rules is not None:
@@ -238,17 +186,14 @@ def _read(
             text = masked.text
         framed = bool(trace.frames)
         found = measured(cleaned(text), framed=framed)._replace(frames=True)
-    given = [
-        Part("origin", origin, ARGUMENT),
-        Part("exception_type", exception_type, ARGUMENT),
-        Part("http_status", "" if http_status is None else str(http_status), ARGUMENT),
-        Part("provider_error_code", provider_error_code, ARGUMENT),
-        Part("exit_code", "" if exit_code is None else str(exit_code), ARGUMENT),
-        Part("tool", tool, ARGUMENT),
+    arguments = [
+        Part(name, "" if value is None else str(value)[:PART_CHARS_MAX], ARGUMENT)
+        for name, value in zip(given._fields, given, strict=True)
+        if name not in _TEXTS
     ]
-    given = [Part(p.name, p.value[:PART_CHARS_MAX], p.rule) for p in given if p.value]
+    arguments = [part for part in arguments if part.value]
     said = [Part("language", trace.language, FROM_TRACE)] if trace else []
-    if not exception_type:
+    if not given.exception_type:
         said += type_parts(trace, found.template, framed=inside or bool(trace and trace.frames))
     turned: list[Part] = []
     if trace and trace.frames:
@@ -259,12 +204,12 @@ def _read(
         lines = frame_lines(printed, FRAMES_IN_SITE_MAX) if inside else []
         sites = [Part(FRAME, line[:PART_CHARS_MAX], AS_PRINTED) for line in lines]
     template = Part("template", found.template, TEMPLATE)
-    coded = code_parts(codes.said(found.template), tool, provider_error_code)
+    coded = code_parts(codes.said(found.template), given.tool, given.provider_error_code)
     bare = is_bare(found.template)
-    if exit_code is not None and says_only_failed(exit_code) and (sites or not bare):
+    if given.exit_code is not None and says_only_failed(given.exit_code) and (sites or not bare):
         # A log that reports the code and one that does not hold the same problem.
-        given = [Part(p.name, p.value, DROPPED) if p.name == "exit_code" else p for p in given]
-    kind = keyed(given)
+        arguments = [Part(p.name, p.value, DROPPED) if p.name == "exit_code" else p for p in arguments]
+    kind = keyed(arguments)
     # What was read out of the message is in its template already; a bare message needs it to mean anything.
     told = said if bare or (trace and not inside) else []
     problem = [*kind, *told, *(sites if bare else []), template]
@@ -274,17 +219,17 @@ def _read(
         class_value=id_of("class", [*kind, *said, *coded]),
         site_value=id_of("site", [*kind, *said, *coded, template, *sites]),
         template=found.template,
-        parts=(*given, *said, *coded, template, *[Part(p.name, p.value, BARE if bare else p.rule) for p in sites]),
+        parts=(*arguments, *said, *coded, template, *[Part(p.name, p.value, BARE if bare else p.rule) for p in sites]),
     )
     if rules is not None:
         own = [own_part(mask) for mask in masked.masks if mask.placeholder in found.template]
         subject = Subject(
-            origin=origin,
+            origin=given.origin,
             text=printed,
-            exception_type=exception_type or next((p.value for p in said if p.name == "exception_type"), ""),
-            code=provider_error_code,
-            http_status=http_status,
-            exit_code=exit_code,
+            exception_type=given.exception_type or next((p.value for p in said if p.name == "exception_type"), ""),
+            code=given.provider_error_code,
+            http_status=given.http_status,
+            exit_code=given.exit_code,
             language=trace.language if trace else "",
             frames=trace.frames if trace else (),
         )

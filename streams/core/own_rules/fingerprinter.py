@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from streams.contract.fingerprint import Fingerprint
 from streams.core.fingerprint import ENTRIES_MAX, Fingerprinter, fingerprint
+from streams.core.given import Arguments, Given
 from streams.core.own_rules.read import rules_in_use
 from streams.core.own_rules.rules import OwnRules
 from streams.core.template.lines import cleaned
@@ -39,52 +42,15 @@ class RuledFingerprinter(Fingerprinter):
         """`fingerprint(origin="ci", message=message, rules=rules).value`."""
         return self(origin="ci", message=message).value
 
-    def __call__(
-        self,
-        *,
-        origin: str,
-        message: str,
-        exception_type: str = "",
-        traceback: str = "",
-        http_status: int | None = None,
-        provider_error_code: str = "",
-        exit_code: int | None = None,
-        tool: str = "",
-    ) -> Fingerprint:
+    def __call__(self, **given: Unpack[Arguments]) -> Fingerprint:
         """The same as `fingerprint` with the rules."""
-        if not self._rules.may_touch(
-            origin=origin,
-            text=cleaned(message),
-            traceback=cleaned(traceback),
-            exception_type=exception_type,
-            http_status=http_status,
-            code=provider_error_code,
-            exit_code=exit_code,
-        ):
-            return super().__call__(
-                origin=origin,
-                message=message,
-                exception_type=exception_type,
-                traceback=traceback,
-                http_status=http_status,
-                provider_error_code=provider_error_code,
-                exit_code=exit_code,
-                tool=tool,
-            )
-        rest = (origin, exception_type, traceback, str(http_status), provider_error_code, str(exit_code), tool)
-        salt = "".join([f"{len(field)}:{field}" for field in rest]).encode("utf-8", "surrogatepass")
-        known = self._ruled.get(message, salt)
+        failure = Given(**given)
+        text, traceback = cleaned(failure.message), cleaned(failure.traceback)
+        if not self._rules.may_touch(failure, text=text, traceback=traceback):
+            return super().__call__(**given)
+        salt = failure.salt()
+        known = self._ruled.get(failure.message, salt)
         if known is None:
-            known = fingerprint(
-                origin=origin,
-                message=message,
-                exception_type=exception_type,
-                traceback=traceback,
-                http_status=http_status,
-                provider_error_code=provider_error_code,
-                exit_code=exit_code,
-                tool=tool,
-                rules=self._rules,
-            )
-            self._ruled.put(message, None, known, salt)
+            known = fingerprint(**given, rules=self._rules)
+            self._ruled.put(failure.message, None, known, salt)
         return known

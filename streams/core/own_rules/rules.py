@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from streams.core.frames.stack import Frame
+from streams.core.given import Given
 from streams.core.own_rules.patterns import encodable, found_in
 from streams.core.own_rules.rows import VARIABLE, FrameRule, Group, Mask, OwnRule, fits
 
@@ -68,18 +69,11 @@ class OwnRules:
         """All rules, masks first."""
         return (*self.masks, *self.frame_rules, *self.groups)
 
-    def may_touch(
-        self,
-        *,
-        origin: str,
-        text: str,
-        traceback: str,
-        exception_type: str,
-        http_status: int | None,
-        code: str,
-        exit_code: int | None,
-    ) -> bool:
-        """Whether any rule may have a part in a failure; never wrong when it says no. About 2 us."""
+    def may_touch(self, given: Given, *, text: str, traceback: str) -> bool:
+        """Whether any rule may have a part in a failure; never wrong when it says no. About 2 us.
+
+        `text` and `traceback` are the message and the traceback, cleaned.
+        """
         framed = may_have_frames(text, traceback)
         if framed and self.frame_rules:
             return True
@@ -92,7 +86,11 @@ class OwnRules:
             if rule.wants_frames and not framed:
                 continue
             if rule.may_match(
-                origin=origin, http_status=http_status, code=code, exit_code=exit_code, exception_type=exception_type
+                origin=given.origin,
+                http_status=given.http_status,
+                code=given.provider_error_code,
+                exit_code=given.exit_code,
+                exception_type=given.exception_type,
             ):
                 return True
         return False
