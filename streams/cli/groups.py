@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -14,6 +15,14 @@ from streams.cli.screen import line, say, shown, table, when
 from streams.contract.errors import FaultlineError
 
 DEADLINE_S = 15.0
+HELD_WITHIN_S = 10.0
+"""So long is looked for a person's word on two fingerprints on their pages; it is there within a second or two."""
+HELD_EVERY_S = 0.25
+NOT_HELD = (
+    "their pages do not tell it after {seconds:g} s. Either what writes them is behind (`faultline status`), and they "
+    "will; or as many pairs are held as may be (10,000, and 1,000 more of persons), and new ones are dropped: "
+    "`aliases.full` in the log, `faultline_aliases_dropped_total`. A rule of your own needs no pair (`faultline rules`)"
+)
 PAGE_URL = "http://127.0.0.1:8766"
 """Where the page is beside a gateway of the same machine."""
 NOT_FOUND = 404
@@ -203,10 +212,28 @@ def _alias(
         "by": by,
     }
     answer = Server(url, deadline_s=DEADLINE_S, refused_s=0.0).post("/v1/aliases", json.dumps(said).encode()).value
+    is_held = _is_held(url, said)
     if as_json:
-        say(json.dumps(answer))
-    else:
-        say(f"{said['one']} and {said['other']} are {'two problems' if apart else 'one problem'} from now on")
+        say(json.dumps(answer | {"held": is_held}))
+        return
+    told = f"{said['one']} and {said['other']} are {'two problems' if apart else 'one problem'}"
+    say(f"{told} from now on" if is_held else f"{told}: taken, but {NOT_HELD.format(seconds=HELD_WITHIN_S)}")
+
+
+def _is_held(url: str, said: dict[str, Any]) -> bool:
+    """Whether a person's word is among those on one of the two within HELD_WITHIN_S. Raises as `detail`."""
+    from streams.cli.why import aliases_of
+    from streams.contract.alias import AliasSource
+
+    until_s = time.monotonic() + HELD_WITHIN_S
+    wanted = (*sorted((said["one"], said["other"])), said["same"], AliasSource.HUMAN)
+    while True:
+        for one in (said["one"], said["other"]):
+            if any((word.a, word.b, word.stands, word.source) == wanted for word in aliases_of(detail(url, one))):
+                return True
+        if time.monotonic() >= until_s:
+            return False
+        time.sleep(HELD_EVERY_S)
 
 
 def detail(url: str, fingerprint: str) -> dict[str, Any]:

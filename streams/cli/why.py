@@ -122,7 +122,7 @@ def told(alias: Alias) -> str:
 
 def members_told(group: dict[str, Any]) -> list[str]:
     """A line for each other fingerprint of a group of a server, at most MEMBERS_SHOWN: what joins it with the group."""
-    key, groups = group["fingerprint"], Groups(_aliases(group))
+    key, groups = group["fingerprint"], Groups(aliases_of(group))
     lines = []
     for row in group.get("members", []):
         if row["fingerprint"] == key:
@@ -147,8 +147,8 @@ def _known(argument: str, read: Read, url: str) -> tuple[Fingerprint, list[Alias
         template=group["template"],
         parts=tuple(Part(part["name"], part["value"], part["rule"]) for part in group["parts"]),
     )
-    return mark, _aliases(group)
+    return mark, aliases_of(group)
 
 
-def _aliases(group: dict[str, Any]) -> list[Alias]:
+def aliases_of(group: dict[str, Any]) -> list[Alias]:
     return msgspec.convert(group.get("aliases", []), list[Alias])

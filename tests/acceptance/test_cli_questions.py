@@ -274,11 +274,24 @@ def test_a_verdict_is_sent_under_the_whole_fingerprint(faultline, server):
     assert said == {"fingerprint": FINGERPRINT, "kind": "flaky_test", "origin": "ci", "reason": "races", "by": "ada"}
 
 
+def held_after(server, number, **word):
+    """The page of the second fingerprint tells a word after it was asked so many times."""
+    before, asked_times = server.answer, iter(range(1000))
+
+    def answer(asked):
+        if asked.path.startswith("/api/groups/fp1.m") and next(asked_times) >= number:
+            return 200, {}, DETAIL | {"fingerprint": OTHER, "aliases": [WORD | {"source": "human"} | word]}
+        return before(asked)
+
+    server.answer = answer
+
+
 @pytest.mark.parametrize(("words", "same", "told"), [((), True, "one problem"), (("--not",), False, "two problems")])
 def test_a_persons_word_on_two_fingerprints_is_sent_with_both_whole(faultline, server, words, same, told):
+    held_after(server, 2, stands=same)
     status, out, _ = faultline("alias", "fp1.kkk", "fp1.mmm", "--reason", "two teams", "--by", "ada", *words)
-    assert (status, told in out) == (0, True)
-    said = json.loads(server.asked[-1].body)
+    assert (status, out) == (0, f"{FINGERPRINT} and {OTHER} are {told} from now on\n")
+    (said,) = [json.loads(asked.body) for asked in server.asked if asked.path == "/v1/aliases"]
     assert said == {
         "one": FINGERPRINT,
         "other": OTHER,
@@ -287,6 +300,17 @@ def test_a_persons_word_on_two_fingerprints_is_sent_with_both_whole(faultline, s
         "reason": "two teams",
         "by": "ada",
     }
+
+
+def test_a_persons_word_that_is_not_held_is_told_with_the_reasons(faultline, server, monkeypatch):
+    monkeypatch.setattr("streams.cli.groups.HELD_WITHIN_S", 0.3)
+    held_after(server, 0, stands=True)  # of before, and now they are two
+    status, out, _ = faultline("alias", "fp1.kkk", "fp1.mmm", "--not")
+    assert (status, "from now on" in out) == (0, False)
+    assert "are two problems: taken, but their pages do not tell it after 0.3 s" in out
+    assert "new ones are dropped: `aliases.full` in the log" in out
+    assert json.loads(faultline("alias", "fp1.kkk", "fp1.mmm", "--not", "--json")[1])["held"] is False
+    assert json.loads(faultline("alias", "fp1.kkk", "fp1.mmm", "--json")[1])["held"] is True
 
 
 def test_failures_of_two_origins_are_never_one_problem(faultline, server):
