@@ -32,6 +32,21 @@ ALLOWED_HOSTS = re.compile(
 """Any other address in a tracked file is a mistake, a package index above all: where to install from is the
 user's configuration."""
 
+INDEXES = {
+    "org": "pypi pythonhosted npmjs proxy.golang sum.golang maven maven.apache rubygems nuget packagist anaconda"
+    " deb.debian security.debian metacpan cpan",
+    "io": "crates docker quay ghcr gcr jfrog",
+    "com": "npmjs yarnpkg archive.ubuntu sonatype",
+    "dev": "jsr pub",
+}
+"""Hosts by their last part: package indexes and image registries. Apart, so that this file names none either."""
+INDEX_HOSTS = re.compile(
+    "|".join(
+        rf"(?<![\w-]){re.escape(name)}\.{last}(?![\w-])" for last, names in INDEXES.items() for name in names.split()
+    ),
+    re.IGNORECASE,
+)
+
 HOME_PATHS = re.compile(r"(?<![\w.])/(?:home|Users)/[a-z]\w*/")
 
 
@@ -161,6 +176,14 @@ def test_every_address_in_the_repository_is_a_known_one() -> None:
         for host in ADDRESS.findall(text)
         if not ALLOWED_HOSTS.fullmatch(host.lower())
     ]
+    assert found == []
+
+
+def test_no_tracked_file_names_a_package_index_or_a_registry() -> None:
+    """Not as a bare host either, in code, prose, tests or lock files. Paths of Go modules are names, not hosts."""
+    assert all(INDEX_HOSTS.search(text) for text in ("see files.pythonhosted" + ".org/x", "from DOCKER" + ".io/x"))
+    assert not any(INDEX_HOSTS.search(text) for text in ("golang.org/x/net", "my-docker" + ".io", "gcr.iota"))
+    found = [f"{name}: {host}" for name, text in text_files() for host in INDEX_HOSTS.findall(text)]
     assert found == []
 
 

@@ -187,7 +187,7 @@ def test_other_builders_are_read_alike(name: str) -> None:
         (NAME, Step("RUN make -j2", "build", "2/4", "linux/amd64")),
         ("[2/3] COPY . .", Step("COPY . .", "", "2/3")),
         ("[api build 2/3] RUN x", Step("RUN x", "build", "2/3", "", "api")),
-        ("[internal] load metadata for docker.io/x", Step("load metadata for docker.io/x")),
+        ("[internal] load metadata for registry.example/x", Step("load metadata for registry.example/x")),
         ("exporting to image", Step("exporting to image")),
         ("", Step("")),
     ],
