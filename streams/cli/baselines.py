@@ -22,7 +22,7 @@ from streams.cli.interrupt import READING_S_MAX, Stop
 from streams.cli.options import DEADLINE_S
 from streams.cli.screen import line, say, tell, when
 from streams.cli.server import Refusal, Server, Unreachable
-from streams.contract.baseline import Job, JobBaseline, PassedRun
+from streams.contract.baseline import LINES_MAX, Job, JobBaseline, PassedRun
 from streams.contract.errors import ConfigurationError, FaultlineError, MalformedRecord, UnreadableInput
 from streams.contract.failure import Ci
 from streams.contract.wire import to_bytes
@@ -59,6 +59,8 @@ def from_file(path: Path) -> Baseline:
     except UnreadableInput as error:
         way_out = "name the log of a run that passed, or leave --baseline out"
         raise UnreadableInput(f"{error}; {way_out}") from error
+    if len(baseline.hashes) >= LINES_MAX:
+        notes.add(f"only the first {LINES_MAX} different lines are remembered; those after them count as new")
     for note in notes.told():
         tell(f"baseline {line(str(path))}: {line(note)}")
     return baseline

@@ -50,18 +50,22 @@ def _extract(
         bool,
         typer.Option("--follow", "-f", help="Read on as the log grows; tell a cause as soon as it is certain."),
     ] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="The job failed: look for the reason even where its log does not say so.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=BLOCKS_MAX, help="Blocks of each log that are told.")] = LIMIT,
     as_json: options.Json = False,
 ) -> None:
     """Show the lines of a log that say why it failed.
 
     Most likely cause first, with the numbers that the lines have in the log, the line that says why marked.
-    Nothing for a log of a job that passed. Sends nothing; `publish log` sends the same.
+    Nothing for a log of a job that passed, as far as the log says; --failed knows better.
+    Sends nothing; `publish log` sends the same.
     """
     from streams.contract.errors import FaultlineError
 
     try:
-        command = _Command(file, _together(baseline or []), limit=limit, as_json=as_json)
+        command = _Command(file, _together(baseline or []), failed=failed or None, limit=limit, as_json=as_json)
         raise typer.Exit(command.follow() if follow else command.read())
     except FaultlineError as error:
         tell(line(str(error)))
@@ -84,12 +88,14 @@ def _together(paths: list[Path]) -> Baseline | None:
 class _Command:
     """One call."""
 
-    def __init__(self, file: str, baseline: Baseline | None, *, limit: int, as_json: bool) -> None:
+    def __init__(self, file: str, baseline: Baseline | None, *, failed: bool | None, limit: int, as_json: bool) -> None:
         from streams.cli.interrupt import Stop
         from streams.cli.shown_excerpts import is_coloured
 
         self._stop: Stop = Stop()
         self._baseline = baseline
+        self._failed = failed
+        """What the caller knows of the job; None where the log's own word counts."""
         self._limit = limit
         self._as_json = as_json
         self._coloured = is_coloured() and not as_json
@@ -139,6 +145,8 @@ class _Command:
                 else:
                     damage.add("entries that cannot be read, beyond those that are named")
         self._notes += [*refused, *damage.told()]
+        if self._failed and any(one.member for one in self._found):
+            self._notes.append("--failed is for the log of one job; of an archive each log's own word counts")
         if not self._formats:
             raise UnreadableInput(": ".join(["nothing in it can be read", *self._notes[:1]]))
 
@@ -150,7 +158,8 @@ class _Command:
         place = Place(member=part.name, job=part.job, steps=part.steps)
         head, stream = ahead(part.stream)
         if part.steps is not None or _is_log(head):
-            found, notes, count = of_log(pieces(stream), place, self._baseline)
+            failed = None if part.name else self._failed
+            found, notes, count = of_log(pieces(stream), place, self._baseline, failed=failed)
             self._lines += count
             form = LOG
         else:
@@ -177,7 +186,9 @@ class _Command:
             self._say(self._found)
             self._tell_notes()
             if not self._found:
-                tell(line(f"{self._input.name}: read as {', '.join(self._formats)}; nothing in it says that it failed"))
+                way_out = "; if it did, say so with --failed" if LOG in self._formats and not self._failed else ""
+                forms = ", ".join(self._formats)
+                tell(line(f"{self._input.name}: read as {forms}; nothing in it says that it failed{way_out}"))
         return FOUND if self._found else NOTHING
 
     def _tell_notes(self) -> None:
@@ -241,7 +252,7 @@ class _Command:
                 if (found := watch.feed(chunk)) and len(watch.told) <= self._limit:
                     self._tell_certain(found)
         self._lines = watch.lines
-        every, notes = watch.end()
+        every, notes = watch.end(failed=self._failed)
         self._keep(every, notes, Place())
         self._end_follow(watch)
         return "" if growing is None or self._stop.reason else growing.renewed, bool(every)

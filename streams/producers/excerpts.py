@@ -115,11 +115,11 @@ class Watch:
         self.told += found
         return found
 
-    def end(self) -> tuple[list[Excerpt], list[str]]:
-        """All of it, most likely cause first, and notes."""
+    def end(self, *, failed: bool | None = None) -> tuple[list[Excerpt], list[str]]:
+        """All of it, most likely cause first, and notes. `failed`: what the caller knows of the job."""
         if self._fitting is not None:
             self._decided(self._fitting, ())
-        found = self._following.end()
+        found = self._following.end(failed=failed)
         return _excerpts(found, self._held, self._place), [*self._notes, *left_out(found, self._held)]
 
     def _decided(self, fitting: Fitting, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
@@ -136,13 +136,15 @@ class Watch:
         return tuple(block for chunk in first for block in self._following.feed(chunk))
 
 
-def of_log(log: Log, place: Place, baseline: Baseline | None = None) -> tuple[list[Excerpt], list[str], int]:
+def of_log(
+    log: Log, place: Place, baseline: Baseline | None = None, *, failed: bool | None = None
+) -> tuple[list[Excerpt], list[str], int]:
     """What a log says, most likely cause first; notes of what was left out; how many lines it has.
 
-    Nothing for a log that passed. Memory is bounded as `joblog` bounds it.
+    Nothing for a log that passed; `failed` None: the log's own word counts. Memory is bounded as `joblog` bounds it.
     """
     notes: list[str] = []
-    found, held = blocks_in(log, notes, baseline=baseline)
+    found, held = blocks_in(log, notes, baseline=baseline, failed=failed)
     return _excerpts(found, held, place), notes, len(held)
 
 

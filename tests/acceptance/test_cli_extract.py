@@ -47,6 +47,31 @@ def stdin(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
     return lambda data: monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(data))))
 
 
+@pytest.mark.parametrize("end", ["", "Cleaning up orphan processes\n"])
+def test_who_knows_that_the_job_failed_is_told_its_reason_though_the_log_does_not_say_so(
+    faultline: Command, tmp_path: Path, end: str
+) -> None:
+    log = tmp_path / "job.log"
+    log.write_text(f"packing\nwould not pack: could not find crate\n{end}")
+    assert faultline(log)[0] == 1
+    status, out, err = faultline(log, "--failed")
+    assert (status, err) == (0, "")
+    assert "would not pack" in out.splitlines()[1]
+    log.write_text("all is well\n")
+    assert "all is well" in faultline(log, "--failed")[1]
+    (tmp_path / "run.zip").write_bytes(run_archive())
+    assert "the log of one job" in faultline(tmp_path / "run.zip", "--failed")[2]
+
+
+def test_a_baseline_that_was_cut_says_so(faultline: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.cli.baselines.LINES_MAX", 2)
+    (tmp_path / "passed.log").write_text("packing\nsent\ndone\n")
+    (tmp_path / "job.log").write_bytes(LOG)
+    assert (
+        "only the first 2 different lines" in faultline(tmp_path / "job.log", "--baseline", tmp_path / "passed.log")[2]
+    )
+
+
 def test_the_block_is_shown_with_its_numbers_the_line_that_says_why_and_the_reason(
     faultline: Command, tmp_path: Path
 ) -> None:
@@ -105,7 +130,7 @@ def test_a_log_that_passed_is_nothing_found(faultline: Command, tmp_path: Path) 
     (tmp_path / "job.log").write_bytes(COMPILE + b"Finished: SUCCESS\n")
     status, out, err = faultline(tmp_path / "job.log")
     assert (status, out) == (1, "")
-    assert err.endswith("job.log: read as log; nothing in it says that it failed\n")
+    assert err.endswith("job.log: read as log; nothing in it says that it failed; if it did, say so with --failed\n")
 
 
 def test_what_passing_runs_say_is_no_reason(faultline: Command, tmp_path: Path) -> None:

@@ -65,7 +65,8 @@ _SUMS = re.compile(
 _SUM_CHARS_MAX = 160
 _SIDE = re.compile(  # not in the name of a file or a test
     r"(?i)(?<![\w/.\-])(?:upload(?:s|ed|er|ing)?|metrics?|telemetry|statsd|analytics|slack|webhook|posting"
-    r"|notif(?:y|ication|ier)s?|(?:reserve|save|saving|create|store) (?:a |the )?cache(?: ?entry)?|cache ?entry"
+    r"|notif(?:y|ication|ier)s?|(?:reserve|save|saving|create|store) (?:a |the )?cache|cache ?entry"
+    r"|(?:cache|storage) (?:reads?|writes?|save|restore)"
     r"|coverage report|build status|test report files)(?![\w/\-]|\.\w)"
 )
 

@@ -31,6 +31,9 @@ UNSAID: Final = 0.45
 """Evidence that counts in a log which does not say how it ended."""
 FAR_BELOW: Final = 0.42
 """Candidates that much weaker than the best one are left out."""
+FEW: Final = 3
+FAR_BELOW_MANY: Final = 0.3
+"""The same when FEW are chosen already: then weaker ones are noise."""
 FAR_BELOW_NEW: Final = 0.34
 """The same with a baseline: what is new is said plainly, so weaker words seldom add to it."""
 EARLY: Final = 0.12
@@ -42,11 +45,11 @@ FOLLOWED: Final = 0.08
 NEAR_LINES: Final = 60
 AFTERWARDS: Final = 0.45
 """What a candidate weighs less when the job had failed by then: cleaning up."""
-ELSEWHERE: Final = 0.4
+ELSEWHERE: Final = 0.5
 """What a candidate weighs less that stands before the command that failed: those there ended well."""
 UNSURE: Final = 0.75
 """The share of these that counts when the log does not say for sure which command failed."""
-ASIDE: Final = 0.3
+ASIDE: Final = 0.4
 """What a candidate weighs less that tells of a service beside the work."""
 SUMS: Final = 0.2
 """What a candidate weighs less that only counts what is told elsewhere."""
@@ -98,7 +101,7 @@ def ranked(reader: Reader, limit: int, *, failed: bool | None, best: float = 0.0
     left_out = 0
     far = FAR_BELOW if reader.baseline is None else FAR_BELOW_NEW
     for candidate in able:
-        if candidate.score < max(best, able[0].score) - far:
+        if candidate.score < max(best, able[0].score) - (far if len(chosen) < FEW else min(far, FAR_BELOW_MANY)):
             break
         if len(chosen) >= limit:
             left_out += not any(_meet(candidate, other) for other in chosen)
