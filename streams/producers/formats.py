@@ -35,6 +35,8 @@ UNDECODED_SHARE: Final = 0.05
 """What begins with a zero byte somewhere, and with more control characters or more that is no UTF-8, is binary: of
 programs and pictures it is several times as much, of logs with lines in UTF-16 between others less.
 """
+OBJECTS_SHARE: Final = 0.2
+"""With fewer lines of a protocol of JSON it is a log in which a tool printed some; with other lines, so is a report."""
 LOG: Final = "log"
 NOTHING_FOUND: Final = "nothing in it says why a job failed"
 
@@ -111,15 +113,24 @@ def reader_of(head: bytes) -> Reader | None:
         return _of_xml(text)
     if is_binary(text):
         raise UnreadableInput("not text (zero bytes near its beginning); unpack it first")
-    for pattern, reader in _JSON:
-        if pattern.search(text):
-            return reader
+    if (reader := _of_lines(text)) is not None:
+        return None if _JOB_LINE.search(cleaned(text)) else reader
     if _DOCUMENT.match(begins):
         return _of_document(begins)
     plain = cleaned(text)
     if _TAP.search(text) or _TAP_FIRST.search(text) or (_TAP_PLAN.search(text) and _TAP_POINT.search(text)):
         return None if _JOB_LINE.search(plain) else read_tap
     return read_image_build if _BUILD.search(plain) and not _JOB.search(plain) else None
+
+
+def _of_lines(text: str) -> Reader | None:
+    """The reader of one object a line, where such lines are no small part of the text."""
+    for pattern, reader in _JSON:
+        if found := pattern.search(text):
+            filled = [line for line in text.split("\n") if line.strip()]
+            told = sum(pattern.search(line) is not None for line in filled) if found.start() else len(filled)
+            return reader if told >= OBJECTS_SHARE * len(filled) else None
+    return None
 
 
 def _of_xml(text: str) -> Reader:

@@ -229,6 +229,20 @@ CLEANED = {
 }
 
 
+OBJECTS = {
+    r'{"Time":"2026-11-20T10:00:00Z","Action":"output","Test":"T","Output":"--- FAIL: T (0s)\n"}': "--- FAIL: T (0s)",
+    r'{"Action":"output","Package":"a/b","Output":"a_test.go:3: got \"x\"\n"}': 'a_test.go:3: got "x"',
+    '{"Time":"2026-11-20T10:00:00Z","Action":"fail","Package":"a/b","Elapsed":0.1}': "",
+    r'{"reason":"compiler-message","message":{"rendered":"error[E1]: moved\n --> a.rs:3:1\n"}}': "error[E1]: moved",
+    '{"time":"2026","level":"ERROR","msg":"no cart"}': '{"time":"2026","level":"ERROR","msg":"no cart"}',
+}
+
+
+@pytest.mark.parametrize("line", OBJECTS)
+def test_what_a_tool_said_in_an_object_is_read_as_it_said_it(line: str) -> None:
+    assert clean(line) == OBJECTS[line]
+
+
 @pytest.mark.parametrize("name", CLEANED)
 def test_a_line_is_cleaned_of_what_terminals_and_runners_add(name: str) -> None:
     line, expected = CLEANED[name]

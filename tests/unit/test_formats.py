@@ -71,6 +71,15 @@ UNREAD = {
 }
 
 
+@pytest.mark.parametrize("form", ["go test -json", "libtest JSON", "cargo JSON messages"])
+def test_objects_of_a_tool_inside_of_a_jobs_log_are_a_part_of_it(form: str) -> None:
+    """A job that marks its steps, or a text of which they are a small part; what stands around them is read, too."""
+    objects, error = FORMS[form], "main.c:3:5: error: expected ';'\n"
+    for log in (f"[Pipeline] sh\n{error}{objects}Finished: FAILURE\n", "packing one\n" * 40 + objects + error):
+        told = list(records_of(io.BytesIO(log.encode()), CONTEXT, occurred_at_ms=1))
+        assert error.strip() in [one.message for one in told]
+
+
 @pytest.mark.parametrize("head", UNREAD)
 def test_what_is_not_read_is_refused_with_the_way_out(head: bytes) -> None:
     with pytest.raises(UnreadableInput, match=UNREAD[head]):

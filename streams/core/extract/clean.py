@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final
 
@@ -42,16 +43,36 @@ def last_drawn(line: str) -> str:
     return line
 
 
+_OBJECTS: Final = ('{"Time":"', '{"Action":"', '{"reason":"')
+_QUOTES: Final = re.compile(r'\{"(?:Time":"[^"]{0,40}","Action":"|Action":"|reason":"compiler-message")')
+_SAID: Final = re.compile(r'"(?:Output|rendered)":"((?:[^"\\]|\\.)*)"')
+"""What a tool said, in an object of `go test -json` or of cargo."""
+
+
 def clean(line: str) -> str:
     """The line without what terminals and CI systems add. Linear; at most LINE_CHARS_MAX characters and a mark.
 
+    What `go test -json` and cargo's JSON messages quote of a tool is unwrapped to its first line, and
+    their objects without such words are blank.
     Colours, carriage returns, control characters and trailing blanks go; time stamps of GitHub, GitLab, Jenkins,
     Kubernetes and `gh run view` go, and so does BuildKit's vertex number before what a command printed.
     """
     line = undecorated(line)
     if line.startswith("#") and (vertex := _VERTEX.match(line)):
         line = line[vertex.end() :]
+    elif line.startswith(_OBJECTS) and _QUOTES.match(line):
+        said = _SAID.search(line)
+        line = "" if said is None else _unwrapped(said.group(1))
     return line
+
+
+def _unwrapped(said: str) -> str:
+    """The first line of a JSON string's content."""
+    try:
+        text = str(json.loads(f'"{said}"', strict=False))
+    except ValueError:  # no JSON after all
+        return said
+    return text.partition("\n")[0].rstrip()
 
 
 def undecorated(line: str) -> str:
