@@ -6,6 +6,7 @@
 ``python.py notebook.py java.py hotspot.py javascript.py go.py rust.py cpp.py minidump.py csharp.py ruby.py php.py
 apple.py ips.py android.py kernel.py dart.py beam.py lua.py perl.py julia.py rlang.py`` each say ``MARKS`` (one of
 these strings is in every trace of the language) and ``find(lines)`` (the last trace, or None).
+``checkout.py`` knows where CI systems and images keep the code, so that the same file has one name everywhere.
 ``tracked.py`` reads what none of them knows: stacks as error trackers render those of all languages.
 ``crash.py`` names a crash as crash-triage tools do: a crash type and the top frames that matter. ``crash_readers.py``
 and ``crash_system.py`` read the lines that name it (``crash_types.py`` knows the names), ``crash_frames.py`` the

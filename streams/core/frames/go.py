@@ -145,7 +145,7 @@ def _in_app(module: str, file: str) -> tuple[bool, str]:
     first = module.split("/", 1)[0]
     if (
         module in ("runtime", "testing")
-        or "/go/src/" in file
+        or "/usr/local/go/src/" in file
         or "/libexec/src/" in file
         or file.startswith("_testmain.go")
     ):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from streams.core.frames.checkout import relative
 from streams.core.frames.stack import (
     CHAIN_MAX,
     FRAMES_MAX,
@@ -168,7 +169,7 @@ def stable_path(file: str) -> str:
             path = path[path.index(top) + 1 :]
             break
     else:
-        path = "/".join(path.rsplit("/", 2)[-2:])
+        path = "/".join(relative(path).rsplit("/", 2)[-2:])
     return _HASHED.sub("", path)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import takewhile
 
+from streams.core.frames.checkout import relative
 from streams.core.frames.stack import FRAMES_MAX, Found, Frame, Reading, built
 
 LANGUAGE = "php"
@@ -124,4 +125,4 @@ def _frame(file: str, line: str, function: str) -> Frame:
     own = not any(mark in file for mark in _LIBRARY) and bool(file)
     reason = "own file" if own else "installed package"
     name = _HASHED.sub(lambda found: found[1] or found[2], function.replace("->", "::"))
-    return Frame(name, "/".join(file.rsplit("/", 2)[-2:]), file, int(line) or None, in_app=own, reason=reason)
+    return Frame(name, "/".join(relative(file).rsplit("/", 2)[-2:]), file, int(line) or None, in_app=own, reason=reason)

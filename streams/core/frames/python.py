@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from streams.core.frames import javascript
+from streams.core.frames.checkout import relative
 from streams.core.frames.stack import CHAIN_MAX, FRAMES_MAX, MESSAGE_CHARS_MAX, Found, Frame, Trace, collapse
 
 LANGUAGE = "python"
@@ -202,6 +203,7 @@ def _module(file: str) -> str:
             return _dotted(path[ends[-1] :])
     if path.startswith("<"):
         return path
+    path = relative(path)
     absolute = path.startswith("/") or path[1:2] == ":"
     return _dotted("/".join(path.rsplit("/", 2)[-2:]) if absolute else path.lstrip("./"))
 
