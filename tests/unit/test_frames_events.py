@@ -80,3 +80,18 @@ def test_a_stack_is_read_however_a_tracker_renders_it(form: str) -> None:
 )
 def test_what_compilers_and_prose_say_of_files_is_no_stack(text: str) -> None:
     assert parse(text) is None
+
+
+@pytest.mark.parametrize(
+    "root",
+    ["/home/runner/work/shop/shop", "/builds/acme/shop", "/__w/shop/shop", "/workspace", "/home/vsts/work/1/s", "/app",
+     "/var/jenkins_home/workspace/shop_PR-12", "D:/a/shop/shop", "/drone/src"],
+)  # fmt: skip
+def test_a_file_has_one_name_wherever_a_ci_system_keeps_it(root: str) -> None:
+    text = 'Traceback (most recent call last):\n  File "{}/train.py", line 9, in main\n    fit(x)\nValueError: 7 rows\n'
+    script = "TypeError: x is not a function\n    at fit ({}/train.js:3:1)\n"
+    for form in (text, script):
+        here, there = (parse(form.format(place)) for place in (root, "/github/workspace"))
+        assert here is not None
+        assert there is not None
+        assert [frame.module for frame in here.frames] == [frame.module for frame in there.frames]

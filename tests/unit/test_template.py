@@ -302,6 +302,10 @@ KNOWN_WRONG = [
 ]
 
 
+def test_the_folder_of_a_clone_is_a_path() -> None:
+    assert template_of("Cloning into 'app'...") == template_of("Cloning into '/builds/acme/web'...")
+
+
 @pytest.mark.parametrize(("text", "expected"), [row[1:] for row in MASKED], ids=[row[0] for row in MASKED])
 def test_a_value_becomes_its_placeholder_wherever_it_stands(text: str, expected: str) -> None:
     for frame in ("job {} ended badly", "[agent] got {}, gave up"):

@@ -392,6 +392,8 @@ def _closing_rule(joined: str, final: str) -> str:
     """What shortened a line last, for the explanation."""
     if "<ts>" in joined[:8] and "<ts>" not in final[:8]:
         return "timestamp-prefix"
+    if final.startswith("Cloning into"):
+        return "path"
     shorter = "list" if final.count("<ts>") == joined.count("<ts>") else "date-words"
     return "url" if final.count("<url>") > joined.count("<url>") else shorter
 
