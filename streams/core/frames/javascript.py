@@ -164,12 +164,14 @@ def stable_path(file: str) -> str:
         path = rest.lstrip("/") if scheme in ("file", "webpack", "webpack-internal") else rest.partition("/")[2]
     if "node_modules/" in path:
         return path[path.rindex("node_modules/") + len("node_modules/") :]
+    path = relative(path)
+    path = path if path.startswith("/") else "/" + path
     for top in ("/src/", "/lib/", "/test/", "/tests/", "/dist/", "/app/"):
         if top in path:
             path = path[path.index(top) + 1 :]
             break
     else:
-        path = "/".join(relative(path).rsplit("/", 2)[-2:])
+        path = "/".join(path.rsplit("/", 2)[-2:]).lstrip("/")
     return _HASHED.sub("", path)
 
 
