@@ -3,6 +3,8 @@
 An id is a pure function of one text; that two ids are one problem can only be seen when several are known.
 The slot rule: templates of equal length that differ in one word alias to a wildcard once enough different words
 were seen there.  Sets of words commute, so the answer does not depend on order, and shards may be joined.
+Fewer suffice where their shape or the words beside them show that they are values (`value_words`), in several places
+at once too, and one where another form has wildcards for all of them (`together`).
 The frame rule: failures of one type in the same frames of the user's own code are one, whatever the message says;
 in other frames they are two.
 The rule for long texts: what differs only in masked words, paths and the lengths of lists is one (`long_texts`).
@@ -10,20 +12,29 @@ Words that name a state are never wild: `started` and `failed` are two problems 
 nor are numbers that a template kept, such as exit codes.
 """
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import combinations
 from typing import NamedTuple
 
 from streams.contract.fingerprint import Fingerprint
 from streams.core.long_texts import skeleton
 from streams.core.parts import keyed
+from streams.core.slot_values import (
+    CONSTANT_WORDS_MIN,
+    CONSTANT_WORDS_OF_A_FIT,
+    FILE,
+    constant_words,
+    fits,
+    frame,
+    is_constant,
+    key_of,
+    values_needed,
+)
 from streams.core.states import EDGES, is_kept, is_state
 from streams.core.template.masks import PLACEHOLDERS
-
-WILD = "<*>"
+from streams.core.together import covered, marked_together, named_together, paired
+from streams.core.value_words import WILD
 
 AGAIN = "<*2>"
 """Where the value of a slot stands a second time."""
@@ -44,27 +55,6 @@ class Slot(NamedTuple):
     """Whether the rest shows where a value stands a second time."""
 
 
-VALUES_MIN = 6
-"""Different words that make a place a slot."""
-
-FILES_MIN = 5
-"""Different file names that make a place a slot."""
-
-LONE_VALUES_MIN = 12
-"""Different words that make a slot where only one other word is left."""
-
-FIRST_WORD_VALUES_MIN = 12
-"""Different words that make the first place a slot: a line's first word mostly says what it is about."""
-
-MARKED_VALUES_MIN = 3
-"""Different values that suffice where the form shows a value: `key=`, or a place that also held a masked one."""
-
-CONSTANT_WORDS_MIN = 2
-"""Words without a placeholder that must stay."""
-
-CONSTANT_WORDS_OF_A_FIT = 3
-"""Words that must stay where one other value of the form `node-<*>` is evidence enough for `node-a`."""
-
 WORDS_MAX = 64
 """Longer templates are left alone."""
 
@@ -74,32 +64,17 @@ FRAMES_MIN = 2
 PERIOD_MAX = 3
 """Words of a group whose repetition is a list."""
 
-NAMES_MAX = 6
-"""Names of programs in a template that are looked at in pairs."""
-
-ROUNDS_MAX = 4
+ROUNDS_MAX = 8
 """Steps in which a template may gain slots."""
 
 _PLACEHOLDER = re.compile(rf"<(?:{'|'.join(PLACEHOLDERS)})>%?")
-_FILE = re.compile(r"<path:([^<>\s]{1,80})>")
 _SAME_AMOUNT = re.compile(r"<size> \(<size>\)")
 _QUOTED_VALUE = re.compile(r"\w=(?:\"[^\"\n]{0,120}\"|'[^'\n]{0,120}')")
 # A line of an access log below 500 is traffic, not a failure of the server.
 _TRAFFIC = re.compile(r"(HTTP/<num>\"(?: status[:=]?)?) [1-4]\d\d(?!\d)")
-_PLURAL = re.compile(r"(<\*> [a-z]{3,20}[^s\W])s\b")
-_PUNCTUATED = re.compile(r"(?:[\w.-]{1,64}[=:(\[]|[^\w\s])*")
-_PROGRAM_NAME = re.compile(r"[a-z][A-Z]|\w[.$]\w")
+_PLURAL = re.compile(r"(<num>[)\]]? [a-z]{3,20}[^s\W])s\b")
 _SAME: dict[str, str] = {}
 _RUN = re.compile(r"[<>~]?<\*>(?:[,;:|/.\-]{0,2} ?<\*>)+")
-_SHOWN = re.compile(
-    r"(?P<before>[\w.-]{1,64}=[\"'`\[(<\\]{0,8}|[\[(<]{1,4}|(?=<\*>))(?P<value><\*>|[\w.$/@:*-]{1,128})"
-    r"(?P<after>[\"'`\])>\\,.:;]{0,8})"
-)
-_NAMED_WILD = re.compile(r"(?:[A-Za-z][\w.-]{0,63}:)?[A-Za-z][\w.-]{1,63}=[^\w\s]{0,3}<\*>")
-_UNIT = re.compile(
-    r"\S{1,128}(\.(?:service|socket|device|mount|automount|swap|target|path|timer|slice|scope)[^\w\s]{0,4})"
-)
-_KEY = re.compile(r"([^\w<]{0,3}[A-Za-z_][\w.-]{0,63}[=:])(.*)")
 
 
 def grouped(fingerprints: Sequence[Fingerprint]) -> list[str]:
@@ -138,13 +113,15 @@ def untyped(template: str) -> str:
         template = _TRAFFIC.sub(rf"\1 {WILD}", template)
     if '="' in template or "='" in template:
         template = _QUOTED_VALUE.sub(_glued, template)
+    if "<num>" in template:
+        template = _PLURAL.sub(r"\1", template)
     first, blank, rest = template.partition(" ")
     if "<path>" not in first:
         first = _PLACEHOLDER.sub(WILD, first)
     words = _RUN.sub(WILD, f"{first}{blank}{_PLACEHOLDER.sub(WILD, rest)}").split(" ")
     for period in range(1, PERIOD_MAX + 1):
         words = _once(words, period)
-    return _PLURAL.sub(r"\1", " ".join(words))
+    return " ".join(words)
 
 
 def _glued(match: re.Match[str]) -> str:
@@ -216,56 +193,7 @@ def _widened(forms: set[str]) -> dict[str, str]:
                     break
         if new != words and constant_words(new):
             moved[form] = " ".join(new)
-    return moved or _paired(cut) or _marked_together(cut)
-
-
-def _paired(cut: dict[str, list[str]]) -> dict[str, str]:
-    """Forms that gain two wildcards at once, where two names of programs vary together: `class a.B for class c.D`."""
-    pairs: defaultdict[tuple[int, int, str], list[str]] = defaultdict(list)
-    for form, words in cut.items():
-        names = [i for i, word in enumerate(words) if _PROGRAM_NAME.search(word) and not is_kept(word)]
-        for i, j in combinations(names[:NAMES_MAX], 2):
-            rest = [WILD if k in (i, j) else word for k, word in enumerate(words)]
-            if constant_words(rest) >= CONSTANT_WORDS_OF_A_FIT:
-                pairs[i, j, " ".join(rest)].append(form)
-    moved: dict[str, str] = {}
-    for (i, j, wide), forms in sorted(pairs.items()):
-        if all(len({cut[form][place] for form in forms}) >= VALUES_MIN for place in (i, j)):
-            moved.update(dict.fromkeys(forms, wide))
-    return moved
-
-
-def _marked_together(cut: dict[str, list[str]]) -> dict[str, str]:
-    """Forms that gain several wildcards at once, where values that their form shows vary together.
-
-    `adding [a] for zone=b` and `adding [c] for zone=d` differ in two words, so that no place alone has enough values.
-    A name in quotes is no such value: `'a' has no attribute 'b'` names a problem each time.
-    """
-    alike: defaultdict[str, list[str]] = defaultdict(list)
-    for form, words in cut.items():
-        rest = [_marked(word) or word for word in words]
-        if constant_words(rest) >= CONSTANT_WORDS_OF_A_FIT:
-            alike[" ".join(rest)].append(form)
-    moved: dict[str, str] = {}
-    for wide, forms in alike.items():
-        rest = wide.split(" ")
-        values = [{cut[form][i] for form in forms} for i in range(len(rest))]
-        stay = constant_words(rest)
-        wild = [i for i, found in enumerate(values) if len(found) > 1 and len(found) >= values_needed(i, found, stay)]
-        if len(wild) > 1:
-            for form in forms:
-                moved[form] = " ".join([rest[i] if i in wild else word for i, word in enumerate(cut[form])])
-    return moved
-
-
-def _marked(word: str) -> str:
-    """The word with a wildcard for a value in brackets, of a key or a file; nothing where none is shown."""
-    if is_kept(word):
-        return ""
-    shown = _SHOWN.fullmatch(_FILE.sub(WILD, word))
-    if shown is None or is_state(shown["value"]):
-        return ""
-    return f"{shown['before']}{WILD}{shown['after']}"
+    return moved or paired(cut) or marked_together(cut) or named_together(cut) or covered(cut)
 
 
 def _slots(words: list[str], numbers: dict[tuple[int, str], int]) -> list[list[Slot]]:
@@ -275,7 +203,7 @@ def _slots(words: list[str], numbers: dict[tuple[int, str], int]) -> list[list[S
     written out for each place.
     """
     before, after = _numbered(words, numbers), _numbered(words[::-1], numbers)[::-1]
-    constant, again = list(map(_is_constant, words)), [AGAIN in word for word in words]
+    constant, again = list(map(is_constant, words)), [AGAIN in word for word in words]
     all_constant, all_again = sum(constant), sum(again)
     standing: defaultdict[str, list[int]] = defaultdict(list)
     for i, word in enumerate(words):
@@ -290,10 +218,10 @@ def _slots(words: list[str], numbers: dict[tuple[int, str], int]) -> list[list[S
         marked = list(words)
         for i in places:
             marked[i] = _again(words[i], name)
-        marked_constant = all_constant + sum(_is_constant(marked[i]) - constant[i] for i in places)
+        marked_constant = all_constant + sum(is_constant(marked[i]) - constant[i] for i in places)
         for i in places:
             rest = " ".join(marked[:i] + marked[i + 1 :])
-            slots[i].insert(0, Slot(i, rest, marked_constant - _is_constant(marked[i]), again=True))
+            slots[i].insert(0, Slot(i, rest, marked_constant - is_constant(marked[i]), again=True))
     return slots
 
 
@@ -307,7 +235,7 @@ def _numbered(words: Iterable[str], numbers: dict[tuple[int, str], int]) -> list
 
 def _name(word: str) -> str:
     """A word without its punctuation, a file placeholder by its name."""
-    file = _FILE.search(word)
+    file = FILE.search(word)
     return file.group(1) if file else word.strip(EDGES)
 
 
@@ -318,16 +246,6 @@ def _again(word: str, name: str) -> str:
     return word.replace(f"<path:{name}>", AGAIN) if "<path:" in word else word.replace(name, AGAIN)
 
 
-def constant_words(words: Iterable[str]) -> int:
-    """How many words stay."""
-    return sum(map(_is_constant, words))
-
-
-def _is_constant(word: str) -> bool:
-    """Whether a word stays: it has no wildcard, or is a key whose value has one (`uid=<*>`, `a:b=<*>`)."""
-    return (WILD not in word or _NAMED_WILD.match(word) is not None) and any(map(str.isalpha, word))
-
-
 def _wide(slot: Slot, values: set[str]) -> dict[str, str]:
     """The new word for each value of a place, where evidence suffices; empty where it does not."""
     place = slot.place
@@ -335,64 +253,9 @@ def _wide(slot: Slot, values: set[str]) -> dict[str, str]:
     if len(free) < 2:
         return {}
     if len(free) == len(values) and len(values) >= values_needed(place, values, slot.constant):
-        new = _frame(values)
+        new = frame(values)
         return dict.fromkeys(values, new)
-    if place and slot.constant + bool(_key(values)) >= CONSTANT_WORDS_OF_A_FIT:
+    if place and slot.constant + bool(key_of(values)) >= CONSTANT_WORDS_OF_A_FIT:
         pattern = min((v for v in free if WILD in v), key=lambda v: (len(v), v), default="")
-        return {value: pattern for value in free if _fits(value, pattern)} if pattern else {}
+        return {value: pattern for value in free if fits(value, pattern)} if pattern else {}
     return {}
-
-
-def values_needed(place: int, values: set[str], constant: int) -> float:
-    """How many different words, with `values`, make a slot where `constant` others stay; infinite if too few do."""
-    key = bool(_key(values))
-    needed = MARKED_VALUES_MIN if key else _needed_by_form(place, values)
-    if constant + key >= CONSTANT_WORDS_MIN:
-        return needed
-    return max(LONE_VALUES_MIN, needed) if place and constant + key else math.inf
-
-
-def _needed_by_form(place: int, values: set[str]) -> int:
-    files = any(_FILE.search(value) for value in values)
-    masked = any(WILD in value for value in values)
-    if masked and not (files and place == 0):
-        return MARKED_VALUES_MIN
-    if place == 0:
-        return FIRST_WORD_VALUES_MIN
-    return FILES_MIN if files else VALUES_MIN
-
-
-def _key(values: set[str]) -> str:
-    """The `key=` that all values share, or the kind of unit that an init system starts, or nothing."""
-    for form in (_KEY, _UNIT):
-        keys = {match.group(1) if match else "" for match in map(form.fullmatch, values)}
-        if len(keys) == 1:
-            key = keys.pop()
-            if key:
-                return key
-    return ""
-
-
-def _frame(values: set[str]) -> str:
-    """A wildcard in what all values begin and end with, cut at punctuation."""
-    values = {_FILE.sub(WILD, value) for value in values}
-    head = _PUNCTUATED.match(_common(values))
-    tail = _PUNCTUATED.match(_common({value[::-1] for value in values}))
-    before = head.group().rstrip("<*>") if head else ""
-    after = tail.group()[::-1].lstrip("<*>") if tail else ""
-    return f"{before}{WILD}{after}"
-
-
-def _common(values: set[str]) -> str:
-    """What all values begin with."""
-    first, last = min(values), max(values)
-    for i, (one, other) in enumerate(zip(first, last, strict=False)):
-        if one != other:
-            return first[:i]
-    return first
-
-
-def _fits(value: str, pattern: str) -> bool:
-    """Whether a value has what stands around the wildcard of `pattern`."""
-    head, _, tail = pattern.partition(WILD)
-    return len(value) >= len(head) + len(tail) and value.startswith(head) and value.endswith(tail)

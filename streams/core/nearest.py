@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from streams.core.alias import WILD, untyped
+from streams.core.alias import untyped
+from streams.core.value_words import WILD
 
 KNOWN_MAX = 5_000
 """Templates that are known, those seen last; about 2.5 KB each."""

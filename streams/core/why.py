@@ -16,22 +16,15 @@ from msgspec.structs import replace
 
 from streams.contract.alias import Alias, AliasSource
 from streams.contract.fingerprint import Fingerprint, Part
-from streams.core.alias import (
-    CONSTANT_WORDS_MIN,
-    FRAMES_MIN,
-    WILD,
-    WORDS_MAX,
-    constant_words,
-    form_of,
-    untyped,
-    values_needed,
-    widest,
-)
+from streams.core.alias import FRAMES_MIN, WORDS_MAX, form_of, untyped, widest
 from streams.core.groups import Groups
 from streams.core.long_texts import skeleton
 from streams.core.parts import FRAME, TOLD_ONLY, keyed
 from streams.core.redact import redact
+from streams.core.slot_values import CONSTANT_WORDS_MIN, constant_words, values_needed
 from streams.core.states import is_kept, is_state
+from streams.core.together import names_needed
+from streams.core.value_words import WILD
 
 TEMPLATE = "template"
 SOON = "it joins them once the service saw both"
@@ -199,7 +192,8 @@ def _needed(ours: Sequence[str], theirs: Sequence[str], place: int) -> float:
         if constant_words(words) < CONSTANT_WORDS_MIN and words[place] != WILD:
             return math.inf
     rest = [*ours[:place], *ours[place + 1 :]]
-    return values_needed(place, {ours[place], theirs[place]}, constant_words(rest))
+    needed = values_needed(place, {ours[place], theirs[place]}, constant_words(rest))
+    return min(needed, names_needed(list(ours), list(theirs), place))
 
 
 def _against(one: Fingerprint, other: Fingerprint) -> list[Part]:

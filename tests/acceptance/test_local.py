@@ -104,12 +104,12 @@ GROUPS_OF_DOCUMENTS = "SELECT count(DISTINCT json_extract(CAST(body AS TEXT), '$
 
 
 def test_fingerprints_that_differ_in_one_word_become_one_group_until_a_person_takes_them_apart(server: Server) -> None:
-    sent(server, *(event(f"service {name} did not answer in time") for name in NAMES[:3]), event("disk full"))
+    sent(server, *(event(f"no answer of {name} in time") for name in NAMES[:3]), event("disk full"))
     server.wait_for("SELECT count(*) FROM documents", 4)
     server.kill()
     server.start()
     server.wait_until_up()
-    sent(server, *(event(f"service {name} did not answer in time") for name in NAMES[3:]))
+    sent(server, *(event(f"no answer of {name} in time") for name in NAMES[3:]))
     server.wait_for("SELECT count(*) FROM documents", 9)
     server.wait_for(GROUPS_OF_DOCUMENTS, 2)
     (whole,) = server.get("/api/groups?text=answer")["groups"]
@@ -123,13 +123,13 @@ def test_fingerprints_that_differ_in_one_word_become_one_group_until_a_person_ta
         assert detail["alike"] == []
     page = server.page(f"/groups/{first}")
     assert "8 fingerprints, 8 failures together" in page
-    assert page.count("8 fingerprints of one form: service &lt;*&gt; did not answer in time") == 7
+    assert page.count("8 fingerprints of one form: no answer of &lt;*&gt; in time") == 7
     other = max(row["fingerprint"] for row in rows)
     body = {"fingerprint": other, "origin": "ci", "kind": "flaky_test", "reason": "waits for a clock"}
     assert server.post("/v1/verdicts", json.dumps(body).encode())[0] == 200
     server.wait_for("SELECT count(*) FROM groups WHERE kind = 'flaky_test'", 8)
     assert server.get(f"/api/groups/{first}")["verdict"]["inherited_from"] == other
-    sent(server, event("service lighthouse did not answer in time"))
+    sent(server, event("no answer of lighthouse in time"))
     server.wait_for("SELECT count(*) FROM groups WHERE kind = 'flaky_test'", 9)
     body = {"one": first, "other": other, "origin": "ci", "same": False, "reason": "another team"}
     status, answer = server.post("/v1/aliases", json.dumps(body).encode())
@@ -139,7 +139,7 @@ def test_fingerprints_that_differ_in_one_word_become_one_group_until_a_person_ta
     server.kill()
     server.start()
     server.wait_until_up()
-    sent(server, event("service harbour did not answer in time"), event(f"service {NAMES[0]} did not answer in time"))
+    sent(server, event("no answer of harbour in time"), event(f"no answer of {NAMES[0]} in time"))
     server.wait_for("SELECT count(*) FROM documents", 11)
     server.wait_for(GROUPS_OF_DOCUMENTS, 3)
     assert server.get(f"/api/groups/{first}")["members_total"] == 9

@@ -111,8 +111,7 @@ def test_an_end_finishes_open_questions_and_loses_none(cluster: Cluster, tmp_pat
 
 NAMES = ("registry", "ledger", "basket", "courier", "billing", "search", "gateway", "planner")
 SERVICES = [
-    replace(unseen(0), fingerprint=fingerprint(origin="ci", message=f"service {name} did not answer in time"))
-    for name in NAMES
+    replace(unseen(0), fingerprint=fingerprint(origin="ci", message=f"no answer of {name} in time")) for name in NAMES
 ]
 
 

@@ -7,16 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from suites.drawing import examples, some_of
 
-from streams.core.alias import (
+from streams.core.alias import aliases, grouped
+from streams.core.fingerprint import fingerprint
+from streams.core.slot_values import (
     FILES_MIN,
     FIRST_WORD_VALUES_MIN,
     LONE_VALUES_MIN,
     MARKED_VALUES_MIN,
     VALUES_MIN,
-    aliases,
-    grouped,
 )
-from streams.core.fingerprint import fingerprint
 
 NAMES = ["ada", "bob", "cyd", "dan", "eva", "fay", "gus", "hal", "ida", "jon", "kay", "lea"]
 

@@ -39,7 +39,7 @@ def unseen(message: str, *, traceback: str = "", exception_type: str = "") -> Un
     )
 
 
-SERVICES = [unseen(f"service {name} did not answer in time") for name in NAMES]
+SERVICES = [unseen(f"no answer of {name} in time") for name in NAMES]
 QUEUES = [unseen(f"queue {name} has lost its newest message") for name in NAMES]
 STATES = [unseen(f"the volume is {word} and nobody knows why") for word in ("started", "stopped", "failed", "active")]
 TRACE = """Traceback (most recent call last):

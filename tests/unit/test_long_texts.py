@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.alias import WILD, grouped
+from streams.core.alias import grouped
 from streams.core.fingerprint import fingerprint
 from streams.core.long_texts import skeleton
+from streams.core.value_words import WILD
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 WORDS = [one + two + "o" for one in LETTERS[:10] for two in LETTERS[10:20]]
