@@ -157,34 +157,47 @@ def aliases(templates: Iterable[str]) -> dict[str, str]:
 def widest(forms: Iterable[str]) -> dict[str, str]:
     """form, as `untyped` gives it -> the form that stands for its group. A form keeps its number of words."""
     form = {was: was for was in forms}
+    read = _Read()
     for _ in range(ROUNDS_MAX):
-        moved = _widened(set(form.values()))
+        moved = _widened(set(form.values()), read)
         if not moved:
             break
         form = {first: moved.get(was, was) for first, was in form.items()}
     return form
 
 
-def _widened(forms: set[str]) -> dict[str, str]:
+class _Read(dict[str, tuple[list[str], list[list[Slot]]]]):
+    """form -> its words and their slots, read once for all rounds; empty for a form that is left alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._numbers: dict[tuple[int, str], int] = {}
+
+    def __missing__(self, form: str) -> tuple[list[str], list[list[Slot]]]:
+        words = form.split(" ")
+        alone = len(words) > WORDS_MAX or constant_words(words) < CONSTANT_WORDS_MIN
+        self[form] = read = ([], []) if alone else (words, _slots(words, self._numbers))
+        return read
+
+
+def _widened(forms: set[str], read: _Read) -> dict[str, str]:
     """Forms that gain a wildcard, with their new form."""
     slots: defaultdict[Slot, set[str]] = defaultdict(set)
     cut: dict[str, list[str]] = {}
-    places: dict[str, list[list[Slot]]] = {}
-    numbers: dict[tuple[int, str], int] = {}
     for form in forms:
-        words = form.split(" ")
-        if len(words) <= WORDS_MAX and constant_words(words) >= CONSTANT_WORDS_MIN:
+        words, places = read[form]
+        if words:
             cut[form] = words
-            places[form] = _slots(words, numbers)
-            for word, around in zip(words, places[form], strict=True):
+            for word, around in zip(words, places, strict=True):
                 for slot in around:
                     slots[slot].add(word)
     wide = {slot: _wide(slot, values) for slot, values in slots.items() if len(values) > 1}
     moved: dict[str, str] = {}
     for form, words in cut.items():
         new = list(words)
+        places = read[form][1]
         for i, word in enumerate(words):
-            for slot in places[form][i]:
+            for slot in places[i]:
                 wild = wide.get(slot, _SAME).get(word)
                 if wild:
                     if slot.again:

@@ -6,8 +6,9 @@ A form is a template whose placeholders are wildcards (`alias.untyped`).
 import math
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
-from streams.core.value_words import WILD, may_be_name
+from streams.core.value_words import WILD, WORDS_REMEMBERED_MAX, may_be_name
 
 VALUES_MIN = 6
 """Different words that make a place a slot."""
@@ -49,6 +50,7 @@ def constant_words(words: Iterable[str]) -> int:
     return sum(map(is_constant, words))
 
 
+@lru_cache(maxsize=WORDS_REMEMBERED_MAX)
 def is_constant(word: str) -> bool:
     """Whether a word stays: it has no wildcard, or is a key whose value has one (`uid=<*>`, `a:b=<*>`)."""
     return (WILD not in word or _NAMED_WILD.match(word) is not None) and any(map(str.isalpha, word))

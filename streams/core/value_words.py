@@ -20,7 +20,7 @@ SHOWN_VALUES_MIN = 3
 """The same where only a word beside them shows it, and in quotes: a quoted name may be what a problem is about."""
 
 WORDS_REMEMBERED_MAX = 20_000
-"""Words whose answer is kept, about 5 MB."""
+"""Words whose answer is kept, about 5 MB at 100 characters each."""
 
 NAME_CHARS_MIN = 3
 """Letters of a name without other signs: shorter ones are axes, units and levels."""
