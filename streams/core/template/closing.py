@@ -50,6 +50,9 @@ _COUNTED = re.compile(
 _PROGRESS = re.compile(r"(?<!\S)(?=[FEsSxXIRWDPN*]{0,500}\.\.)[.FEsSxXIRWDPN*]{3,2000}(?!\S)")
 """A sign for each test that ran, as test runners print them."""
 
+_BAR = re.compile(r"(?<=%)\|[^|<>\w]{0,200}\|")
+"""What a progress bar draws between its ends."""
+
 _CLONE = re.compile(r"(Cloning into ')[^']{1,300}(?=')")
 _LINE_START = re.compile(r"(?<!\S)(?:[\[(<]?<ts>[\])>]?[:|,-]{0,2} (?:[-|:] )?)+(?=\S)")
 
@@ -80,6 +83,8 @@ def closed(line: str) -> str:
         line = _COUNTED.sub(r"\g<0>s", line)
     if "[ <num>%]" in line:
         line = line.replace("[ <num>%]", "[<num>%]")
+    if "%|" in line:
+        line = _BAR.sub("|...|", line)
     if "..." in line:
         if line.startswith("Cloning into '"):
             line = _CLONE.sub(r"\1<path>", line)

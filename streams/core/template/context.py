@@ -56,14 +56,14 @@ _CODES: dict[str, re.Pattern[str]] = {
     "response": _HTTP,
 }
 _CODES |= dict.fromkeys(["errorcode", "errcode", "returncode", "resultcode", "retcode"], _ANY_CODE)
-_CODES |= dict.fromkeys(["statuscode", "httpstatus", "responsecode", "httpcode"], _HTTP)
+_CODES |= dict.fromkeys(["statuscode", "httpstatus", "responsecode", "httpcode", "httperror", "httpexception"], _HTTP)
 # A server's answer; a number that others return counts something.
 _CODES |= dict.fromkeys(["responded", "answered", "replied", "returned", "smtp", "ftp", "said"], _HTTP)
 _NEGATIVE = re.compile(r"-\d{1,3}")
 _MAIL_STATUS = re.compile(r"\d\.\d{1,3}\.\d{1,3}")
 # What a program needs or refuses: the first two numbers of a version say which, the others which build.
 _VERSION = re.compile(r"[<>=~!^]{0,2}v?\d{1,2}(?:\.\d{1,2})?")
-_RUNTIMES = "python java jdk jre node.js nodejs ruby php perl cuda glibc tls ssl version"
+_RUNTIMES = "capability python java jdk jre node.js nodejs ruby php perl cuda glibc tls ssl version"
 _CODES |= dict.fromkeys(_RUNTIMES.split(), _VERSION)
 _SERVERS = "server upstream backend api endpoint gateway registry proxy host url request webhook site service provider"
 _CODES["state"] = _SQL
@@ -236,6 +236,8 @@ def _announced(words: list[str], i: int) -> int:
         word = words[at]
         if word in _BETWEEN:
             continue
+        if form is _ERROR and word[0] == "(" and ")" not in word:
+            return 0  # `error (2 tries remaining)`
         return at if word.isprintable() and form.fullmatch(word.strip(TRIM)) else 0
     return 0
 

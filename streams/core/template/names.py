@@ -81,6 +81,8 @@ def mask_place(words: list[str], masked: list[str], i: int) -> list[int]:
 
 def mask_host(words: list[str], masked: list[str], i: int) -> list[int]:
     """Mask the name in `server: db.example`, which nothing but the word in front shows to be a host."""
+    if words[i] == "resolve" and words[i + 2 : i + 3] == ["in"]:
+        return []  # `Can't resolve './cart' in '/srv/app'`: a bundler looks for a module.
     mask_place(words, masked, i)
     name = words[i + 1].strip(TRIM) if i + 1 < len(words) else ""
     if name and masked[i + 1] == words[i + 1] and _HOST_NAME.fullmatch(name):

@@ -52,6 +52,7 @@ SWITCHES = frozenset(_SWITCHES.split())
 _TERMS = """
 sha0 sha-0 sha000 sha-000 ipv0 http000 int0 int00 int000 uint0 uint00 uint000 float00 float000 bfloat00 bf00 fp00
 python0 python00 tlsv0 tlsv0.0 sslv0 sslv0.0 tls0.0 c++00 utf0 utf00 utf-0 utf-00 sm_00 compute_00
+glibc_0.0 glibc_0.00 glibcxx_0.0.0 glibcxx_0.0.00 cxxabi_0.0.0 cxxabi_0.0.00 cp00 cp000
 """
 TERMS = frozenset(_TERMS.split())
 
