@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from streams.core.extract.ending import is_side, is_wrapper
+from streams.core.extract.ending import is_side, is_sum, is_wrapper
 from streams.core.extract.extract import findings
 
 BEFORE = ["curl: (28) Operation timed out", "fatal: no upstream configured", "got it from the mirror"]
@@ -110,3 +110,45 @@ def test_a_line_of_a_service_beside_the_work() -> None:
     assert is_side("ERROR: failed to send metrics to the gateway")
     assert is_side("Failed to save: Unable to reserve cache with key x")
     assert not is_side("E   AssertionError: assert cart.total == 3")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Error: 1 chart(s) linted, 1 chart(s) failed",
+        "Found 2 errors.",
+        "✖ 3 problems (2 errors, 1 warning)",
+        "Failed: 4",
+    ],
+)
+def test_a_line_that_only_counts(text: str) -> None:
+    assert is_sum(text)
+    for other in ("migration 42 - add cart failed", "version 3 failed to load", "0 errors", "error: no cart in line 3"):
+        assert not is_sum(other)
+
+
+def test_what_counts_stands_below_what_it_counts() -> None:
+    log = [f"{RUN} check", "##[endgroup]", "ERROR cart.yaml is empty", "Error: 1 chart failed", "bye", "bye"]
+    log += ["##[error]Process completed with exit code 1."]
+    assert findings(log).blocks[0].first == 3
+
+
+def test_what_only_runs_the_command_is_left_out_where_the_reason_stands_above() -> None:
+    wrapper = ["Traceback (most recent call last):", '  File "ci.py", line 3, in <module>', "    run(cmd)"]
+    wrapper += ["subprocess.CalledProcessError: Command 'cc' returned non-zero exit status 1."]
+    log = ["a.c:3:5: error: no cart", *["well"] * 3, *wrapper, "Exited with code exit status 1"]
+    assert [block.reason for block in findings(log).blocks] == ["gcc.error"]
+    (alone,) = findings(["run", *wrapper, "Exited with code exit status 1"]).blocks[:1]
+    assert alone.first <= 2
+
+
+def test_loud_words_far_above_a_tools_own_word_at_the_end_are_left_out() -> None:
+    """Three, and a tool that says at the end why it failed."""
+    loud = [
+        line for n in range(4) for line in (f"java.lang.IllegalStateException: cart {'abcd'[n]} closed", "\tat a.B.c")
+    ]
+    goal = "[ERROR] Failed to execute goal org.x:y:1:check (default) on project z: no licence in a.java -> [Help 1]"
+    log = [*loud, *["well"] * 600, "[INFO] BUILD FAILURE", goal, "Finished: FAILURE"]
+    found = findings(log).blocks
+    assert found[0].reason == "maven.goal"
+    assert len(found) <= 3

@@ -43,6 +43,12 @@ RULES: Final = (
         fatal=True,
         back=r"^\s*(?:>>>|\d+ \||\d+ +)|^-{4,}$|Dockerfile:\d+",
     ),
+    rule(  # of what is cleaned up: seldom the reason
+        "docker.absent",
+        "no such",
+        r"^(?:Error|Error response from daemon): No such (?:container|volume|network)\b",
+        0.55,
+    ),
     rule("docker.daemon", "error response", r"Error response from daemon: ", 0.88, after=1),
     rule(
         "docker.daemon",

@@ -37,6 +37,7 @@ _RAN = re.compile(r"^Ran \d+ tests? in [\d.]+s$")
 _NOTHING = re.compile(
     r"(?i)\b(?:0 (?:\w+ )?(?:errors?|fail(?:ed|ures?)?)|no (?:errors|failures))\b|\b0 error\(s\)"
     r"|\b(?:errors?|fail(?:ed|ures?)?)(?: count)? ?[:=] *0(?![.\w])|\((?:ignored|expected)\)\s*$"
+    r"|\b(?:errors?|fail(?:ed|ures?))\b.{0,60}\s{3}0$"  # a table of counts
 )
 _SOMETHING = re.compile(
     r"(?i)\b[1-9]\d* (?:\w+ )?(?:errors?|fail(?:ed|ures?)?)\b|\b(?:errors?|fail(?:ed|ures?)?) ?[:=] *[1-9]"
@@ -56,10 +57,11 @@ _WRAPS = re.compile(
     r"|\b(?:non-?zero|returned|exited|exits?|failed|failure|finished|command|terminated)\b[^|]{0,80}?"
     r"\b(?:exit|return|status|code)(?:ed)?(?: with)?(?: code| status| value)?[:= '(]{1,3}[1-9]\d{0,2}\b[).'\"]{0,3}$"
     r"|^exit(?:ed)?(?: with)? (?:code|status)(?: exit status)?[:= ]+[1-9]\d{0,2}$"
-    r"|\bCalledProcessError: |^(?:Error|ERROR): Command failed: "
+    r"|\bCalledProcessError: |^(?:Error|ERROR): Command failed: |\bKeyboardInterrupt$"
 )
 _SUMS = re.compile(
-    r"(?i)\b[1-9]\d* (?:[^\s:]+ ){0,3}?(?:fail(?:ed|ures?|ing)|errors?|problems?|violations?|offenses?|warnings?)\b"
+    r"(?i)(?:^\W{0,9}(?:error:? )?|[:,(] *|\b(?:found|with|has|had) )[1-9]\d* (?:of \d+ )?(?:[a-z()]+ ){0,2}?"
+    r"(?:fail(?:ed|ures?|ing)|errors?|problems?|violations?|offenses?|warnings?)\b"
     r"|\b(?:fail(?:ed|ures|ing)|errors): +[1-9]"
 )
 _SUM_CHARS_MAX = 160
@@ -120,7 +122,9 @@ def is_tried_again(text: str) -> bool:
 def is_wrapper(text: str) -> bool:
     """Whether a line says no more than that a command which something else ran has failed: why stands above it."""
     folded = text.lower()  # the quick test
-    told = "exit" in folded or "status" in folded or "fail" in folded or "return" in folded
+    told = (
+        "exit" in folded or "status" in folded or "fail" in folded or "return" in folded or folded.endswith("interrupt")
+    )
     return told and _WRAPS.search(text) is not None
 
 

@@ -45,7 +45,7 @@ RULES: Final = (
         "surefire.goal",
         "there are test failures",
         r"Failed to execute goal .*There are test failures",
-        0.5,
+        0.3,
         fatal=True,
         goes_on=r"^\[ERROR\]|^\s+\S|^[\w.$]+(?:Exception|Error|Failure)",
         lines_max=60,

@@ -11,7 +11,7 @@ from typing import Final
 from streams.core.extract.block import Block
 from streams.core.extract.failing import runs_afterwards
 from streams.core.extract.news import AROUND
-from streams.core.extract.reader import Candidate, Consequence, Reader
+from streams.core.extract.reader import OF_NO_TOOL, Candidate, Consequence, Reader
 from streams.core.extract.rule import rule
 from streams.core.extract.step import Step
 
@@ -51,12 +51,18 @@ UNSURE: Final = 0.75
 """The share of these that counts when the log does not say for sure which command failed."""
 ASIDE: Final = 0.4
 """What a candidate weighs less that tells of a service beside the work."""
-SUMS: Final = 0.2
+SUMS: Final = 0.3
 """What a candidate weighs less that only counts what is told elsewhere."""
+SURE: Final = 0.9
+FAR_LINES: Final = 500
+FAR_ABOVE: Final = 0.3
+"""What words weigh less that stand FAR_LINES above a tool's own word at the end that it failed, which is that SURE."""
 WRAPS: Final = 0.35
 """What a candidate weighs less that says only that a command failed which something else ran."""
 TOLD: Final = 0.45
 """What a candidate of the command that failed weighs at least, or else the command's last lines tell, too."""
+CLEARLY_TOLD: Final = 0.55
+"""What a candidate weighs at least that makes needless what only says below it that a command failed."""
 LAST_WORDS: Final = 0.6
 """What these weigh."""
 LAST_LINES: Final = 6
@@ -67,6 +73,7 @@ TRIED_AGAIN: Final = 0.45
 KNOWN: Final = 0.5
 """What a candidate weighs less whose lines passing runs print, too."""
 
+_LOUD: Final = OF_NO_TOOL | {"memory", "disk", "java", "git", "signal", "process", "assert", "docker", "node"}
 _LAST: Final = rule("tail.command", "", "(?!)", LAST_WORDS)
 
 
@@ -85,11 +92,14 @@ def ranked(reader: Reader, limit: int, *, failed: bool | None, best: float = 0.0
         reach[candidate.rule.id] = candidate.evidence  # the last one's, as candidates stand in order
     for candidate in reader.candidates:
         candidate.score = _weigh(reader, candidate, reach[candidate.rule.id])
+    _hush(reader)
+    for candidate in reader.candidates:
         if candidate.run[0] and not candidate.rule.consequence:
             candidate.first = min(candidate.first, max(candidate.run[0], candidate.first - AROUND))
             candidate.last = max(candidate.last, min(candidate.run[1], candidate.last + AROUND))
     if failed and not best:
         reader.candidates += _last_words(reader)
+    _drop_wrappers(reader)
     least = WEAKEST if failed else UNSAID
     able = sorted(
         (c for c in reader.candidates if c.score >= least and not c.dropped), key=lambda c: (-c.score, c.evidence)
@@ -176,6 +186,25 @@ def exit_code(reader: Reader, at: int, step: Step) -> int | None:
     """What the command ended with that says why at this line: the next code of its step, or of the job."""
     codes = (c.code for c in reader.consequences if c.at >= at and (c.step == step or c.rule.fatal))
     return next((code for code in codes if code is not None), None)
+
+
+def _hush(reader: Reader) -> None:
+    """Where a tool says at the log's end why it failed, loud words far above are what passed tests print."""
+    sure = [c.evidence for c in reader.candidates if c.rule.fatal and not c.wraps and c.score >= SURE]
+    above = max(sure, default=0) - FAR_LINES
+    for candidate in reader.candidates:
+        if candidate.evidence < above and not candidate.rule.fatal and candidate.rule.tool in _LOUD:
+            candidate.score -= FAR_ABOVE
+
+
+def _drop_wrappers(reader: Reader) -> None:
+    """What says only that a command failed, where the same step says above it why."""
+    told: set[Step] = set()
+    for candidate in sorted(reader.candidates, key=lambda one: one.evidence):
+        if candidate.wraps:
+            candidate.dropped = candidate.dropped or candidate.step in told
+        elif candidate.score >= CLEARLY_TOLD and not candidate.dropped:
+            told.add(candidate.step)
 
 
 def _last_words(reader: Reader) -> list[Candidate]:

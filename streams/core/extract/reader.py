@@ -56,7 +56,7 @@ CONSEQUENCES_MAX: Final = 200
 
 _WARN_OF_ERRORS: Final = frozenset({"sanitizer", "go", "sphinx"})
 """Tools whose warnings are what they fail for."""
-_OF_NO_TOOL = frozenset(
+OF_NO_TOOL: Final = frozenset(
     {"generic", "auth", "network", "cli", "curl", "wget", "gh", "time", "shell", "jenkins", "github", "python", "js"}
 )
 """Whose words a service beside the work speaks, too; a compiler that names an upload means the source."""
@@ -341,8 +341,8 @@ class Reader:
         """Takes the line that says why."""
         block.evidence = self.at
         block.wraps = not block.rule.fatal and is_wrapper(text)
-        block.sums = block.rule.tool in _OF_NO_TOOL and is_sum(text)
-        block.aside = block.rule.tool in _OF_NO_TOOL and is_side(text)
+        block.sums = block.rule.tool in OF_NO_TOOL and is_sum(text)
+        block.aside = block.rule.tool in OF_NO_TOOL and is_side(text)
 
     def is_whole(self, last: int) -> bool:
         """Whether no line that may come makes the block longer that ends with this line so far."""

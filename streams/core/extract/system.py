@@ -251,6 +251,7 @@ RULES: Final = (
         before=1,
         after=2,
     ),
+    rule("kubernetes.absent", "error from server", r"^Error from server \(NotFound\)", 0.6),
     rule("kubernetes.server", "error from server", r"^Error from server", 0.88),
     rule("cli.error", "error: ", r"^\s*Error: ", 0.86, goes_on=r"^\s+\S", lines_max=20),
     rule(
