@@ -361,12 +361,12 @@ def test_no_runner_tells_one_digit_from_another() -> None:
     st.lists(st.text("Fail \u2717Re[.K\u212a\u00e9", max_size=12), min_size=1, max_size=8),
     st.lists(st.sampled_from(["fail", "re[", "\u2717", "k."]), min_size=1, unique=True),
 )
-def test_a_sieve_keeps_every_line_that_holds_a_word(texts: list[str], words: list[str]) -> None:
-    lines = [text.encode() for text in texts]
-    kept = Sieve(words, ["FaiR"]).kept(lines)
+def test_a_sieve_keeps_every_line_that_holds_a_word(lines: list[str], words: list[str]) -> None:
+    kept = Sieve([*words, "\nR", "F\n"], ["FaiR"]).kept(lines)
     assert kept == [line for line in lines if line in kept]
     for line in lines:
-        is_in = any(word.encode() in line.lower() for word in words) or b"FaiR" in line
+        folded = f"\n{line.lower()}\n"
+        is_in = any(word in folded for word in (*words, "\nr", "f\n")) or "FaiR" in line
         assert is_in <= (line in kept)
         assert is_in or line not in kept or not line.isascii()
 

@@ -39,6 +39,8 @@ _NOTHING = re.compile(
     r"|\b(?:errors?|fail(?:ed|ures?)?)(?: count)? ?[:=] *0(?![.\w])|\((?:ignored|expected)\)\s*$"
     r"|\b(?:errors?|fail(?:ed|ures?))\b.{0,60}\s{3}0$"  # a table of counts
 )
+_NONE = re.compile(r"(?i)0 (?:\w+ )?(?:error|fail)")
+_COUNT = re.compile(r"[:=] *0(?![.\w])")
 _SOMETHING = re.compile(
     r"(?i)\b[1-9]\d* (?:\w+ )?(?:errors?|fail(?:ed|ures?)?)\b|\b(?:errors?|fail(?:ed|ures?)?) ?[:=] *[1-9]"
 )
@@ -104,8 +106,14 @@ class Ending:
 
 def says_nothing_failed(text: str) -> bool:
     """Whether the words of trouble in a line say that there was none: `0 errors`, `(ignored)`."""
-    told = "0" in text or "rrors" in text or "ailures" in text or text.endswith(")")  # the quick test
-    return told and _NOTHING.search(text) is not None and not _SOMETHING.search(text)
+    folded = text.lower()
+    told = (  # the quick test
+        ("0" in text and (_NONE.search(text) or _COUNT.search(text)))
+        or "no errors" in folded
+        or "no failures" in folded
+        or folded.endswith(("ignored)", "expected)"))
+    )
+    return bool(told) and _NOTHING.search(text) is not None and not _SOMETHING.search(text)
 
 
 def is_warning(text: str) -> bool:

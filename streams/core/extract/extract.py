@@ -19,6 +19,7 @@ from streams.core.extract.gate import Gate, Hit
 from streams.core.extract.rank import exit_code, ranked
 from streams.core.extract.reader import Candidate, Reader
 from streams.core.extract.sections import WORDS, Section, Sections, tells
+from streams.core.extract.skim import Skim
 from streams.core.extract.tools import RULES
 
 BLOCKS_MAX: Final = 20
@@ -97,16 +98,22 @@ class Pass:
             reader.steps.first(reader.window.raw(1))
         hits = self._hits(chunk)
         at, end = numbers.start - 1, numbers.stop - 1
-        for index in (*hits, None):
-            upto = end if index is None else numbers.start + index - 1
+        skim, places, place = Skim(reader, chunk.data, hits, numbers.start), list(hits), 0
+        while place <= len(places):
+            upto = end if place == len(places) else numbers.start + places[place] - 1
             while at < upto and (reader.wants_next or sections.wants_next):
                 at += 1
                 self._look(at, None)
-            if index is not None:
-                at, hit = numbers.start + index, hits[index]
-                if hit.hash in self._known and hit.is_idle and not (reader.wants_next or sections.wants_next):
-                    continue
+            if place == len(places):
+                break
+            at, hit = upto + 1, hits[places[place]]
+            next_place = place + 1
+            if hit.hash not in self._known or not hit.is_idle or reader.wants_next or sections.wants_next:
                 self._look(at, hit)
+                next_place = skim.goes_on_at(place)
+            if next_place > place + 1:
+                at = numbers.start + places[next_place] - 1
+            place = next_place
         reader.at = end
         self._learn(chunk, numbers.start)
 

@@ -38,7 +38,7 @@ class Floods:
         """The lines of a chunk, by their numbers from 0, that are to be looked at; None for all. Linear."""
         if not self._by_first or len(lines) < LINES_MIN:
             return None
-        shapes = _shapes(data)
+        shapes = shapes_of(data)
         by_first, found = self._by_first, dict[Shape, list[int]]()
         behind = 0
         for at in [at for at, shape in enumerate(shapes) if shape in by_first]:
@@ -63,7 +63,7 @@ class Floods:
         """Counts the blocks that were found in a chunk, by the numbers of their first and last lines from 0."""
         if len(lines) < LINES_MIN or len(blocks) < KEPT:
             return
-        shapes = _shapes(data)
+        shapes = shapes_of(data)
         for first, last in blocks:
             if not 0 <= first <= last < len(shapes) or last - first >= BLOCK_LINES_MAX:
                 continue
@@ -78,5 +78,6 @@ class Floods:
             self._by_first.clear()
 
 
-def _shapes(data: bytes) -> list[bytes]:
+def shapes_of(data: bytes) -> list[bytes]:
+    """Of each line what is equal in all that are the same."""
     return data.translate(None, _VARIES).split(b"\n")

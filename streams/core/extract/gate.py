@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate, chain
+from itertools import accumulate, chain, compress
+from operator import not_
 from typing import Final, NamedTuple
 
 from streams.core.extract.baseline import hashed
@@ -21,11 +22,19 @@ from streams.core.extract.clean import clean
 from streams.core.extract.literals import least, needed, tells_digits
 from streams.core.extract.rule import Rule
 from streams.core.extract.section import NEVER
+from streams.core.extract.shortcut import Needs, Shortcut
 from streams.core.extract.sieve import Sieve
 
 SHAPES_BYTES_MAX: Final = 16 * 1024 * 1024
 """Of lines remembered, each with SHAPE_BYTES for its place; then it forgets all and begins again."""
 SHAPE_BYTES: Final = 160
+LINES_MIN: Final = 100
+"""Fewer new lines with words are looked at one by one."""
+SHORTCUTS_MAX: Final = 6
+SAMPLE: Final = 256
+"""So many lines of one kind are looked at in full before there is a shortcut for them."""
+SAMPLED: Final = 64
+"""So many of them tell what stands in most."""
 NEEDLES_MAX: Final = 500
 """Combinations of words of which is remembered what their rules need."""
 
@@ -40,8 +49,8 @@ _LOWER: Final = bytes(
 class Hit(NamedTuple):
     """What is in a line."""
 
-    hash: int
-    """As a baseline has it."""
+    hash: int | None
+    """As a baseline has it; None where it is not told."""
     rule: Rule | None
     """The first rule that finds something."""
     told: tuple[Rule, ...]
@@ -114,6 +123,10 @@ class Word:
                 by.setdefault(needle, []).append(pair)
 
 
+def _wide(word: str) -> str:
+    return word.encode().decode("latin-1")
+
+
 def _any_mark(line: str, text: str, marks: frozenset[str]) -> bool:  # noqa: ARG001 - as others take it
     return bool(marks)
 
@@ -153,7 +166,13 @@ class Gate:
         ]
         alone = [Word(mark, (), (mark,)) for mark in marks if not covered[mark]]
         self._words: Final = (*words, *alone)
-        self._sieve: Final = Sieve(shortest, [word.needle.decode() for word in alone])
+        self._sieve: Final = Sieve(map(_wide, shortest), [_wide(word.needle.decode()) for word in alone])
+        self._rules: Final = tuple(rule for _, rule in ordered)
+        self._needs: Final = tuple(map(Needs, self._rules))
+        self._marks: Final = marks
+        self._samples: Final[dict[int, list[str]]] = {}
+        """Of new lines, by the place of the rule that was found in them first."""
+        self._shortcuts: tuple[tuple[Shortcut, _Said | None], ...] = ()
         self._needles: Final[dict[frozenset[Word], tuple[_Needles, _Needles]]] = {}
         """What the rules of these words need together, of few and small logs the same again and again."""
 
@@ -181,7 +200,10 @@ class Gate:
     def _say(self, shapes: list[bytes]) -> dict[bytes, _Said | None]:
         """What is in lines that were not seen before."""
         said: dict[bytes, _Said | None] = dict.fromkeys(shapes)
-        lines = self._sieve.kept(shapes)
+        wide = b"\n".join(shapes).decode("latin-1").split("\n")  # a byte is a character: none is lost
+        lines = [line.encode("latin-1") for line in self._sieve.kept(wide)]
+        if len(lines) >= LINES_MIN and self._shortcuts:
+            lines = self._short(lines, said)
         if not lines:
             return said
         data = b"\n".join(lines)
@@ -198,6 +220,48 @@ class Gate:
         for number, one in self._searched(held, lines).items():
             said[lines[number]] = one
         return said
+
+    def _short(self, lines: list[bytes], said: dict[bytes, _Said | None]) -> list[bytes]:
+        """Says of the lines what shortcuts know; gives the others."""
+        raws = [line.decode("utf-8", "replace") for line in lines]
+        texts = list(map(clean, raws))
+        for shortcut, one in self._shortcuts:
+            known = shortcut.known(texts, raws)
+            if not (caught := sum(known)):
+                continue
+            shortcut.caught += caught
+            if one is not None:
+                said.update(dict.fromkeys(compress(lines, known), one))
+            rest = list(map(not_, known))
+            lines = list(compress(lines, rest))
+            texts, raws = list(compress(texts, rest)), list(compress(raws, rest))
+            if len(lines) < LINES_MIN:
+                break
+        return lines
+
+    def _learn(self, place: int, text: str) -> None:
+        """Takes a line in which the rule at this place finds something, or none (-1), and nothing else is.
+
+        Of many of a kind, it makes a shortcut, in place of the one that was of least use.
+        """
+        sample = self._samples.setdefault(place, [])
+        sample.append(text)
+        if len(sample) < SAMPLE:
+            return
+        self._samples.pop(place, None)
+        needs = self._needs
+        shortcut = Shortcut(
+            needs[place] if place >= 0 else None,
+            needs[:place] if place >= 0 else needs,
+            self._marks,
+            sample[:: SAMPLE // SAMPLED],
+        )
+        if shortcut.usable:
+            said = _Said(Hit(None, self._rules[place], (), _NO_MARKS), ()) if place >= 0 else None
+            kept = sorted(self._shortcuts, key=lambda one: -one[0].caught)[: SHORTCUTS_MAX - 1]
+            for one, _ in kept:
+                one.caught = 0
+            self._shortcuts = (*kept, (shortcut, said))
 
     def _searched(self, held: dict[int, list[Word]], lines: Sequence[bytes]) -> dict[int, _Said]:
         """Of the lines that hold words those in which there is more: what a rule finds, or a mark."""
@@ -224,7 +288,7 @@ class Gate:
                     told += [rule for one, rule in word.told if one in folded]
                 if word.marks:
                     marks += [mark for mark in word.marks if mark in raw]
-            found, tried = None, list[Rule]()
+            found, place, tried = None, -1, list[Rule]()
             for order in sorted(rules) if len(rules) > 1 else rules:
                 rule = rules[order]
                 if not any(word in folded for word in rule.words):
@@ -232,9 +296,11 @@ class Gate:
                 if order in self._exact:
                     tried.append(rule)
                 elif rule.pattern.search(text):
-                    found = rule
+                    found, place = rule, order
                     break
             meant = frozenset(marks) if marks and self._means(raw, text, frozenset(marks)) else _NO_MARKS
+            if not (tried or marks or told):
+                self._learn(place, text)
             if found is not None or tried or meant or told:
                 said[number] = _Said(Hit(hashed(text), found, tuple(told), meant), tuple(tried))
         return said

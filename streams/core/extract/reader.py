@@ -26,6 +26,7 @@ from streams.core.extract.ending import (
     says_nothing_failed,
 )
 from streams.core.extract.failing import Commands
+from streams.core.extract.flood import shapes_of
 from streams.core.extract.gate import Hit
 from streams.core.extract.news import AROUND, News
 from streams.core.extract.rule import BEFORE_LINES_MAX, Rule
@@ -66,6 +67,11 @@ _ECHO = re.compile(r"^\s*(?:\+{1,4} |\$ |> |echo |set [-+]|if |fi$)")
 _CODE = re.compile(r"(?i)(?:exit(?:ed)?(?: with)?(?: code| status)?|error|code|status)[:= ']+(\d{1,3})\b")
 
 
+def is_harmless(text: str) -> bool:
+    """Whether a line with words of trouble only echoes a command, or says that there was none."""
+    return _ECHO.match(text) is not None or says_nothing_failed(text)
+
+
 @dataclass(slots=True, eq=False)
 class Candidate:
     """A block in the making; lines count from 1."""
@@ -104,6 +110,8 @@ class Candidate:
     score: float = 0.0
     opened: int = 0
     """The line at which its rule found something."""
+    shape: bytes = b""
+    """Of the line that the key begins with: equal lines have equal ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,8 @@ class Reader:
     candidates: list[Candidate] = field(default_factory=list)
     by_key: dict[tuple[str, int], Candidate] = field(default_factory=dict)
     by_rule: dict[str, int] = field(default_factory=dict)
+    held: set[bytes] = field(default_factory=set)
+    """The shapes of the blocks that were held: one with another shape repeats none of them."""
     consequences: deque[Consequence] = field(default_factory=lambda: deque(maxlen=CONSEQUENCES_MAX))
     fatal_at: int = 0
     certain_at: int = 0
@@ -191,7 +201,7 @@ class Reader:
             self.ending.look(self.at, text)
         if self.steps.in_command:
             return
-        if rule is None or (not rule.fatal and (_ECHO.match(text) or says_nothing_failed(text))):
+        if rule is None or (not rule.fatal and is_harmless(text)):
             return
         if rule.fatal:
             self.fatal_at = self.at
@@ -214,7 +224,7 @@ class Reader:
             return
         if grew and not rule.fatal and not (self.open and rule.score > self.open.rule.score + CLEARLY_BETTER):
             return
-        self._open(rule, text, hit.hash, new=not known)
+        self._open(rule, text, hashed(text) if hit.hash is None else hit.hash, new=not known)
 
     def _conclude(self) -> None:
         """A line right behind a block that says that it failed belongs to it."""
@@ -235,7 +245,7 @@ class Reader:
     def _open(self, rule: Rule, text: str, key: int, *, new: bool) -> None:
         self.close()
         self.open = Candidate(rule, self.at, self.at, self.at, self.steps.at, new, key)
-        self.open.opened = self.at
+        self.open.opened, self.open.shape = self.at, shapes_of(self.window.bytes(self.at))[0]
         if self.news is not None and self.news.run is not None:
             self.open.run = self.news.run
         self.open.tried_again = is_tried_again(text)
@@ -266,6 +276,7 @@ class Reader:
         elif self.by_rule.get(candidate.rule.id, 0) < SAME_RULE_MAX:
             self.by_rule[candidate.rule.id] = self.by_rule.get(candidate.rule.id, 0) + 1
             self.by_key[key] = candidate
+            self.held.add(candidate.shape)
         else:
             return
         self.candidates.append(candidate)
@@ -332,7 +343,7 @@ class Reader:
             block.key = hash((block.key, hashed(text)))
         if ended:
             if rule.told_last:
-                block.key = hashed(text)
+                block.key, block.shape = hashed(text), shapes_of(self.window.bytes(self.at))[0]
                 self._tell(block, text)
             self.close()
         return True

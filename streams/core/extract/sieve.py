@@ -16,20 +16,25 @@ _META: Final = re.compile(r"[\\.+*?()|\[\]{}^$#&~-]")
 
 
 class Sieve:
-    """Keeps the lines that hold a word. Lines are bytes, in which a byte is a character: none is lost."""
+    """Keeps the lines that hold a word."""
 
     def __init__(self, folded: Iterable[str], exact: Iterable[str] = ()) -> None:
-        """`folded` words stand for their letters in either case, `exact` ones only for their own; none is empty."""
-        either, own = "|".join(map(_literal, folded)), "|".join(map(_literal, exact))
+        """`folded` words stand for their letters in either case, `exact` ones only for their own; none is empty.
+
+        A newline at an end of a word stands for the line's beginning, or its end.
+        """
+        either, own = "|".join(map(_expression, sorted(folded))), "|".join(map(_expression, sorted(exact)))
         pattern = "|".join(part for part in (f"(?i:{either})" if either else "", own) if part)
-        self._lines: Final = TypeAdapter(list[OnErrorOmit[Annotated[str, StringConstraints(pattern=pattern)]]])
+        self._lines: Final = TypeAdapter(list[OnErrorOmit[Annotated[str, StringConstraints(pattern=pattern or "$^.")]]])
 
-    def kept(self, lines: Sequence[bytes]) -> list[bytes]:
-        """The lines that hold a word, in their order. Some of those with letters beyond ASCII may hold none. Linear."""
-        texts = b"\n".join(lines).decode("latin-1").split("\n")
-        return [line.encode("latin-1") for line in self._lines.validate_python(texts)]
+    def kept(self, lines: Sequence[str]) -> list[str]:
+        """The lines that hold a word, in their order. Linear.
+
+        What counts as one letter in two cases is more than what Python takes for one: the long s is an s.
+        """
+        return self._lines.validate_python(lines)
 
 
-def _literal(word: str) -> str:
-    """The word as an expression over its bytes in UTF-8."""
-    return _META.sub(r"\\\g<0>", word.encode().decode("latin-1"))
+def _expression(word: str) -> str:
+    inner = _META.sub(r"\\\g<0>", word.strip("\n"))
+    return f"{'^' if word.startswith(chr(10)) else ''}{inner}{'$' if word.endswith(chr(10)) else ''}"

@@ -20,8 +20,9 @@ DEPTH_MAX: Final = 50
 BRANCHES_MAX: Final = 200
 """Parallel branches whose prefixes are known."""
 WORDS: Final = (
-    "##[|[pipeline]|section_start|section_end|travis_fold|travis_time|pipefail|##teamcity[block|current runner version"
-    "|post job cleanup|orphan processes|working directory|environment hook|running commands"
+    "##[group]|##[endgroup]|##[section]|##[command]|[pipeline]|section_start|section_end|travis_fold|travis_time"
+    "|pipefail|##teamcity[block|current runner version|post job cleanup|orphan processes|working directory"
+    "|environment hook|running commands"
 )
 """As a rule's words: one of them stands in every line that begins or ends a step, or tells the CI system."""
 RUN: Final = "Run "
