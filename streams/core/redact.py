@@ -30,6 +30,7 @@ from streams.core.credentials.names import (
     NO_PASSWORDS,
     PASSWORD_PARTS,
     PASSWORDS,
+    PHRASES,
     SERVICES,
     STRONG_PASSWORDS,
     WHOLE_PASSWORDS,
@@ -44,6 +45,7 @@ from streams.core.credentials.values import (
     is_marked,
     is_number,
     is_passphrase,
+    is_phrase,
     is_placeholder,
     is_random,
     is_strong,
@@ -283,7 +285,7 @@ def _of_password(name: str, text: str, lowered: str) -> Iterator[_Span]:
                 end = _end_of(match, span.end)
                 yield span._replace(end=end)
                 continue
-        loose = AFTER_TOLD.match(text, after) if name not in STRONG_PASSWORDS else None
+        loose = AFTER_TOLD.match(text, after) if name not in ("pass", "salt") else None
         if loose and is_told_of(name, loose["bare"]) and not _in_resource(text, at, *loose.span("bare")):
             end = loose.end()
             yield _Span(*loose.span("bare"), "password")
@@ -379,6 +381,8 @@ def _is_password(name: str, found: re.Match[str]) -> bool:
     if found["op"] in COLUMNS:
         return is_told(value) or (name != "secret" and is_told_loosely(value))
     if quoted is not None:
+        if found["op"] == "=" and name in PHRASES and is_phrase(value):
+            return True
         return " " not in value.strip() or not _WORDS_ONLY.fullmatch(value.replace(" ", ""))
     after = found.string[found.end() : found.end() + 1]
     if after in ("(", "[") and _WORDS_ONLY.fullmatch(value):

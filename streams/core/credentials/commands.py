@@ -55,6 +55,8 @@ _OPTIONS: Final = (
     (("plink", "pscp", "psftp"), r"(?:plink|pscp|psftp)(?:\.exe)? ", r"-pw\s{1,3}"),
     (("xfreerdp", "wfreerdp", "sdl-freerdp"), r"(?:[xw]|sdl-)freerdp3? ", r"/p:"),
     (("security ",), r"security ", r"-[pP]\s{1,3}"),
+    (("knife ",), r"knife ", r"(?-i:-P)\s{1,3}"),
+    (("vsql ",), r"vsql ", r"(?-i:-w)\s{1,3}"),
     (("schtasks",), r"schtasks(?:\.exe)? ", r"/rp\s{1,3}"),
     (("influx ", "nuget push", "nuget setapikey"), r"(?:influx |nuget (?:push|setapikey) )", r"(?-i:-[tk])\s{1,3}"),
     (("rclone ",), r"rclone ", r"pass(?:word)?[ =]"),
@@ -83,8 +85,8 @@ COMMANDS: Final[tuple[Format, ...]] = (
         r"(?:(?<=--)|(?<![\w-]-)(?<=-)(?=[\w-]{3,12}[ =][\"']?[^\s\"']{0,40}\d|(?:store|key)pass ))"
         r"(?:password|passwd|passphrase|pass|token|secret|api-?key|auth-?token|auth|access-?key|key|otp"
         r"|storepass|keypass)"
-        r"[ =][\"']?"
-        rf"(?P<s>(?![\[(<$*{{-]|(?:id|type|src)=|{FILE})[^\s\"'<>]{{6,}})",
+        rf"[ =](?:\\{{0,3}}[\"'](?P<t>(?![\[(<$*{{-]|(?:id|type|src)=|{FILE})[^\"'\n<>\\]{{6,256}})\\{{0,3}}[\"']"
+        rf"|[\"']?(?P<s>(?![\[(<$*{{-]|(?:id|type|src)=|{FILE})[^\s\"'<>]{{6,}}))",
         anchored=True,
         needs=("-",),
     ),
@@ -126,8 +128,9 @@ COMMANDS: Final[tuple[Format, ...]] = (
     Format(
         "command-value",
         "A value given to a command beside the name of a credential.",
-        ("--value ", "--body ", "--secret-string "),
-        r"(?:password|passwd|secret|token|key)[\w./-]{0,64}[\"']? (?:[^\n;|]{0,160} )?--(?:value|body|secret-string) "
+        ("--value ", "--body ", "--secret-string ", "--data "),
+        r"(?:(?<![\w-])secrets? (?:add|set|create|update|put) (?:[^\n;|]{0,160} )?--data "
+        r"|(?:password|passwd|secret|token|key)[\w./-]{0,64}[\"']? (?:[^\n;|]{0,160} )?--(?:value|body|secret-string) )"
         rf"{_QUOTE}(?P<s>(?![$<{{-])[^\s\"'<>]{{6,}})",
         proof=is_given,
     ),
@@ -149,7 +152,15 @@ COMMANDS: Final[tuple[Format, ...]] = (
         "command-word",
         "A password or key that a command takes as a word of its own.",
         (
-            *("cargo login ", "bw unlock ", "vault operator unseal ", "reset-admin-password ", "consul kv put "),
+            *(
+                "cargo login ",
+                "-setcookie ",
+                "bw unlock ",
+                "vault operator unseal ",
+                "reset-admin-password ",
+                "consul kv put ",
+                "wandb login ",
+            ),
             *(
                 "etcdctl put ",
                 "nuget push ",
@@ -159,7 +170,8 @@ COMMANDS: Final[tuple[Format, ...]] = (
                 "activate-refresh-token ",
             ),
         ),
-        r"(?:cargo login |bw unlock |vault operator unseal |reset-admin-password |nuget push [^\s-]\S{0,200} "
+        r"(?:(?:cargo|wandb) login |-setcookie |bw unlock |vault operator unseal |reset-admin-password "
+        r"|nuget push [^\s-]\S{0,200} "
         r"|nuget setapikey |(?:consul kv|etcdctl) put \S{0,128}(?:password|passwd|secret|token|_key|-key|/key) "
         r"|cf auth \S{1,64} |activate-refresh-token \S{1,128} "
         r"|poetry config http-basic\.\S{1,64} \S{1,64} )[\"']?(?P<s>(?![$<-])[^\s\"'<>]{6,})",

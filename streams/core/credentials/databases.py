@@ -7,12 +7,59 @@ from typing import Final
 from streams.core.credentials.row import Format
 from streams.core.credentials.values import is_given, is_literal, is_strong_value
 
+_CALLS: Final = (
+    *(
+        "login",
+        "auth",
+        "auth=",
+        "authenticate",
+        "bind",
+        "bind_s",
+        "httpbasicauth",
+        "httpdigestauth",
+        "pscredential",
+        "credentials",
+        "plaincredentials",
+        "basiccredentials",
+    ),
+    *(
+        "usernamepasswordcredential",
+        "usernamepasswordcredentials",
+        "passwordcredentials",
+        "networkcredential",
+        "passwordauthentication",
+        "getconnection",
+        "__construct",
+        "pdo",
+        "mysqli",
+        "mysqli_connect",
+        "pgp_sym_encrypt",
+        "pgp_sym_decrypt",
+        "basicawscredentials",
+        "sequelize",
+    ),
+)
+"""What takes a user and a password, or data and a password."""
+
+_SECRET_CALLS: Final = (
+    *("checkpw", "hashpw", "make_password", "set_password", "setpassword", "fernet", "secretkeyspec", "secretstr"),
+    *("withpassword", "setapikey", "set_api_key", "settoken", "set_token", "loadpassword"),
+)
+"""What takes a password or a key first."""
+
 DATABASES: Final[tuple[Format, ...]] = (
     Format(
         "sql-password",
         "A password in a statement of SQL.",
         ("password '", "password = n'", "password=n'", "password('", "identified by", "identified with"),
         r"(?:password|identified (?:with \w{1,40} )?by(?: password)?)(?:\s{1,3}|\(|\s?=\s?N)'(?P<s>(?!<)[^'\s<>]{3,})'",
+    ),
+    Format(
+        "sql-identified",
+        "A password in a statement of SQL, without quotes.",
+        ("identified by ",),
+        r"(?:create|alter|grant|connect to) [^\n;]{0,160}?identified by (?P<s>(?!values )[^\s\"'`;<>]{4,128})",
+        proof=is_given,
     ),
     Format(
         "sql-key",
@@ -27,6 +74,14 @@ DATABASES: Final[tuple[Format, ...]] = (
         ("values (", "values("),
         r"(?:password|passwd|secret|token)[`\"\\]{0,3}\)\s{0,4}values\s?\((?:[^()\n]{0,256},\s{0,2})?'(?P<s>[^'\n<>]{4,256})'\)",
         proof=is_given,
+    ),
+    Format(
+        "sql-procedure",
+        "A password given to a procedure of SQL Server.",
+        ("sp_password ", "sp_addlogin "),
+        r"(?:sp_password (?:NULL|N?'[^'\n]{0,128}'), ?N?'(?P<s>[^'\n<>]{4,128})'"
+        r"|sp_addlogin N?'[^'\n]{0,128}', ?N?'(?P<t>[^'\n<>]{4,128})')",
+        anchored=True,
     ),
     Format(
         "sql-duplicate",
@@ -58,23 +113,19 @@ DATABASES: Final[tuple[Format, ...]] = (
         proof=is_strong_value,
     ),
     Format(
+        "call-secret",
+        "The password or key of a call that takes it first.",
+        tuple(f"{call}(" for call in _SECRET_CALLS),
+        rf"(?:{'|'.join(_SECRET_CALLS)})" r"\(\s{0,4}b?\\{0,3}[\"'](?P<s>[^\s\"'\\<>]{6,128})\\{0,3}[\"'](?=\s?[,).])",
+        anchored=True,
+        proof=is_literal,
+    ),
+    Format(
         "call-password",
         "The password of a call that takes it behind a user.",
-        (
-            *("login(", "auth(", "auth=(", "authenticate(", "bind(", "bind_s(", "httpbasicauth(", "pscredential("),
-            *(
-                "credentials(",
-                "getconnection(",
-                "__construct(",
-                "pdo(",
-                "mysqli(",
-                "mysqli_connect(",
-                "networkcredential(",
-            ),
-            *("usernamepasswordcredentials(", "passwordauthentication(", "pgp_sym_encrypt(", "pgp_sym_decrypt("),
-        ),
-        r"(?:login|auth|auth=|authenticate|bind|bind_s|httpbasicauth|pscredential|credentials|getconnection|__construct"
-        r"|pdo|mysqli|mysqli_connect|networkcredential|usernamepasswordcredentials|passwordauthentication|pgp_sym_(?:en|de)crypt)\(\s{0,4}(?:\\{0,3}[\"'][^\"'\n\\]{0,128}\\{0,3}[\"'],\s{0,4}){1,2}"
+        tuple(f"{call}(" for call in _CALLS),
+        rf"(?:{'|'.join(_CALLS)})"
+        r"\(\s{0,4}(?:\\{0,3}[\"'][^\"'\n\\]{0,128}\\{0,3}[\"'],\s{0,4}){1,2}"
         r"\\{0,3}[\"'](?P<s>[^\s\"'\\<>]{4,128})\\{0,3}[\"'](?=\s?[,)])",
         anchored=True,
         proof=is_literal,

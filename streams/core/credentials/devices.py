@@ -12,6 +12,7 @@ DEVICES: Final[tuple[Format, ...]] = (
         "network-device",
         "A password, key or community in the settings of a network device or a radio network.",
         (
+            *("key-string ", "message-digest-key ", "enable secret ", "enable password ", "community ", "community: "),
             *("password ", "secret ", "snmp-server community ", "rocommunity ", "rwcommunity ", "rocommunity6 "),
             *(
                 "tacacs-server ",
@@ -25,7 +26,9 @@ DEVICES: Final[tuple[Format, ...]] = (
             ),
             *("wifi-iface[", "snmpget ", "snmpset ", "snmpbulkwalk ", "snmptrap "),
         ),
-        r"(?:(?:password|secret) (?=\d \S{6})\d |snmp-server community |r[ow]community6? "
+        r"(?:(?:password|secret) (?=\d \S{6})\d |enable (?:password|secret) |key-string (?:\d )?"
+        r"|message-digest-key \d{1,3} md5 (?:\d )?|community (?=\S{1,64} (?:R[OW]\b|authorization ))"
+        r"|(?<=snmp )community: |snmp-server community |r[ow]community6? "
         r"|(?:tacacs|radius)-server (?:host \S{1,64} )?key (?:\d )?|isakmp key "
         r"|wifi-iface\[\d\]\.key=|wpa-psk (?:ascii )?(?:\d )?"
         r"|key content\s{0,24}: |eap \\?\"(?=[^\"\n]{4,128}\")|wifi:[^\n]{0,96}?;p:"

@@ -7,6 +7,7 @@ from typing import Final
 from streams.core.credentials.row import LINE, Format, begins
 from streams.core.credentials.values import (
     is_given,
+    is_literal,
     is_phrase,
     is_random_run,
     is_strong_phrase,
@@ -37,6 +38,7 @@ FILES: Final[tuple[Format, ...]] = (
         r"(?:<(?:\w{1,20}:)?\w{0,20}(?:password|passphrase|passwd|privatekey|secret|token|api_?key|access_?key)"
         r"(?: [^<>]{1,160})?>|<\w{1,20} (?:key|name)=\"[\w.-]{0,64}(?:password|passwd|secret|token)\">)"
         r"(?P<s>[^<>\s]{4,256})(?=</)",
+        proof=is_literal,
     ),
     Format(
         "netrc",
@@ -93,8 +95,9 @@ FILES: Final[tuple[Format, ...]] = (
     Format(
         "user-slash-password",
         "User and password with a slash between.",
-        ("login with ", "credentials: ", "log in with ", "login as ", "credentials are "),
-        r"(?:log ?in (?:with|as)|credentials(?::| are)) [\"'`]?[\w.@-]{1,64} ?/ ?(?P<s>[^\s\"'`<>/\\]{6,128})",
+        ("login with ", "credentials: ", "log in with ", "login as ", "credentials are ", "creds "),
+        r"(?:log ?in (?:with|as)|credentials(?::| are)|creds) [\"'`]?[\w.@-]{1,64}(?: ?/ ?|:)"
+        r"(?P<s>[^\s\"'`<>/\\]{6,128})",
         anchored=True,
         proof=is_given,
     ),
@@ -213,7 +216,7 @@ FILES: Final[tuple[Format, ...]] = (
         "A password told in a sentence.",
         ("password",),
         r"password (?:[^\n:;,=]{1,100}(?<!user)(?<!name)(?<!login)(?<!account)(?<! host)(?<!policy)(?<!from):"
-        r"|is|was|set to|to be|:|=)(?:\s|\\n){1,8}"
+        r"|(?:for [\w.@-]{1,64} )?is|was|set to|to be|:|=)(?:\s|\\n){1,8}"
         r"[\"'`]?(?P<s>(?!\w{1,64}\()[^\s\"'`<>\\]{8,128})(?=[\"'`.,]?(?:\s|\\n|$|\)))",
         anchored=True,
         proof=is_told_loosely,
@@ -232,6 +235,21 @@ FILES: Final[tuple[Format, ...]] = (
         r"(?:(?:primary|secondary)key\\{0,8}\":|keyname\\{0,8}\":\s?\\{0,8}\"\w{1,32}\\{0,8}\",(?:\s|\\n){0,16}"
         r"\\{0,8}\"value\\{0,8}\":)\s?\\{0,8}\"(?P<s>[A-Za-z0-9+/]{40,}={0,2})",
         anchored=True,
+    ),
+    Format(
+        "password-input",
+        "What stands in a field of a page that asks for a password.",
+        ("type=password", 'type="password', "type='password", 'type=\\"password'),
+        r"type=\\?[\"']?password\\?[\"']?\s(?:[^<>]{0,160}\s)?value=\\?[\"'](?P<s>[^\"'\\<>\n]{4,256})",
+        anchored=True,
+    ),
+    Format(
+        "told-change",
+        "A password that was changed into another.",
+        ("changed from ", "changed to ", "reset to ", "rotated to ", "updated to "),
+        r"(?:password|passwd|secret|token|key) (?:was |has been )?(?:changed|reset|rotated|updated) (?:from [\"'`]?"
+        r"(?P<s>[^\s<>]{6,128}(?: to [^\s<>]{6,128})?)|to [\"'`]?(?P<t>[^\s<>]{6,128}))",
+        proof=is_strong_value,
     ),
     Format(
         "told-phrase",

@@ -8,7 +8,7 @@ from typing import Final
 from streams.core.credentials.row import COLOUR
 
 AFTER_PASSWORD: Final = re.compile(
-    rf"(?P<rest>[\w.-]{{0,24}})(?:[\"'`*\\\]]|&quot;|&#34;|(?<=\\)u0022){{0,8}}{COLOUR}{{0,2}}[ \t]{{0,40}}\s?"
+    rf"(?P<rest>[\w.-]{{0,24}})(?:[\"'`*\\\]%]|&quot;|&#34;|(?<=\\)u0022){{0,8}}{COLOUR}{{0,2}}[ \t]{{0,40}}\s?"
     rf"(?P<op>={{1,3}}>|->|:{{1,3}}=|::|\?=|[=:：＝]|\t|[ ]{{2}}|\|)"
     rf"(?:(?<==>)\s{{1,24}}string\(\d{{1,6}}\) |[ \t]{{0,40}}|\s{{0,2}}){COLOUR}{{0,2}}(?:\*\* |&quot;|&#34;|\\u0022)?"
     r"(?:(?:&[\w.-]{1,32}|!!str) )?"

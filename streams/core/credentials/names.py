@@ -31,6 +31,7 @@ PASSWORDS: Final[tuple[str, ...]] = (
     "pass-phrase",
     "pass phrase",
     "psk",
+    "salt",
     "erlang_cookie",
     *("passwort", "kennwort", "mot de passe", "contraseña", "contrasena", "senha", "parola", "wachtwoord", "salasana"),
     *("hasło", "heslo", "jelszó", "lösenord", "adgangskode", "passord", "şifre", "mật khẩu", "пароль", "пароля"),
@@ -38,19 +39,22 @@ PASSWORDS: Final[tuple[str, ...]] = (
 )
 """Nearly any value after these is a credential."""
 
-WHOLE_PASSWORDS: Final[frozenset[str]] = frozenset({"_pass", "_pw", "pass", "pw", "psk"})
+WHOLE_PASSWORDS: Final[frozenset[str]] = frozenset({"_pass", "_pw", "pass", "pw", "psk", "salt"})
 """Of these, those that may not go on: `test_passed=1203` is a count."""
 
-STRONG_PASSWORDS: Final[frozenset[str]] = frozenset({"pass", "pw"})
+STRONG_PASSWORDS: Final[frozenset[str]] = frozenset({"pass", "pw", "salt"})
 """Of these, those that begin a word (`sshPass` has two) and whose value must be one: `pass=12` is a count too."""
 
+PHRASES: Final[frozenset[str]] = frozenset({"passphrase", "pass_phrase", "pass-phrase", "pass phrase"})
+"""Of these, those whose value may be words only."""
+
 NO_PASSWORDS: Final = re.compile(
-    r"(?:s|_|-)?(?:name|names|manager|ref|arn|path|file|store|class|length|count|type|policy)"
+    r"(?:s|_|-)?(?:name|names|manager|ref|arn|uri|url|path|file|store|class|length|count|type|policy)"
 )
 """Behind such a name, in lower case: what stands there says where a password is, or of what kind."""
 
 PASSWORD_PARTS: Final[tuple[str, ...]] = (
-    *("pass", "pw", "secret", "psk", "erlang_cookie", "kennwort", "contrase", "contrasena", "senha", "parola"),
+    *("pass", "pw", "secret", "psk", "salt", "erlang_cookie", "kennwort", "contrase", "contrasena", "senha", "parola"),
     *("wachtwoord", "salasana", "heslo", "adgangskode", "hasło", "jelszó", "lösenord", "şifre", "mật khẩu", "парол"),
     *("密码", "密碼", "口令", "パスワード", "비밀번호", "암호"),
 )

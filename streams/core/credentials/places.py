@@ -196,9 +196,9 @@ PLACES: Final[tuple[Format, ...]] = (
             "integrations/",
             "hc-ping.com/",
         ),
-        r"(?:hooks?/(?:catch/)?|/inputs?/|/receiver/v1/http/|(?:infura\.io|alchemy\.com|quiknode\.pro)/"
+        r"(?:hooks?/(?:catch/)?(?P<t>[\w=-]{16,}/[\w=-]{16,})|(?:hooks?/(?:catch/)?|/inputs?/|/receiver/v1/http/|(?:infura\.io|alchemy\.com|quiknode\.pro)/"
         r"(?:ws/)?v[23]/|/t/(?=an-)|/with/key/|/integrations?/(?:generic/\d{1,20}/alert/)?|hc-ping\.com/)"
-        r"(?P<s>[\w=-]{16,}(?:/[\w=-]{16,})?)",
+        r"(?P<s>[\w=-]{16,}))",
         proof=is_random_run_or_uuid,
     ),
     Format(
@@ -213,6 +213,22 @@ PLACES: Final[tuple[Format, ...]] = (
         anchored=True,
         needs=("=",),
         proof=is_random_run_or_uuid,
+    ),
+    Format(
+        "query-pair",
+        "A key beside a token.",
+        ("key=",),
+        r"key=(?P<s>[0-9a-f]{32})(?=&token=)",
+        anchored=True,
+        needs=("&token=",),
+    ),
+    Format(
+        "google-code",
+        "A code of Google that is exchanged for tokens.",
+        ("4/0a",),
+        r"(?<![\w/])4/0A[\w-]{30,}",
+        anchored=True,
+        token=True,
     ),
     # Headers.
     Format(
@@ -279,7 +295,7 @@ PLACES: Final[tuple[Format, ...]] = (
         "bearer",
         "A bearer token.",
         ("bearer ",),
-        r"bearer[ ]{1,3}(?P<s>(?=[\w.~+/-]{0,40}\d)[\w.~+/-]{16,}={0,3}"
+        r"bearer[ ]{1,3}(?P<s>(?:v\d:)?(?=[\w.~+/-]{0,40}\d)[\w.~+/-]{16,}={0,3}"
         r"(?:(?:\r?\n|\\n)[ \t]{1,16}(?=[\w.~+/-]{0,40}\d)[\w.~+/-]{16,}={0,3}(?=\s|\Z))?)",
         anchored=True,
     ),

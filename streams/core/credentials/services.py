@@ -6,7 +6,7 @@ from string import ascii_lowercase
 from typing import Final
 
 from streams.core.credentials.row import START, UUID, Format, begins, prefixed
-from streams.core.credentials.values import is_key_run, is_random_run, is_random_run_or_mixed
+from streams.core.credentials.values import is_key_run, is_random, is_random_run, is_random_run_or_mixed
 
 SERVICES: Final[tuple[Format, ...]] = (
     # Chat, mail, telephony.
@@ -51,7 +51,7 @@ SERVICES: Final[tuple[Format, ...]] = (
         "twilio",
         "A Twilio key or account.",
         (),
-        START + r"(?:SK|AC)[0-9a-fA-F]{32}(?![A-Za-z0-9])",
+        START + r"(?:SK|AC)[0-9a-fA-F]{32}(?![A-Za-z0-9])(?::[0-9a-f]{32}(?![A-Za-z0-9]))?",
         exact_case=True,
         needs=("SK", "AC"),
         word_chars=34,
@@ -159,7 +159,16 @@ SERVICES: Final[tuple[Format, ...]] = (
     prefixed("razorpay", "A Razorpay key.", "rzp_live_", "rzp_test_", least=14, body="[A-Za-z0-9]"),
     prefixed("frame-io", "A Frame.io token.", "fio-u-", least=50),
     # Watching and data.
-    begins("voyage", "A Voyage AI key.", ("pa-",), r"pa-[\w-]{40,50}(?![\w-])", proof=is_random_run),
+    Format(
+        "zhipu",
+        "A key of Zhipu AI.",
+        (),
+        r"(?<![\w./-])[0-9a-f]{32}\.(?=[A-Za-z]*\d)[A-Za-z0-9]{16}(?![\w.-])",
+        exact_case=True,
+        needs=(".",),
+        word_chars=32,
+    ),
+    begins("voyage", "A Voyage AI key.", ("pa-",), r"pa-[\w-]{40,50}(?![\w-])", proof=is_random),
     prefixed("fly", "A Fly.io token.", "fm1_", "fm2_", "fo1_", least=36, body=r"[\w/+=,.-]"),
     prefixed("grafana", "A Grafana token.", "glc_", "glsa_", least=30, body=r"[\w+/=-]"),
     prefixed("new-relic", "A New Relic key.", "NRAK-", "NRII-", "NRJS-", "NRIQ-", "NRRA-", "NRSP-", least=16),
@@ -240,7 +249,14 @@ SERVICES: Final[tuple[Format, ...]] = (
     prefixed("onesignal", "A OneSignal key.", "os_v2_", least=40),
     prefixed("nylas", "A Nylas key.", "nyk_v0_", "nyk_", least=30),
     prefixed("plain", "A Plain key.", "plainApiKey_", least=20),
-    prefixed("firebase-messaging", "A server key of Firebase messaging.", "APA91b", least=60, exact=True),
+    begins(
+        "firebase-messaging",
+        "A server key of Firebase messaging.",
+        ("aaaa", "apa91b"),
+        r"(?:AAAA[\w-]{7}:)?APA91b[\w-]{60,}",
+        exact=True,
+        needs=("APA91b",),
+    ),
     prefixed("honeycomb", "A Honeycomb key.", "hcaik_", "hcxik_", "hcalk_", "hcamk_", "hcbik_", least=24),
     prefixed("honeybadger", "A Honeybadger token.", "hbp_", least=24),
     prefixed("axiom", "An Axiom token.", "xaat-", "xapt-", least=30),

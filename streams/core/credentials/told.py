@@ -16,13 +16,31 @@ from streams.core.credentials.values import is_data_key, is_folder, is_key_run, 
 SIGNS: Final = (
     *("token", "key", "secret", "credential", "pass", "auth", "jeton", "sid", "session", "csrf", "xsrf"),
     *("clé", "clave", "schlüssel", " -t ", " -k ", "macaroon"),
-    *("plaintext", "wif", "privkey", " seed"),
+    *("plaintext", "wif", "privkey", " seed", "remember", "hmac", "токен", "ключ", "密钥", "密鑰", "令牌", "トークン"),
+    *("キー", "토큰", "chave", "klucz", "chiave", "llave", "ficha", "nyckel", "nøgle", "sleutel", "avain", "geheim"),
+    *(
+        "secure",
+        "jwt",
+        "crypt",
+        "fernet",
+        "aes",
+        "segreto",
+        "segredo",
+        "secreto",
+        "sekret",
+        "секрет",
+        "シークレット",
+        "비밀",
+    ),
 )
 """One of these is in each of the names below, or is an option of one letter."""
 NAMES: Final = (
     *("token", "secret", "secretstr", "credential", "password", "passwd", "passphrase", "passcode", "csrf", "xsrf"),
     *("jeton", "authorization", "-auth", "_auth", "auth:", "authtoken", "apikey", "api-key", "api_key", "api key"),
     *("macaroon", "plaintext", "wif", "privkey", "mfa seed", "otp seed", "secret seed"),
+    *("geniekey", "remember_me", "rememberme", "remember_token", "токен", "密钥", "密鑰", "令牌", "トークン", "토큰"),
+    *("secure", "geheimnis", "segreto", "segredo", "secreto", "sekret", "секрет", "シークレット", "비밀"),
+    *("clave secreta", "chiave segreta", "chave secreta", "api 키", "apiキー", "ключ api"),
     *("session id", "session_id", "session-id", "sessionid", "session", "sid", "clé api", "clave api", "api-schlüssel"),
     *(
         f"{whose}{gap}key"
@@ -49,22 +67,29 @@ NAMES: Final = (
 """What is right behind one of these, and random, is a credential."""
 WHOLE: Final = frozenset(("sid", "session", "wif"))
 """Of these, those that must begin a word: others end in them."""
-LOOSE: Final = ("secret", "credential", "session", "session id", "authorization")
+LOOSE: Final = ("secret", "credential", "authorization")
 """Of these, those that also name things: `secret "app-config-7dk8m9g2tt"`. Behind them a value is one word."""
 LEADS: Final = frozenset(
-    "is was are be to of as value provided received given used using set generated string es est ist".split()
+    "is was are be to of as value provided received given used using set generated string es est ist echo".split()
 )
 """Words between a name and its value."""
 LEADS_MAX: Final = 3
 BEFORE_CHARS: Final = 72
 VALUE_CHARS_MIN: Final = 16
+MIXED_CHARS: Final = range(20, 513)
+"""Of a run of capitals, small letters and digits, where the line speaks of keys."""
 WORD_CHARS_MIN: Final = 20
 """Of a value that no sign ties to its name."""
 LIST_GAP_CHARS: Final = 24
 """Between the members of a list."""
 
+_ENDING_CHARS: Final = 3
+_ENDINGS: Final = frozenset(name[-_ENDING_CHARS:] for name in NAMES)
+"""Looked up before the names themselves: most texts end in none of these."""
 _SIGN: Final = re.compile("|".join(SIGNS))
-_VALUE: Final = re.compile(r"(?<![\w/+.~-])[A-Za-z0-9][\w/+.~-]{15,511}={0,2}")
+_VALUE: Final = re.compile(
+    r"(?<![\w/+.~-])[A-Za-z0-9+][\w/+.~-]{15,511}={0,2}|(?<![\w+.~-])/[A-Za-z0-9+/]{15,511}={1,2}"
+)
 _GAP: Final = " \t\r\n\"'`*([{<:=>|,;\\-«“‘„「：＝~"
 _ASSIGNS: Final = frozenset("=:([{：＝")
 _COLOUR: Final = re.compile(r"(?:\x1b|\\u001b|\\x1b|\\033)\[[\d;]{0,12}m?")
@@ -73,12 +98,23 @@ _ESCAPED: Final = re.compile(r"\\{1,8}[nrt]")
 _COUNT: Final = re.compile(r"string\(\d{1,6}\)\s?\"?\Z")
 _LAST_WORD: Final = re.compile(r"[^\W\d_]{1,12}\Z")
 _BETWEEN: Final = re.compile(r"(?:[\s\"'`,]|\\{1,8}[nr\"']|- ?)*[,\n](?:[\s\"'`,]|\\{1,8}[nr\"']|- ?)*\Z")
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
-_HEX: Final = re.compile(r"[0-9a-fA-F]+")
-_BARE_KEY: Final = re.compile(r"(?:(?<![\w\s.-])|(?<=[\w:,;]\s))keys?[\"']?\s?[=:]\s?[\"']?\Z|\s-[tk] \Z")
-"""A key, nobody says of what; also an option of one letter."""
+_NO_KEY: Final = re.compile(r"\d{4}-\d\d-\d\d|0x[0-9a-f]{1,31}(?![0-9a-f])", re.IGNORECASE)
+"""A date, an address in memory."""
+_SESSION: Final = ("session", "sid", "session id", "session_id", "session-id", "sessionid")
+_SESSION_CHARS_MIN: Final = 20
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-", re.IGNORECASE)
+_PUBLIC: Final = re.compile(
+    r"public|fingerprint|sha\d|hash|digest|integrity|checksum|did:|address|peer|cert|base64"
+    r"|site.?key|host.?key|dnskey|ssh-(?:rsa|dss|ed25519)|ecdsa"
+    r"|\bid[\"']?[:= ]{0,3}[\"']?\Z|_id\b"
+)
+"""What names a random value that anybody may know."""
+_KEY: Final = re.compile(r"(?:(?<![\w\s.-])|(?<=[\w:,;]\s))keys?[\"']?\s?[=:]\s?[\"']?\Z")
+"""A key, nobody says of what."""
 _NAMED_KEY: Final = re.compile(r"\w[_-]key[\"'\\]{1,4}, ?[\"'\\]{1,4}\Z")
 """Two arguments: the name of some key, and a value."""
+_ANY_KEY: Final = re.compile(r"[a-z]{3}[._-]?key[\"'\\)\]]{0,4}\s{0,2}[:=]\s{0,2}[\"'\\]{0,4}\Z")
+_CHAIN_KEY: Final = re.compile(r"0x[0-9a-fA-F]{64}")
 _CIPHER: Final = re.compile(r"\b(?:nonce|iv|cipher|aes)\b")
 
 
@@ -103,7 +139,7 @@ def values_told(text: str, lowered: str) -> Iterator[tuple[int, int]]:
 
 def _is_drawn(value: str) -> bool:
     return (is_random(value) or is_key_run(value)) and not (
-        is_folder(value) or is_placeholder(value) or _DATE.match(value)
+        is_folder(value) or is_placeholder(value) or _NO_KEY.match(value)
     )
 
 
@@ -123,22 +159,37 @@ def _name_in_front(lowered: str, start: int, value: str) -> bool:
     for _ in range(LEADS_MAX + 1):
         before = _COUNT.sub("", before.rstrip(_GAP))
         name = before.rstrip("s_0123456789)]\"'`\\*")
-        name = name if name.endswith(NAMES) else before
-        if name.endswith(NAMES):
+        name = name if _is_name(name) else before
+        if name is not before or _is_name(name):
             return _is_tied(name, gap[len(before) :], value)
         word = _LAST_WORD.search(before)
         if word is None or word[0] not in LEADS:
             break
         before = before[: word.start()]
-    if _NAMED_KEY.search(lowered, max(0, start - BEFORE_CHARS), start):
+    if (_ANY_KEY.search(gap) and "/" not in value and "." not in value) or _NAMED_KEY.search(
+        lowered, max(0, start - BEFORE_CHARS), start
+    ):
         return not is_data_key(gap.rstrip(_GAP))
-    return _BARE_KEY.search(gap) is not None and (is_key_run(value) or _CIPHER.search(gap) is not None)
+    if _KEY.search(gap) and (_CIPHER.search(gap) or _CHAIN_KEY.fullmatch(value)):
+        return True
+    line = gap[gap.rfind("\n") + 1 :]
+    return (
+        _SIGN.search(line) is not None
+        and is_key_run(value, chars=MIXED_CHARS)
+        and ("hmac" in line or not _PUBLIC.search(line))
+    )
+
+
+def _is_name(before: str) -> bool:
+    return before[-_ENDING_CHARS:] in _ENDINGS and before.endswith(NAMES)
 
 
 def _is_tied(name: str, gap: str, value: str) -> bool:
     """Whether a value is one of its name: tied by a sign, or so long that it cannot be anything else."""
     if not gap or is_data_key(name):
         return False
+    if name.endswith(_SESSION) and (len(value) < _SESSION_CHARS_MIN or _UUID.match(value)):
+        return False  # by its number or UUID a session is told, not opened
     short = next((one for one in WHOLE if name.endswith(one)), "")
     if short and name[-len(short) - 1 : -len(short)].isalnum():
         return False

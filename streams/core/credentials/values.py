@@ -32,10 +32,11 @@ _ENCODED: Final = re.compile(r"[A-Za-z0-9+/_=.~-]+")
 _PARTS: Final = re.compile(r"[A-Za-z0-9]+")
 _WORDS: Final = re.compile(r"(?=[A-Za-z]{2})(?:[a-z]{2,})?(?:[A-Z]+[a-z]{2,})*(?:[A-Z]{2,})?[0-9]{0,4}|[0-9]{1,8}")
 _RUN: Final = re.compile(r"[A-Za-z0-9]{16,}")
+_SYLLABLES: Final = re.compile(r"[a-z]{5}|[A-Z]{5}")
 _SMALL: Final = re.compile(r"[a-z]{9}")
 _MEASURE: Final = re.compile(r"[0-9][0-9.,:%/+-]*[A-Za-z%]{0,8}")
 _VARIABLE: Final = re.compile(
-    r"\$[{(].*|\$env:\w+|@[A-Za-z_]{2,32}|\$[A-Za-z_]\w*|\{\{.*|\{[A-Za-z_][\w.]*\}?|%[A-Za-z_]\w*%|%\(.*|%"
+    r"\$[{(].*|\$env:\w+|@[A-Za-z_][\w.]{1,64}|\$[A-Za-z_]\w*|\{\{.*|\{[A-Za-z_][\w.]*\}?|%[A-Za-z_]\w*%|%\(.*|%"
     r"[sdvqr@]|<.*|\*{3}.*|\[.*"
     r"|!{1,2}[A-Za-z]{2,16}"
     r"|[•·x.*]{4}.*",
@@ -45,6 +46,7 @@ _VARIABLE: Final = re.compile(
 _CODE: Final = re.compile(r"[A-Za-z_]{2,64}(?:\.[A-Za-z_]{2,64}){1,8}")
 _FOLDER: Final = re.compile(
     r"(?:[.~]|\.\.)?/(?:[a-z][\w.@-]{0,64}/)|~?\.{0,2}/\.?[a-z][a-z0-9_.-]{2,64}\Z|[A-Za-z]:[\\/]"
+    r"|(?:[a-z0-9_.-]{1,32}/){3}"
 )
 _SEPARATORS: Final = b"-_.=+/~@:%"
 _CLASS: Final = bytes(
@@ -139,7 +141,7 @@ def is_told_loosely(value: str) -> bool:
 
 def is_told_of(name: str, value: str) -> bool:
     """Whether a value behind a name can only be a password; a secret is also a thing that has a name of its own."""
-    return is_told_loosely(value) and not is_folder(value) and (name != "secret" or value.isalnum())
+    return is_told_loosely(value) and not is_folder(value) and (name != "secret" or "-" not in value)
 
 
 def is_passphrase(value: str) -> bool:
@@ -230,10 +232,14 @@ def is_value(value: str) -> bool:
     return not (_VARIABLE.fullmatch(value) or (value[0] == "*" and len(set(value)) == 1))
 
 
-def is_key_run(value: str) -> bool:
-    """Whether a value holds a run of capitals, small letters and digits as no name has them: a token of any issuer."""
+def is_key_run(value: str, *, chars: range = KEY_RUN_CHARS) -> bool:
+    """Whether a value holds a run of capitals, small letters and digits as no name has them: a token of any issuer.
+
+    `chars` says how long it may be. A shorter one has no part that could be a word.
+    """
     return any(
-        len(run) in KEY_RUN_CHARS
+        len(run) in chars
+        and (len(run) in KEY_RUN_CHARS or not _SYLLABLES.search(run))
         and min(sum(map(str.isupper, run)), sum(map(str.islower, run))) >= KEY_RUN_LETTERS_MIN
         and sum(map(str.isdigit, run)) >= KEY_RUN_DIGITS_MIN
         and not _SMALL.search(run)

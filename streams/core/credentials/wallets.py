@@ -13,8 +13,9 @@ WALLETS: Final[tuple[Format, ...]] = (
     Format(
         "seed-phrase",
         "The words of a wallet.",
-        ("mnemonic", "seed phrase", "seed_phrase", "seedphrase", "recovery phrase", "recovery_phrase"),
-        r"(?:mnemonic|(?:seed|recovery)[ _]?phrase)[\"'\\]{0,8}(?:\s?[:=]| is)?\s{0,12}[\"'\\]{0,8}(?P<s>[a-z]{3,8}(?: "
+        ("mnemonic", "seed", "recovery phrase", "recovery_phrase", "recovery words", "secret phrase", "secret words"),
+        r"(?:mnemonic(?: phrase)?|(?:(?:seed|recovery|secret)[ _]?(?:phrase|words)|seed))"
+        r"[\"'\\]{0,8}(?:\s?[:=]| is)?\s{0,12}[\"'\\]{0,8}(?P<s>[a-z]{3,8}(?: "
         r"[a-z]{3,8}){11,23})(?! ?\w)",
         anchored=True,
     ),
