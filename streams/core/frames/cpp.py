@@ -103,6 +103,8 @@ def find(lines: Sequence[str]) -> Found | None:
                 continue
             if index == 0 and reading:
                 closed = True
+            elif index == 0 and len(stack) == 1 and stack[0][0] == symbol:
+                stack, closed = [], False  # A debugger shows where it stopped, then the whole stack.
             if not closed and len(stack) < FRAMES_MAX:
                 if stack_at < 0:
                     stack_at = number

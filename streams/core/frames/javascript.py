@@ -32,7 +32,7 @@ _FIREFOX = re.compile(
 )
 _RAISED = re.compile(
     r"\s*(?:\[cause\]: )?(?:error: )?(?:\(node:\d{1,9}\) UnhandledPromiseRejectionWarning: )?"
-    r"(?:Uncaught )?(?:\(in promise\) )?(?:Unhandled \w{1,30}: )?\[?"
+    r"(?:ERROR )?(?:Uncaught )?(?:\(in promise\) )?(?:Unhandled \w{1,30}: )?\[?"
     r"([A-Z][\w.]{0,100}(?:Error|Exception|Warning|Failure|Rejection)|Error"
     r"|(?<=Uncaught )[A-Z]\w{1,80}|(?<=\(in promise\) )[A-Z]\w{1,80})"
     r"(?: \[([A-Z_0-9]{2,80})\])?(?:: (.*)|\]?:?)$"
@@ -97,7 +97,7 @@ def find(lines: Sequence[str]) -> Found | None:
             candidate = _Block(number, cause, kind, (raised[3] or "")[:MESSAGE_CHARS_MAX].rstrip("]"))
         elif "\u25cf " in line[:20] and number + 1 < len(lines):
             candidate = _example(number, lines[number + 1].strip())
-        elif not line.strip().startswith(("...", "at ")):
+        elif not line.strip().startswith(("...", "at ", "Emitted '")):
             in_frames = False
     if not latest or not any(b.calls for b in latest):
         return None

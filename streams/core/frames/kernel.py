@@ -11,6 +11,7 @@ LANGUAGE = "kernel"
 MARKS = ("Call Trace:", "Call trace:", "Backtrace:", "Kernel panic - ", "+0x")
 
 _PREFIX = re.compile(r".{0,100}?\[ {0,6}\d{1,8}\.\d{1,9}\](?:\[ {0,6}[TC]\d{1,8}\])? ?")
+_JOURNAL = re.compile(r"\S[^\[]{0,90}? kernel: ")
 _SYMBOL = r"([A-Za-z_][\w]{0,200})((?:\.\w{1,40}){0,4})\+0x[0-9a-f]{1,8}(?:/0x[0-9a-f]{1,8})?"
 _CALL = re.compile(
     r"\s{0,20}(?:\[?<[0-9a-f]{8,16}>\]? ?|\[<\s{0,10}inlined? {0,10}>\] ?)?(\? ?)?\(?" + _SYMBOL
@@ -81,6 +82,8 @@ def find(lines: Sequence[str]) -> Found | None:
     reading = False
     for number, full in enumerate(lines):
         line = _PREFIX.sub("", full, count=1) if "." in full[:110] and "[" in full[:100] else full
+        if " kernel: " in line[:100] and (journal := _JOURNAL.match(line)):
+            line = line[journal.end() :]
         if at < 0:
             if raised := _head(line):
                 at, message = number, line.strip()

@@ -9,7 +9,7 @@ from streams.core.frames.cpp import native_frame
 from streams.core.frames.stack import FRAMES_MAX, Found, Frame, Reading, built
 
 LANGUAGE = "cpp"
-MARKS = ("(crashed)", "PC: @", " 0# ", "stack trace: ***", "Stack trace:\n#", "STACK_TEXT:")
+MARKS = ("(crashed)", "PC: @", " 0# ", "stack trace: ***", "Stack trace:\n#", "STACK_TEXT:", "[Callstack] 0x")
 
 _REASON = re.compile(r"Crash reason: {1,8}(\S.{0,120})$")
 _WALKED = re.compile(
@@ -23,6 +23,10 @@ _DEBUGGER = re.compile(
     r"[0-9a-f`]{8,17} [0-9a-f`]{8,17} (?:[0-9a-f` :]{0,120}: )?([\w.]{1,80})!"
     r"(\S.{0,900}?)(?: \[(.{1,300}) @ (\d{1,9})\])?$"
 )
+_CALLSTACK = re.compile(
+    r".{0,200}?\[Callstack\] 0x[0-9a-f]{8,16} ([\w.-]{1,80})!(\S.{0,900}?)(?: \[(?:(.{1,300}):(\d{1,9}))?\])?$"
+)
+_UNHANDLED = re.compile(r".{0,200}?Unhandled Exception: (EXCEPTION_[A-Z_]{2,40})")
 _CODE = re.compile(r"(?:EXCEPTION_CODE: \(NTSTATUS\) 0x|ExceptionCode: )([0-9a-f]{8})")
 _CODES = {
     "c0000005": "EXCEPTION_ACCESS_VIOLATION", "c00000fd": "EXCEPTION_STACK_OVERFLOW",
@@ -54,6 +58,8 @@ def find(lines: Sequence[str]) -> Found | None:
             continue
         elif "CODE: " in line[:24].upper() and (code := _CODE.match(line)):
             at, raised, frames, form = number, _CODES.get(code[1], "0x" + code[1]), [], ""
+        elif "Unhandled Exception: " in line and (unhandled := _UNHANDLED.match(line)):
+            at, raised, frames, form = number, unhandled[1], [], ""
         elif line.startswith("STACK_TEXT:"):
             at, frames, form = (number if at < 0 else at), [], "debugger"
         elif line.startswith("Thread ") and form == "walked":
@@ -73,8 +79,9 @@ def find(lines: Sequence[str]) -> Found | None:
 
 def _read(line: str, form: str) -> tuple[Frame | None, str]:
     """Return the frame that a line shows, and the form in which the next is expected."""
-    if form == "debugger":
-        if called := _DEBUGGER.match(line):
+    listed = "[Callstack] 0x" in line
+    if form == "debugger" or listed:
+        if called := (_CALLSTACK if listed else _DEBUGGER).match(line):
             frame = native_frame(called[2], f"{called[3]}:{called[4]}" if called[3] else "")
             if frame.in_app and called[1].lower().startswith(_SYSTEM_MODULES):
                 frame = Frame(frame.function, "", frame.file, frame.line, in_app=False, reason="library")

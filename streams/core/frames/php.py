@@ -34,6 +34,8 @@ _XDEBUG = re.compile(
 )
 _TESTED = re.compile(r"\d{1,6}\) [\w\\]{1,300}::\w{1,200}(?: with data set .{1,300})?$")
 _THROWN = re.compile(rf"{_TYPE}(?::(?: (.*))?)?$")
+_BRACKETED = re.compile(rf"\s{{1,8}}\[{_TYPE}\]$")
+_STEP = re.compile(r"\s{0,8}(?:([\w\\:>{}-]{1,300})\(\))? {0,4}at (\S{1,400}\.php):(\d{1,9})$")
 _PRINTED = re.compile(r"(\S{1,400}\.php):(\d{1,9})$")
 _HASHED = re.compile(r"(__TwigTemplate_)[0-9a-f]{16,64}(?:___\d{1,9})?|(class@anonymous)\S{0,300}")
 _LIBRARY = ("/vendor/", "/usr/share/php/", "phar://")
@@ -82,7 +84,7 @@ def find(lines: Sequence[str]) -> Found | None:
         latest = at, raised, message, shown, chain
     if latest is not None and xdebug:
         latest = (*latest[:3], _called(xdebug, place), latest[4])
-    return built(LANGUAGE, latest) or _tested(lines)
+    return built(LANGUAGE, latest) or _tested(lines) or _console(lines)
 
 
 def _tested(lines: Sequence[str]) -> Found | None:
@@ -98,6 +100,25 @@ def _tested(lines: Sequence[str]) -> Found | None:
         frames = [_frame(place[1], place[2], "") for place in takewhile(bool, places) if place]
         if frames:
             latest = number, thrown[1], thrown[2] or "", frames, [thrown[1]]
+    return built(LANGUAGE, latest)
+
+
+def _console(lines: Sequence[str]) -> Found | None:
+    """Read what a console application prints of an exception: its type in brackets, and a trace when asked for."""
+    latest: Reading | None = None
+    kind, at, reading = "", -1, False
+    place = ("", "0")
+    frames: list[Frame] = []
+    for number, line in enumerate(lines):
+        if "]" in line and (typed := _BRACKETED.match(line)):
+            kind, at, reading = typed[1], number, False
+        elif line.strip() == "Exception trace:" and kind:
+            reading, frames, place = True, [], ("", "0")
+        elif reading and " at " in line and ".php:" in line and (step := _STEP.match(line)):
+            if step[1] and len(frames) < FRAMES_MAX:
+                frames.append(_frame(*place, step[1]))
+                latest = at, kind, lines[at + 1].strip(), frames, [kind]
+            place = (step[2], step[3])
     return built(LANGUAGE, latest)
 
 
