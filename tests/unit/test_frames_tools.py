@@ -44,7 +44,9 @@ def by_name(name: str) -> str:
 @pytest.mark.parametrize(
     "name",
     ["ruby uncaught", "rails", "firefox", "nsexception", "tombstone", "kernel oops null", "elixir", "lua", "perl",
-     "php xdebug", "lldb", "absl failure handler", "logcat java", "B mono"],
+     "php xdebug", "lldb", "absl failure handler", "logcat java", "B mono", "valgrind invalid read",
+     "glibc backtrace_symbols", "minidump stackwalk", "windbg analyze", "kernel warn journal", "ue4 callstack",
+     "pytorch c++ frames", "android anr native", "swift precondition"],
 )  # fmt: skip
 def test_calls_inside_a_message_are_no_part_of_its_template(name: str) -> None:
     read = explain(origin="ci", message=by_name(name))

@@ -25,7 +25,7 @@ _FRAME = re.compile(
     r"|goroutine \d+ \[|\S{1,512}\.go:\d+ \+\dx|[~^ ]+$|\d+: +(?:\dx[0-9a-f]+ - )?\S+::"
 )
 _LOGGED = (
-    r"(?:[VDIWEF]/[\w.]{1,40} {0,20}\( {0,6}\d{1,7}\): "
+    r"(?:(?:[\d :.-]{12,30} )?[VDIWEF][/ ][\w.]{1,40} {0,20}(?:\( {0,6}\d{1,7}\))?: "
     r"|[\d :.-]{12,30}\d{1,7} {1,7}\d{1,7} [VDIWEF] [\w.]{1,40} {0,20}: )"
 )
 _CALLS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -34,12 +34,20 @@ _CALLS: tuple[tuple[str, re.Pattern[str]], ...] = (
                        r"[^\s:]{1,300}:\d+:in ['`][^'`]{1,200}'$")),
     # Firefox, Safari
     ("@", re.compile(r"[^\s@()]{0,200}@(?:https?|file|resource|webpack|moz-extension|capacitor|app):\S{1,800}:\d+$")),
-    # Apple's reports; glog
-    ("0x", re.compile(r"\d{1,3} {1,3}(?:[\w?][^:]{0,80}?\s{2,40}0x[0-9a-f]{6,16}|\S{1,80} 0x[0-9a-f]{8,16}) \S"
-                      r"|@ {1,20}0x[0-9a-f]{6,16} |(?:\* )?frame #\d+: 0x")),
-    # the kernel's call traces, tombstones
-    ("+0x", re.compile(r"(?:\[ *\d{1,8}\.\d{1,9}\] {1,4})?(?:\[<[0-9a-f]{8,16}>\] )?(?:\? )?[A-Za-z_][\w.]{0,200}"
-                       r"\+0x[0-9a-f]{1,8}/0x[0-9a-f]{1,8}(?:$| \[[\w. -]{1,80}\]| \S{1,300}:\d)")),
+    # Apple's reports; Swift's; glog; Valgrind; walked minidumps; PyTorch; Unreal; `backtrace_symbols`
+    ("0x", re.compile(r"\d{1,3} {1,6}(?:[\w?][^:]{0,80}?\s{2,40}0x[0-9a-f]{6,16}|\S{1,80} 0x[0-9a-f]{8,16}) \S"
+                      r"|@ {1,20}0x[0-9a-f]{6,16} |(?:\* )?frame #\d+: (?:0x|.{1,1500} \+ 0x[0-9a-f]{1,16} \(0x)"
+                      r"|\d{1,3} 0x[0-9a-f]{8,16} \S.{0,900}? in \S|==\d{1,10}==\s{1,8}(?:at|by) 0x"
+                      r"|\d{1,4} {1,3}[\w.+@~-]{1,120}(?:!.{1,900}?)?(?: \[\S{1,300} : \d{1,9})?"
+                      r" \+ 0x[0-9a-f]{1,16}\]?$"
+                      r"|.{0,60}?\[Callstack\] 0x"
+                      r"|(?:#?\d{1,4}:? )?[^\s()]{1,400}\([^()\s]{0,1000}\+0x[0-9a-f]{1,16}\) ?\[0x")),
+    # the kernel's call traces, also in a journal; WinDbg; HotSpot; tombstones
+    ("+0x", re.compile(r"(?:[^\[]{1,90} kernel: {0,3})?(?:\[ *\d{1,8}\.\d{1,9}\] {1,4})?"
+                       r"(?:\[<[0-9a-f]{8,16}>\] )?(?:\? )?[A-Za-z_][\w.]{0,200}"
+                       r"\+0x[0-9a-f]{1,8}/0x[0-9a-f]{1,8}(?:$| \[[\w. -]{1,80}\]| \S{1,300}:\d)"
+                       r"|[0-9a-f`]{8,17} [0-9a-f`]{8,17} (?:[0-9a-f` :]{0,120}: )?[\w.]{1,80}!\S"
+                       r"|(?:# )?[CV] {1,4}\[[^\]+]{1,200}\+0x[0-9a-f]{1,16}\]")),
     (" pc 0", re.compile(rf"{_LOGGED}?\s{{0,12}}(?:native: )?#\d+ {{1,2}}pc 0[0-9a-f]{{5,15}} ")),
     # what logcat puts before a Java call
     ("at ", re.compile(rf"{_LOGGED}\s{{1,8}}at [\w$.<>]{{3,400}}\(")),
@@ -51,6 +59,7 @@ _CALLS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (") (at ", re.compile(r"[\w.+<>`|/:]{1,400} ?\([^\n]{0,600}?\) \(at \S{1,400}:\d+\)$")),
 )  # fmt: skip
 """Words in a line, and the form of a call that has them."""
+_GO_PLACE = re.compile(r"/\S{1,512}\.go:\d{1,9}")
 _RUNNER_MARK = re.compile(r"(?<!\S)(?:##\[(?:error|warning)\])+")
 _PYTHON_HEAD = "Traceback (most recent call last):"
 
@@ -82,6 +91,8 @@ def unadorned(line: str) -> str:
 def is_frame(line: str) -> bool:
     """Whether a line shows one call of a stack trace, or opens one."""
     start = line.lstrip()
+    if line[:2] == "\t/" and _GO_PLACE.fullmatch(start):
+        return True
     if _FRAME.match(start) or (start is not line and start[:3] == "at "):
         return True
     for mark, form in _CALLS:  # noqa: SIM110 - a generator takes twice as long, and this is asked of every new line
