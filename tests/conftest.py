@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 import structlog
+from _pytest.runner import runtestprotocol
 from hypothesis import settings
 from suites.drawing import QUICK_EXAMPLES
 
@@ -171,10 +172,25 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"needs {program} (Debian package: {package})")
 
 
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Of a unit test that went well only the call is reported: with workers a report costs half a millisecond on its
+    way, which is what most of these tests take.
+    """
+    if _folder(item.path) != "unit":
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in runtestprotocol(item, log=False, nextitem=nextitem):
+        if report.when == "call" or not report.passed:
+            item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    report.needs = [need for need in NEEDS if item.get_closest_marker(need)]  # type: ignore[attr-defined]  # ours
+    if report.skipped:
+        report.needs = [need for need in NEEDS if item.get_closest_marker(need)]  # type: ignore[attr-defined]  # ours
     return report
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from suites.drawing import load
+from suites.table import each
 
 from streams.contract.errors import MalformedRecord
 from streams.contract.failure import MESSAGE_BYTES_MAX, Failure
@@ -137,7 +138,7 @@ ERRORS: list[tuple[str, BaseException, str, int | None, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(
+@each(
     ("error", "message", "status", "code", "request_id"),
     [case[1:] for case in ERRORS],
     ids=[case[0] for case in ERRORS],
@@ -214,7 +215,7 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("row", "expected"), [case[1:] for case in ROWS], ids=[case[0] for case in ROWS])
+@each(("row", "expected"), [case[1:] for case in ROWS], ids=[case[0] for case in ROWS])
 def test_a_row_is_read_under_its_known_names(row: dict[str, Any], expected: dict[str, Any]) -> None:
     told = from_row(row, occurred_at_ms=AT_MS)
     assert {name: getattr(told, name) for name in expected} == expected

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from suites.asking import NOW_MS, Scripted, Time, both_origins, classifier, unseen, wrong_labels
 from suites.drawing import load
 from suites.fake_llm import personality
+from suites.table import each
 
 from agents.classify import agent
 from agents.classify.agent import QUESTIONS_MAX, Result
@@ -116,10 +117,8 @@ def test_nothing_is_asked_about_nothing() -> None:
 # Faults of an answer
 
 
-@pytest.mark.parametrize("at", ["first", "middle", "last"])
-@pytest.mark.parametrize(
-    "fault", sorted(set(personality.ROWS) - {"swap_labels"}) + sorted(personality.TEXTS) + ["leak"]
-)
+@each("at", ["first", "middle", "last"])
+@each("fault", sorted(set(personality.ROWS) - {"swap_labels"}) + sorted(personality.TEXTS) + ["leak"])
 def test_whatever_is_wrong_with_an_answer_no_label_ends_on_another_item(fault: str, at: str) -> None:
     llm, batch = answering(faulty(fault, at=at)), both_origins(max(12, load(50)))
     results = run(llm, batch)

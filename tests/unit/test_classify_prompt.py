@@ -7,12 +7,12 @@ import json
 import random
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from suites.asking import NOW_MS, WORDS, both_origins, unseen
 from suites.fake_llm import strict
 from suites.fake_llm.personality import rows_of
+from suites.table import each
 
 from agents.classify.outgoing import LEFT_OUT, TEXT_CHARS_MAX, outgoing
 from agents.classify.prompt import NEAR_CHARS_MAX, REASON_CHARS_MAX, Prompt, Reading, Sheet
@@ -192,7 +192,7 @@ ORDERS = [
 ]
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@each("order", ORDERS)
 def test_a_line_that_gives_orders_is_left_out_and_its_neighbours_stay(order: str) -> None:
     assert outgoing(f"connection reset by peer\n{order}\nexit code 1") == (
         f"connection reset by peer\n{LEFT_OUT}\nexit code 1"
@@ -212,7 +212,7 @@ HARMLESS = [
 ]
 
 
-@pytest.mark.parametrize("line", HARMLESS)
+@each("line", HARMLESS)
 def test_lines_of_real_failures_stay(line: str) -> None:
     assert outgoing(line) == line
 
@@ -253,7 +253,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "fault"), FAULTS.values(), ids=FAULTS)
+@each(("change", "fault"), FAULTS.values(), ids=FAULTS)
 def test_a_row_with_something_wrong_is_thrown_away_and_the_others_stay(change: dict[str, Any], fault: str) -> None:
     asked = sheet()
     rows = rows_of(items(asked))
@@ -291,7 +291,7 @@ def test_rows_are_found_between_other_words_and_in_what_was_cut_off() -> None:
     assert PROMPT.read(json.dumps(rows_of(items(asked))), asked).faults == {}
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "",

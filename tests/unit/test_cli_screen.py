@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+from suites.table import each
 
 from streams.cli.screen import line, shown, table
 
@@ -18,8 +18,8 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), [case[1:] for case in HOSTILE], ids=[case[0] for case in HOSTILE])
-@pytest.mark.parametrize(("before", "after"), [("", ""), ("x ", " y")])
+@each(("text", "expected"), [case[1:] for case in HOSTILE], ids=[case[0] for case in HOSTILE])
+@each(("before", "after"), [("", ""), ("x ", " y")])
 def test_nothing_that_a_terminal_would_obey_is_left(text, expected, before, after):
     assert shown(f"{before}{text}{after}") == f"{before}{expected}{after}"
 

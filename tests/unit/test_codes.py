@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+from suites.table import each
 
 from streams.core.codes import CODE_CHARS_MAX, READ_CHARS_MAX, said
 from streams.core.fingerprint import explain, fingerprint
@@ -50,7 +50,7 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "tool", "code", "chain"), CASES)
+@each(("text", "tool", "code", "chain"), CASES)
 def test_tool_code_and_chain_are_read_out_of_the_masked_message(
     text: str, tool: str, code: str, chain: tuple[str, ...]
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from suites.records import AT_MS, ci_failure, failures
+from suites.table import each
 
 from streams.contract import schema, topics
 from streams.contract.classified import GroupChanged
@@ -101,7 +102,7 @@ def test_no_two_field_lists_share_an_identity_by_moving_a_character() -> None:
 GOOD = json.loads(to_bytes(ci_failure()))
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "value", "error", "place"),
     [
         ("null", None, MalformedRecord, ""),

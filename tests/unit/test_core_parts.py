@@ -7,6 +7,7 @@ from aiokafka.partitioner import murmur2 as kafka_murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 from suites.records import AT_MS, verdict, verdicts
+from suites.table import each
 
 from streams.contract.failure import Origin
 from streams.contract.rollup import Span
@@ -158,7 +159,7 @@ def test_of_one_source_the_later_decision_stands() -> None:
     assert stronger(late, early) is late
 
 
-@pytest.mark.parametrize(
+@each(
     ("origin", "http_status", "exit_code", "kind"),
     [
         (Origin.BENCHMARK, 429, None, "rate_limit"),

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from suites.asgi import Client
+from suites.table import each
 
 from streams.callers import host_name
 from streams.dashboard.guard import CONTENT_SECURITY_POLICY, HEADERS, Guard
@@ -42,7 +43,7 @@ HOSTS = [
 ]
 
 
-@pytest.mark.parametrize(("authority", "name"), HOSTS)
+@each(("authority", "name"), HOSTS)
 def test_the_host_of_an_authority(authority, name):
     assert host_name(authority) == name
 
@@ -66,8 +67,8 @@ def test_hosts_can_be_allowed():
     assert client(allowed_hosts=["*"]).get("/", headers={"host": "any.example"}).status_code == 200
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize(
+@each("method", ["GET", "POST"])
+@each(
     "origin",
     [
         "http://evil.example",

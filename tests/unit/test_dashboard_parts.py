@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from suites.drawing import examples
 from suites.fake_queries import NOW_MS
+from suites.table import each
 
 from streams.contract.taxonomy import default_taxonomy
 from streams.dashboard import words
@@ -54,13 +55,13 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize(("age_ms", "said"), AGO)
+@each(("age_ms", "said"), AGO)
 def test_a_time_is_told_in_its_largest_unit(age_ms, said):
     assert words.ago(NOW_MS - age_ms, NOW_MS) == said
 
 
-@pytest.mark.parametrize(("given", "shown"), [row[1:] for row in ODD], ids=[row[0] for row in ODD])
-@pytest.mark.parametrize(("before", "after"), [("", ""), ("before ", " after")])
+@each(("given", "shown"), [row[1:] for row in ODD], ids=[row[0] for row in ODD])
+@each(("before", "after"), [("", ""), ("before ", " after")])
 def test_characters_that_hide_are_shown(given, shown, before, after):
     assert words.plain(before + given + after) == before + shown + after
 
@@ -193,7 +194,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("name", "given", "allowed"), BAD)
+@each(("name", "given", "allowed"), BAD)
 def test_a_wrong_parameter_is_named_with_what_is_allowed(name, given, allowed):
     with pytest.raises(BadParameter) as caught:
         ask((name, given))

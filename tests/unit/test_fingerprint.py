@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from suites.drawing import examples, some_of
+from suites.table import each
 
 from streams.core.alias import grouped
 from streams.core.fingerprint import Fingerprinter, explain, fingerprint
@@ -62,10 +63,8 @@ def test_every_structured_part_tells_problems_apart_at_every_level(change: dict[
     assert one.site_value != other.site_value
 
 
-@pytest.mark.parametrize("code", [-1, 0, 1, 2, 3, 66, 101, 255])
-@pytest.mark.parametrize(
-    "message", ["it broke", "panic: index out of range [5] with length 3", trace("AssertionError")]
-)
+@each("code", [-1, 0, 1, 2, 3, 66, 101, 255])
+@each("message", ["it broke", "panic: index out of range [5] with length 3", trace("AssertionError")])
 def test_an_exit_code_that_only_says_failed_makes_no_group_of_its_own(message: str, code: int) -> None:
     plain, coded = (fingerprint(origin="ci", message=message, exit_code=given) for given in (None, code))
     assert (plain.class_value, plain.value, plain.site_value) == (coded.class_value, coded.value, coded.site_value)
@@ -75,7 +74,7 @@ def test_an_exit_code_that_only_says_failed_makes_no_group_of_its_own(message: s
     assert "exit_code" not in [part.name for part in compared(coded, coded).parts]
 
 
-@pytest.mark.parametrize("code", [-11, -9, 124, 126, 127, 130, 134, 137, 139, 143, 3221225477])
+@each("code", [-11, -9, 124, 126, 127, 130, 134, 137, 139, 143, 3221225477])
 def test_an_exit_code_of_a_signal_or_a_shell_tells_problems_apart(code: int) -> None:
     plain, coded = (fingerprint(origin="ci", message="it broke", exit_code=given) for given in (1, code))
     assert plain.class_value != coded.class_value

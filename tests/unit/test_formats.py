@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from suites.drawing import load
 from suites.reports import CONTEXT, messages, told
+from suites.table import each
 
 from streams.contract.errors import UnreadableInput
 from streams.producers.formats import NOTHING_FOUND, records_of
@@ -31,8 +32,8 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@each("form", FORMS)
+@each("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_the_beginning_tells_the_format(form: str, encoding: str) -> None:
     found, records = told(FORMS[form].removeprefix("\ufeff").encode(encoding))
     assert (records.form, len(found) > 0) == (form, True)
@@ -80,7 +81,7 @@ def test_objects_of_a_tool_inside_of_a_jobs_log_are_a_part_of_it(form: str) -> N
         assert error.strip() in [one.message for one in told]
 
 
-@pytest.mark.parametrize("head", UNREAD)
+@each("head", UNREAD)
 def test_what_is_not_read_is_refused_with_the_way_out(head: bytes) -> None:
     with pytest.raises(UnreadableInput, match=UNREAD[head]):
         told(head)
@@ -122,7 +123,7 @@ class Trickle(io.RawIOBase):
         return self._inner.read(1 if size else 0)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@each("form", FORMS)
 def test_a_pipe_that_gives_single_bytes_gives_the_same(form: str) -> None:
     data = FORMS[form].encode()
     slow = list(records_of(Trickle(data), CONTEXT, occurred_at_ms=1))  # type: ignore[arg-type]  # reads is all it does

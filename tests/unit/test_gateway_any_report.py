@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from suites.gateway import caller
+from suites.table import each
 
 TAP = b"1..2\nnot ok 1 - adds\n#   got: 3\nok 2 - fine\n"
 REPORTS = {
@@ -14,8 +15,8 @@ REPORTS = {
 }
 
 
-@pytest.mark.parametrize("form", REPORTS)
-@pytest.mark.parametrize("kind", ["text/plain", "application/json", "application/octet-stream", "image/png"])
+@each("form", REPORTS)
+@each("kind", ["text/plain", "application/json", "application/octet-stream", "image/png"])
 def test_a_report_is_told_by_its_content_and_published_with_its_context(form: str, kind: str) -> None:
     gateway = caller()
     body, cases = REPORTS[form]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from suites.drawing import examples, load
 from suites.gateway import FAILURE, NOW_MS, caller
+from suites.table import each
 
 from streams.contract.failure import LABELS_MAX, MESSAGE_BYTES_MAX, TRACEBACK_BYTES_MAX
 from streams.contract.wire import from_bytes, to_bytes
@@ -55,7 +56,7 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize(("body", "kind", "count"), SHAPES.values(), ids=SHAPES)
+@each(("body", "kind", "count"), SHAPES.values(), ids=SHAPES)
 def test_each_shape_of_body_is_read(body: bytes, kind: str | None, count: int) -> None:
     gateway = caller()
     status, told = gateway.post("/v1/events", body, kind)
@@ -96,7 +97,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("body", "reason", "place"), BAD.values(), ids=BAD)
+@each(("body", "reason", "place"), BAD.values(), ids=BAD)
 def test_what_is_no_failure_is_refused_with_its_place_and_kept_to_be_looked_at(
     body: bytes, reason: str, place: str
 ) -> None:
@@ -111,7 +112,7 @@ def test_what_is_no_failure_is_refused_with_its_place_and_kept_to_be_looked_at(
     assert kept_place == place
 
 
-@pytest.mark.parametrize(("body", "reason", "place"), BAD.values(), ids=BAD)
+@each(("body", "reason", "place"), BAD.values(), ids=BAD)
 def test_a_bad_line_takes_no_other_line_with_it(body: bytes, reason: str, place: str) -> None:
     gateway = caller()
     line = body.replace(b"\n", b" ")
@@ -125,8 +126,8 @@ def test_a_bad_line_takes_no_other_line_with_it(body: bytes, reason: str, place:
     assert (told["items"][1]["place"], told["items"][1]["line"]) == (place, 2)
 
 
-@pytest.mark.parametrize("name", sorted(set(BAD) - {"nested without end", "cut off"}))
-@pytest.mark.parametrize(("head", "tail", "path"), [(b"[", b"]", "$[1]"), (b'{"failures":[', b"]}", "$.failures[1]")])
+@each("name", sorted(set(BAD) - {"nested without end", "cut off"}))
+@each(("head", "tail", "path"), [(b"[", b"]", "$[1]"), (b'{"failures":[', b"]}", "$.failures[1]")])
 def test_a_bad_item_takes_no_other_item_with_it(name: str, head: bytes, tail: bytes, path: str) -> None:
     body, reason, place = BAD[name]
     gateway = caller()
@@ -188,8 +189,8 @@ MENDED = {
 }
 
 
-@pytest.mark.parametrize(("body", "message", "note"), MENDED.values(), ids=MENDED)
-@pytest.mark.parametrize(("head", "tail"), [(b"", b""), (b"[", b"]"), (b'{"failures":[', b"]}"), (b"\n", b"\n" + GOOD)])
+@each(("body", "message", "note"), MENDED.values(), ids=MENDED)
+@each(("head", "tail"), [(b"", b""), (b"[", b"]"), (b'{"failures":[', b"]}"), (b"\n", b"\n" + GOOD)])
 def test_what_is_almost_json_is_mended_with_a_note(
     body: bytes, message: str, note: str, head: bytes, tail: bytes
 ) -> None:

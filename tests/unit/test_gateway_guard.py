@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from suites.gateway import FAILURE, caller
+from suites.table import each
 
 ALLOWED = ["localhost", "localhost:8765", "127.0.0.1:1", "127.8.9.1", "[::1]:8765", "LOCALHOST", "faultline.localhost"]
 REFUSED = [
@@ -23,8 +24,8 @@ def test_a_loopback_name_is_served(host: str) -> None:
     assert caller().post("/v1/events", FAILURE, host=host)[0] == 200
 
 
-@pytest.mark.parametrize("host", REFUSED)
-@pytest.mark.parametrize("path", ["/v1/events", "/v1/junit", "/v1/logs", "/v1/verdicts"])
+@each("host", REFUSED)
+@each("path", ["/v1/events", "/v1/junit", "/v1/logs", "/v1/verdicts"])
 def test_another_name_is_refused_with_the_way_out(host: str, path: str) -> None:
     gateway = caller()
     status, told = gateway.post(path, FAILURE, host=host)
@@ -72,8 +73,8 @@ def test_other_methods_are_not_served() -> None:
     assert {client.request(method, "/v1/events").status_code for method in ("GET", "PUT", "DELETE", "OPTIONS")} == {405}
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-@pytest.mark.parametrize("path", ["/v1/", "/v1/event", "/v1/events/", "/v1/events/7", "/v1/%ff"])
+@each("method", ["GET", "POST", "DELETE"])
+@each("path", ["/v1/", "/v1/event", "/v1/events/", "/v1/events/7", "/v1/%ff"])
 def test_an_address_that_leads_nowhere_names_those_that_do(method: str, path: str) -> None:
     answer = caller().client.request(method, path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/json")

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from suites.gateway import NOW_MS, caller
+from suites.table import each
 
 from streams.contract.failure import Origin
 from streams.contract.verdict import VerdictSource
@@ -46,7 +47,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("fields", "place", "reason"), WRONG.values(), ids=WRONG)
+@each(("fields", "place", "reason"), WRONG.values(), ids=WRONG)
 def test_what_is_no_verdict_is_refused_with_its_place(fields: dict[str, object], place: str, reason: str) -> None:
     gateway = caller()
     status, told = gateway.post("/v1/verdicts", SAID | fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from suites.drawing import load
+from suites.table import each
 
 from streams.contract.failure import MESSAGE_BYTES_MAX, Ci, Failure, Source
 from streams.core.extract.baseline import Baseline
@@ -132,7 +133,7 @@ make: Leaving directory '/src'""",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", TITLES)
+@each("name", TITLES)
 def test_the_message_is_the_error_itself(name: str) -> None:
     text, expected = TITLES[name]
     for log in (text.split("\n"), [*["compiling thing"] * 9, *text.split("\n")]):

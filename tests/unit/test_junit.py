@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from suites.drawing import examples, load
+from suites.table import each
 
 from streams.contract.errors import UnreadableInput
 from streams.contract.failure import MESSAGE_BYTES_MAX, Ci, Source
@@ -56,8 +57,8 @@ SURROUNDINGS = {
 }
 
 
-@pytest.mark.parametrize("around", SURROUNDINGS)
-@pytest.mark.parametrize("name", COUNTS)
+@each("around", SURROUNDINGS)
+@each("name", COUNTS)
 def test_each_failure_and_error_of_a_case_counts_once(name: str, around: str) -> None:
     report, expected = COUNTS[name]
     before, after = SURROUNDINGS[around]
@@ -82,7 +83,7 @@ DAMAGED = {
 }
 
 
-@pytest.mark.parametrize("name", DAMAGED)
+@each("name", DAMAGED)
 def test_a_damaged_report_gives_what_it_held(name: str) -> None:
     assert len(read(DAMAGED[name])[0]) == 2
 
@@ -369,7 +370,7 @@ DIALECTS = {
 }
 
 
-@pytest.mark.parametrize("name", DIALECTS)
+@each("name", DIALECTS)
 def test_what_each_writer_says_becomes_test_error_and_outcome(name: str) -> None:
     report, expected = DIALECTS[name]
     found, reading = read(report)

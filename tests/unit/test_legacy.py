@@ -8,19 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from suites.drawing import examples, some_of
+from suites.table import each
 
 from streams.core.legacy import benchmark_fingerprint, benchmark_normalise, ci_error_hash, ci_normalise
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("vector", GOLDEN["ci"], ids=lambda v: v["text"][:30])
+@each("vector", GOLDEN["ci"])
 def test_a_ci_text_is_normalised_and_hashed_as_before(vector: dict[str, str]) -> None:
     assert ci_normalise(vector["text"]) == vector["normalised"]
     assert ci_error_hash(vector["text"]) == vector["s_error_hash"]
 
 
-@pytest.mark.parametrize("vector", GOLDEN["benchmark"], ids=lambda v: v["message"][:30])
+@each("vector", GOLDEN["benchmark"])
 def test_a_benchmark_error_is_normalised_and_hashed_as_before(vector: dict[str, str]) -> None:
     assert benchmark_normalise(vector["message"]) == vector["normalized_message"]
     value = benchmark_fingerprint(

@@ -8,6 +8,7 @@ import contextlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from suites.table import each
 
 from agents.clients import faults
 from agents.clients.breaker import FAILURES_MAX, OPEN_MAX_S, OPEN_S, REFUSED_S, Breaker
@@ -242,7 +243,7 @@ STATUSES = [
 ]
 
 
-@pytest.mark.parametrize(("status", "code", "message", "way"), STATUSES)
+@each(("status", "code", "message", "way"), STATUSES)
 def test_a_status_asks_for_one_thing(status: int, code: str, message: str, way: Way) -> None:
     fault = faults.of_status(status, code=code, kind="", message=message, headers={}, now_s=0.0, secret="")
     assert isinstance(fault, CallFailed)
@@ -256,7 +257,7 @@ def test_an_interface_that_asks_not_to_be_tried_again_is_not() -> None:
     assert fault.way is Way.LATER
 
 
-@pytest.mark.parametrize(
+@each(
     ("headers", "seconds"),
     [
         ({"retry-after": "7"}, 7.0),

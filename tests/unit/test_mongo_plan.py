@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from pymongo import errors
 from suites.records import AT_MS, benchmark_failure, ci_failure, failures, verdict
 from suites.stores import Feeder
+from suites.table import each
 
 from streams.contract.classified import Classified, GroupChanged, VerdictChanged
 from streams.contract.documents import DATE_FIELDS, MAP_FIELDS, failure_documents, rollup_document
@@ -147,7 +148,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize(("error", "kind", "told"), FAULTS.values(), ids=FAULTS)
+@each(("error", "kind", "told"), FAULTS.values(), ids=FAULTS)
 def test_a_failed_call_is_told_in_one_line_with_the_way_out(
     error: errors.PyMongoError, kind: type[Exception], told: str
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from suites.records import AT_MS, benchmark_failure, ci_failure, told, verdict
+from suites.table import each
 
 from streams.contract.classified import Classified
 from streams.contract.documents import (
@@ -88,8 +89,8 @@ def test_no_document_makes_a_field(origin: Origin) -> None:
     assert {one["ignore_above"] for one in keywords} == {1024}
 
 
-@pytest.mark.parametrize("origin", Origin)
-@pytest.mark.parametrize("source", VerdictSource)
+@each("origin", Origin)
+@each("source", VerdictSource)
 def test_a_verdict_changes_a_document_as_if_it_had_been_known_at_once(origin: Origin, source: VerdictSource) -> None:
     record = classified(FULL[origin])
     new = replace(verdict("fp1.x", "timeout", source=source, evidence="y", decided_at_ms=AT_MS + 9), origin=origin)

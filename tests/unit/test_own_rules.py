@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from suites.drawing import examples
+from suites.table import each
 
 from streams.core.fingerprint import Fingerprinter, explain, fingerprint
 from streams.core.own_rules.fingerprinter import RuledFingerprinter, fingerprinter_under
@@ -63,7 +64,7 @@ def body(pattern: str, sort: str = "mask", key: str = "pattern", rest: str = "")
     return f"version = \"1\"\n[[{sort}]]\nid = \"x\"\n{key} = '''{pattern}'''\n{rest}\n"
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "line", "told"),
     [
         ("", 0, 'begin the file with version = "1"'),

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from suites.drawing import examples
+from suites.table import each
 
 from streams.contract.failure import Origin
 from streams.contract.taxonomy import default_taxonomy
@@ -54,7 +55,7 @@ def test_ids_are_unique() -> None:
         RuleBook({Origin.CI: [rule], Origin.BENCHMARK: [rule]})
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "status", "kind"),
     [
         ("Incorrect API key provided: <secret:openai>", 401, "auth"),
@@ -95,7 +96,7 @@ def test_what_providers_say_is_understood(text: str, status: int | None, kind: s
         assert kind_of(benchmark(prefix + text + suffix, status)) == kind, (prefix, suffix)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "kind"),
     [
         ("ModuleNotFoundError: No module named 'yaml'", "dependency_error"),
@@ -157,7 +158,7 @@ def test_the_evidence_is_the_line_that_matched_verbatim() -> None:
     assert hit.evidence == "E: Unable to locate package Foo"
 
 
-@pytest.mark.parametrize(
+@each(
     "marked",
     [
         # Notes to an error, what is quoted of the source, and where it is included from.

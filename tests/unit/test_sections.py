@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from suites.drawing import examples, load
+from suites.table import each
 
 from streams.contract.failure import Ci, Failure
 from streams.core.extract.baseline import Baseline
@@ -62,8 +63,8 @@ def cargo_log(count: int) -> list[str]:
     return [*log, f"test result: FAILED. 1 passed; {count} failed", "", "error: test failed, to rerun pass `--lib`"]
 
 
-@pytest.mark.parametrize("count", [1, 2, 5, 10, 21, 22, 60])
-@pytest.mark.parametrize("make", [pytest_log, cargo_log])
+@each("count", [1, 2, 5, 10, 21, 22, 60])
+@each("make", [pytest_log, cargo_log])
 def test_every_failed_test_is_one_failure(make, count: int) -> None:
     read = reading(make(count))
     found = list(read)
@@ -461,14 +462,14 @@ TOLD: dict[str, tuple[str, list[tuple[str, str]]]] = {
 }
 
 
-@pytest.mark.parametrize("name", TOLD)
+@each("name", TOLD)
 def test_a_runners_failed_tests_are_told_by_name_and_error(name: str) -> None:
     text, expected = TOLD[name]
     for log in (text.split("\n"), [*NOISE, *text.split("\n"), "make: *** [Makefile:3: test] Error 1"]):
         assert [(f.ci.test_name, f.message) for f in reading(log) if f.ci] == expected
 
 
-@pytest.mark.parametrize("name", TOLD)
+@each("name", TOLD)
 def test_the_same_failure_has_the_same_fingerprint_in_a_plain_and_in_a_stamped_log(name: str) -> None:
     log = TOLD[name][0].split("\n")
     assert list(map(value, reading(log))) == list(map(value, reading(stamped(log))))

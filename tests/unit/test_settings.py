@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr, ValidationError
+from suites.table import each
 
 from streams.contract.errors import ConfigurationError
 from streams.environment import OTHER_NAMES, REDACTED, by_variable, described
@@ -36,7 +37,7 @@ READ = {
 }
 
 
-@pytest.mark.parametrize(("variable", "text", "name", "value"), READ.values(), ids=READ)
+@each(("variable", "text", "name", "value"), READ.values(), ids=READ)
 def test_a_variable_is_read(variable: str, text: str, name: str, value: object) -> None:
     assert getattr(Settings.read({variable: text}), name) == value
 

@@ -11,6 +11,7 @@ from suites.queries_suite import QueriesSuite
 from suites.records import AT_MS, benchmark_failure, ci_failure, verdict
 from suites.sink_suite import SinkSuite
 from suites.sqlite_store import SqliteStore
+from suites.table import each
 
 from streams.contract.classified import VerdictChanged
 from streams.contract.documents import iso, rollup_document
@@ -101,8 +102,8 @@ TITLES = {
 }
 
 
-@pytest.mark.parametrize(("sample", "evidence", "title"), TITLES.values(), ids=TITLES)
-@pytest.mark.parametrize("ends", ["", "\n", "\nmore below\n"])
+@each(("sample", "evidence", "title"), TITLES.values(), ids=TITLES)
+@each("ends", ["", "\n", "\nmore below\n"])
 def test_a_title_is_the_line_that_tells_most(sample: str, evidence: str, title: str, ends: str) -> None:
     assert title_of(sample and sample + ends, "the template", evidence) == title
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+from suites.table import each
 
 from streams.contract.failure import Ci
 from streams.core.extract.step import BRANCHES_MAX, DEPTH_MAX, Steps
@@ -187,7 +187,7 @@ Process exited with code 2""",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", LOGS)
+@each("name", LOGS)
 def test_the_step_that_failed_is_named(name: str) -> None:
     log, expected = LOGS[name]
     first, *_ = read_log(log.split("\n"), Ci(), occurred_at_ms=1)

@@ -1,6 +1,7 @@
 """The table of kinds is read whole, and what is wrong in a custom one is told all at once."""
 
 import pytest
+from suites.table import each
 
 from streams.contract.errors import ConfigurationError
 from streams.contract.failure import Origin
@@ -155,7 +156,7 @@ def test_a_file_over_the_limit_is_refused() -> None:
         Taxonomy.from_toml("#" * 300_000, source="own.toml")
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "kind"),
     [
         (401, "auth"),
@@ -176,7 +177,7 @@ def test_a_status_alone_hints_at_a_kind(status: int | None, kind: str) -> None:
     assert default_taxonomy().has(Origin.BENCHMARK, kind)
 
 
-@pytest.mark.parametrize(
+@each(
     ("message", "status"),
     [
         ("Error code: 404 - Model not found", 404),
@@ -194,6 +195,6 @@ def test_a_status_alone_hints_at_a_kind(status: int | None, kind: str) -> None:
         ("", None),
     ],
 )
-@pytest.mark.parametrize(("prefix", "suffix"), [("", ""), ("while asking: ", ""), ("", " (try later)")])
+@each(("prefix", "suffix"), [("", ""), ("while asking: ", ""), ("", " (try later)")])
 def test_a_status_is_read_from_text(message: str, status: int | None, prefix: str, suffix: str) -> None:
     assert status_from_text(prefix + message + suffix) == status

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from suites.records import edge
+from suites.table import each
 
 from streams.contract.alias import AliasSource
 from streams.contract.fingerprint import Fingerprint
@@ -37,7 +37,7 @@ def framed(text: str, file: str = "send") -> Fingerprint:
 PERSON = "only a person joins them: `faultline alias`"
 
 
-@pytest.mark.parametrize(
+@each(
     ("one", "other", "difference", "way"),
     [
         (
