@@ -79,12 +79,21 @@ class JUnit(Reading):
                     yield from self._start(event)
                 case End():
                     yield from self._end(event.name)
+                    if self._case is None and not self._beyond_depth:
+                        self._pass_over()
         if not self._root:
             raise UnreadableInput("no XML element in it: not a test report")
         if self._open:
             self._note("cut off before the end of the report")
             yield from self._close(0)
         yield from self._released()
+
+    def _pass_over(self) -> None:
+        """Counts the cases that follow of which the report only says that they passed."""
+        if self._open[-1:] != ["testsuite"] or len(self._open) >= self.limits.depth_max:
+            return
+        if not (self._held and (self._tries or self._properties == 0)):  # else one may be a further try of a held one
+            self.cases += self._scanner.passed_over("testcase")
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ PROLOG_CHARS_MAX: Final = 64 * 1024
 """What may come before the first element: a document type cannot hide behind a long comment."""
 
 _TAG = re.compile(r"<(/?)([^\W\d][\w.:\-]*+)((?>(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*))>")
+_EMPTY: Final = {"testcase": re.compile(r"\s*+<testcase(?![\w.:\-])(?>(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*)>")}
+"""A whole tag with the blanks before it, for elements of which reports have many that tell nothing."""
 _OPEN_TAG = re.compile(r"</?(?:[^\W\d][\w.:\-]*+(?>(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*)(?:\"[^\"]*+|'[^']*+)?)?")
 """A tag that the end of the buffer cuts off."""
 _ATTRIBUTE = re.compile(r"(?<![^\s\"'/])([^\s=/\"'<>]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
@@ -181,6 +183,24 @@ class Scanner:
                 yield Start(name, _attributes(inside) if "=" in inside else {})
                 if inside.endswith("/"):
                     yield End(name)
+
+    def passed_over(self, name: str) -> int:
+        """Steps over the elements of this name that follow, with nothing in them; says how many they were.
+
+        Only such as are whole in what was read so far, with blanks between. Behind a tag only, not behind a text.
+        """
+        buffer, tag, end = self._buffer, _EMPTY[name], f"</{name}>"
+        count = 0
+        while found := tag.match(buffer, self._at):
+            at = found.end()
+            if buffer[at - 2] != "/":
+                closing = buffer.find("<", at, at + _MARKUP_CHARS)
+                if closing < 0 or not buffer.startswith(end, closing) or buffer[at:closing].strip():
+                    break
+                at = closing + len(end)
+            self._at = at
+            count += 1
+        return count
 
     def _refill(self) -> bool:
         """Reads one more chunk behind what is left; False at the end of the input."""

@@ -212,6 +212,8 @@ class Gate:
         held: dict[int, list[Word]] = {}
         for word in self._words:
             text, needle = data if word.is_mark else folded, word.needle
+            if needle not in text:  # most are not, and this is the quicker test
+                continue
             at = text.find(needle)
             while at >= 0:
                 number = bisect_right(starts, at) - 1
