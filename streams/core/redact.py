@@ -286,7 +286,11 @@ def _of_password(name: str, text: str, lowered: str) -> Iterator[_Span]:
                 yield span._replace(end=end)
                 continue
         loose = AFTER_TOLD.match(text, after) if name not in ("pass", "salt") else None
-        if loose and is_told_of(name, loose["bare"]) and not _in_resource(text, at, *loose.span("bare")):
+        if (
+            loose
+            and is_told_of(name, loose["bare"], after=text[loose.start("bare") - 1])
+            and not _in_resource(text, at, *loose.span("bare"))
+        ):
             end = loose.end()
             yield _Span(*loose.span("bare"), "password")
 

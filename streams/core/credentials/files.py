@@ -15,6 +15,7 @@ from streams.core.credentials.values import (
     is_told,
     is_told_loosely,
     is_value,
+    may_be_key,
 )
 
 _QUOTED_AFTER: Final = tuple(
@@ -28,7 +29,7 @@ FILES: Final[tuple[Format, ...]] = (
         "xml-attribute",
         "A secret of an XML setting.",
         ('value="', "value='", 'value=\\"', 'content="', 'content=\\"'),
-        r"(?:key|name|id)=\\?[\"'][\w.:-]{0,64}(?:password|passwd|passphrase|secret|token|api-?_?key)\\?[\"']\s{1,4}"
+        r"(?:key|name|id)=\\?[\"'][\w.:-]{0,64}(?:password|passwd|passphrase|pwd|_pass|_pw|secret|token|api-?_?key)\\?[\"']\s{1,4}"
         r"(?:[a-z-]{1,16}=\\?[\"'][^\"'\r\n<\\]{0,64}\\?[\"']\s{1,4}){0,3}(?:value|content)=\\?[\"'](?P<s>(?![<$%{*])[^\"'\r\n<\\]{3,256}?)\\?[\"']",
     ),
     Format(
@@ -119,7 +120,7 @@ FILES: Final[tuple[Format, ...]] = (
         "named-value",
         "A value beside the name of a credential: an entry of an environment, a parameter, an output.",
         ('value":', 'value\\"', "value':", "value:", "parametervalue=", "<string>"),
-        r"(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
+        r"(?:password|passwd|passphrase|pwd|_pass|_pw|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
         r"|credentials?|authorization)"
         r"[\w-]{0,24}(?:\\{0,8}[\"']|</key>)?[,:]?(?:\s|\\n){0,24}"
         r"(?:\{\s{0,4}(?:[^{}\n]{0,200}[,{]\s{0,4})?|\\{0,8}\"type\\{0,8}\"[^{}\n,]{1,64},\s{0,4})?(?:-\s)?"
@@ -145,6 +146,14 @@ FILES: Final[tuple[Format, ...]] = (
         r"(?P<s>(?:(?!%2[2672C]|%7D)[^\s\"'<>&;,]){4,256})",
         needs=("word%", "wd%", "hrase%", "ecret%", "oken%", "ey%", "WORD%", "WD%", "HRASE%", "ECRET%", "OKEN%", "EY%"),
         proof=is_value,
+    ),
+    Format(
+        "encoded-key",
+        "A key in a form or a JSON text that was encoded for a URL.",
+        ("%3d", "%3a"),
+        r"(?:[_a-z-]key|auth|session|credential)(?:%2[27])?(?:%20|\+)?(?:%3D|%3A)(?:%20|\+)?(?:%2[27])?(?P<s>[\w+/.~-]{16,512})",
+        needs=("ey%", "uth%", "ession%", "ential%", "EY%", "UTH%"),
+        proof=may_be_key,
     ),
     Format(
         "defined-value",

@@ -9,16 +9,16 @@ from streams.core.credentials.row import COLOUR
 
 AFTER_PASSWORD: Final = re.compile(
     rf"(?P<rest>[\w.-]{{0,24}})(?:[\"'`*\\\]%]|&quot;|&#34;|(?<=\\)u0022){{0,8}}{COLOUR}{{0,2}}[ \t]{{0,40}}\s?"
-    rf"(?P<op>={{1,3}}>|->|:{{1,3}}=|::|\?=|[=:：＝]|\t|[ ]{{2}}|\|)"
+    rf"(?P<op>={{1,3}}>|->|:{{1,3}}=|::|\?=|[=:：＝]|\t|[ ]{{2}}|[|│┃])"
     rf"(?:(?<==>)\s{{1,24}}string\(\d{{1,6}}\) |[ \t]{{0,40}}|\s{{0,2}}){COLOUR}{{0,2}}(?:\*\* |&quot;|&#34;|\\u0022)?"
     r"(?:(?:&[\w.-]{1,32}|!!str) )?"
-    r"(?:[bBuUrRN]{0,2}(?:(?P<escaped>\\{1,8})|)(?P<mark>[\"'`])"
+    r"(?:(?:[bBuUrRN]{0,2}|Some\(|Optional[(\[]|String = )(?:(?P<escaped>\\{1,8})|)(?P<mark>[\"'`])"
     r"(?P<quoted>(?![\s,;:)}\]])(?:(?!(?P=mark))[^\\\n<>]|(?(escaped)(?!)|\\[\"'\\])){4,256})"
     r"|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\]{4,}))"
 )
 """From the name of a password to its value: a sign of assignment, or what parts the columns of a table."""
 AFTER_TOLD: Final = re.compile(
-    rf"[s\d_-]{{0,3}}(?:[\s\"'`*(){{}}\[\]=>|,«“‘「：:-]|{COLOUR}|\\{{1,8}}[nrt\"'`]|"
+    rf"[s\d_-]{{0,3}}(?:[\s\"'`*(){{}}\[\]=>|│┃,«“‘「：:-]|{COLOUR}|\\{{1,8}}[nrt\"'`]|"
     r"(?<=[\s\"'`*:=])(?:is|was|are|es|est|ist)(?=[\s:])){1,12}"
     r"(?P<bare>[A-Za-z0-9](?![^\s=]*=[^\s=])[^\s\"'`<>\\,;()\[\]{}|]{7,127})"
 )
@@ -27,5 +27,5 @@ REST: Final = re.compile(r"[&(){}\[\]|;,>][A-Za-z0-9][^\s\"'`=:<>\\]{2,64}(?=\s|
 """What goes on behind a sign that ends most values, and is no assignment of its own."""
 SAID: Final = frozenset((":", "->", "::", ":::", "："))
 """Signs that prose has too."""
-COLUMNS: Final = frozenset(("\t", "  ", "|"))
+COLUMNS: Final = frozenset(("\t", "  ", "|", "│", "┃"))
 """What stands between the columns of a table, and in prose."""

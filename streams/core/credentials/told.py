@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from streams.core.credentials.values import is_data_key, is_folder, is_key_run, is_placeholder, is_random
+from streams.core.credentials.values import is_data_key, is_encoded, is_folder, is_key_run, is_placeholder, is_random
 
 SIGNS: Final = (
     *("token", "key", "secret", "credential", "pass", "auth", "jeton", "sid", "session", "csrf", "xsrf"),
@@ -70,7 +70,8 @@ WHOLE: Final = frozenset(("sid", "session", "wif"))
 LOOSE: Final = ("secret", "credential", "authorization")
 """Of these, those that also name things: `secret "app-config-7dk8m9g2tt"`. Behind them a value is one word."""
 LEADS: Final = frozenset(
-    "is was are be to of as value provided received given used using set generated string es est ist echo".split()
+    "is was are be to of as value provided received given used using set generated string es est ist echo b u r str "
+    "some optional".split()
 )
 """Words between a name and its value."""
 LEADS_MAX: Final = 3
@@ -88,9 +89,10 @@ _ENDINGS: Final = frozenset(name[-_ENDING_CHARS:] for name in NAMES)
 """Looked up before the names themselves: most texts end in none of these."""
 _SIGN: Final = re.compile("|".join(SIGNS))
 _VALUE: Final = re.compile(
-    r"(?<![\w/+.~-])[A-Za-z0-9+][\w/+.~-]{15,511}={0,2}|(?<![\w+.~-])/[A-Za-z0-9+/]{15,511}={1,2}"
+    r"(?<![\w/+.~-])[-_]?[A-Za-z0-9+][\w/+.~-]{15,511}={0,2}"
+    r"|(?<![\w+.~-])/(?:[A-Za-z0-9+/]{15,511}={1,2}|[A-Z0-9+][A-Za-z0-9+/]{38,511})"
 )
-_GAP: Final = " \t\r\n\"'`*([{<:=>|,;\\-«“‘„「：＝~"
+_GAP: Final = " \t\r\n\"'`*([{<:=>|│┃,;\\-«“‘„「：＝~"
 _ASSIGNS: Final = frozenset("=:([{：＝")
 _COLOUR: Final = re.compile(r"(?:\x1b|\\u001b|\\x1b|\\033)\[[\d;]{0,12}m?")
 _COLOUR_START: Final = ("\x1b[", "\\u001b[", "\\x1b[", "\\033[")
@@ -138,7 +140,7 @@ def values_told(text: str, lowered: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_drawn(value: str) -> bool:
-    return (is_random(value) or is_key_run(value)) and not (
+    return (is_random(value) or is_key_run(value) or is_encoded(value)) and not (
         is_folder(value) or is_placeholder(value) or _NO_KEY.match(value)
     )
 
@@ -156,12 +158,12 @@ def _name_in_front(lowered: str, start: int, value: str) -> bool:
         before = before.replace("\\u0022", '"')
         before = _ESCAPED.sub("\n", before)
     gap = before
-    for _ in range(LEADS_MAX + 1):
-        before = _COUNT.sub("", before.rstrip(_GAP))
+    for leads in range(LEADS_MAX + 1):
+        before = _COUNT.sub("", before.rstrip(_GAP)).rstrip(_GAP)
         name = before.rstrip("s_0123456789)]\"'`\\*")
         name = name if _is_name(name) else before
         if name is not before or _is_name(name):
-            return _is_tied(name, gap[len(before) :], value)
+            return _is_tied(name, gap[len(before) :], value, led=leads > 0)
         word = _LAST_WORD.search(before)
         if word is None or word[0] not in LEADS:
             break
@@ -184,7 +186,7 @@ def _is_name(before: str) -> bool:
     return before[-_ENDING_CHARS:] in _ENDINGS and before.endswith(NAMES)
 
 
-def _is_tied(name: str, gap: str, value: str) -> bool:
+def _is_tied(name: str, gap: str, value: str, *, led: bool) -> bool:
     """Whether a value is one of its name: tied by a sign, or so long that it cannot be anything else."""
     if not gap or is_data_key(name):
         return False
@@ -195,4 +197,5 @@ def _is_tied(name: str, gap: str, value: str) -> bool:
         return False
     if any(map(_ASSIGNS.__contains__, gap)) or "->" in gap:
         return True
-    return not short and len(value) >= WORD_CHARS_MIN and (value.isalnum() or not name.endswith(LOOSE))
+    one_word = led or value.isalnum() or not value.islower() or not name.endswith(LOOSE)
+    return not short and len(value) >= WORD_CHARS_MIN and one_word

@@ -15,6 +15,7 @@ MIXED_CHARS_MIN: Final = 24
 ENCODED_CHARS_MIN: Final = 20
 STRONG_CHARS_MIN: Final = 6
 MARKED_CHARS_MIN: Final = 8
+ENCLOSED_CHARS_MIN: Final = 10
 FILLED_CHARS_MIN: Final = 8
 LETTERS_MAX: Final = 256
 """A longer run of letters is no key."""
@@ -69,6 +70,7 @@ _NAMING: Final = frozenset(
 _PUBLIC_KEY: Final = ("publickey", "public key", "public_key", "public-key")
 _JOINED: Final = re.compile(r"(?:[A-Za-z]{3,12}-){2,11}[A-Za-z]{3,12}\d{0,6}")
 _MADE_UP: Final = re.compile(r"(?=.{10})[A-Z]?[a-z]{2,16}(?:[A-Z][a-z]{2,16}){1,3}\d{2,8}[!?#$%*.]?")
+_ENCLOSING: Final = "\"'`["
 _MARK: Final = re.compile(r"[!$%^*#&?@+]")
 _MARKED: Final = re.compile(r"[\w!$%^*#&?@+.~-]+")
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -139,9 +141,13 @@ def is_told_loosely(value: str) -> bool:
     return is_told(value) or _MADE_UP.fullmatch(value) is not None or is_passphrase(value)
 
 
-def is_told_of(name: str, value: str) -> bool:
-    """Whether a value behind a name can only be a password; a secret is also a thing that has a name of its own."""
-    return is_told_loosely(value) and not is_folder(value) and (name != "secret" or "-" not in value)
+def is_told_of(name: str, value: str, *, after: str) -> bool:
+    """Whether a value behind a name can only be a password; a secret is also a thing that has a name of its own.
+
+    `after` is the sign right in front of the value: in quotes or brackets it need not look random.
+    """
+    told = is_told_loosely(value) or (after in _ENCLOSING and len(value) >= ENCLOSED_CHARS_MIN and is_strong(value))
+    return told and is_value(value) and not is_folder(value) and (name != "secret" or "-" not in value)
 
 
 def is_passphrase(value: str) -> bool:
@@ -194,7 +200,7 @@ def is_mixed(value: str) -> bool:
         return False
     word = value.replace("-", "").replace("_", "")
     if not word.isalnum():
-        return _is_encoded(value)
+        return is_encoded(value)
     if word.isdigit():
         return False
     if word.isalpha():
@@ -202,11 +208,12 @@ def is_mixed(value: str) -> bool:
     return word == value or (len(value) >= MIXED_TOKEN_CHARS_MIN and not (word.islower() or word.isupper()))
 
 
-def _is_encoded(value: str) -> bool:
+def is_encoded(value: str) -> bool:
     """Whether a value is bytes in base64: capitals, small letters, digits, and no word between its marks."""
     return (
         len(value) >= ENCODED_CHARS_MIN
         and not (value.islower() or value.isupper())
+        and _DIGIT.search(value) is not None
         and _ENCODED.fullmatch(value) is not None
         and not any(len(part) > 3 and _WORDS.fullmatch(part) for part in _PARTS.findall(value))
     )
