@@ -57,6 +57,14 @@ RULES: Final = (
     ),
     rule("javac.place", "error: ", rf"^{_SOURCE}:\d+: error: ", 0.93, goes_on=r"^\s+\S", lines_max=8),
     rule("rustc.error", "error[e", r"^error\[E\d{4}\]: ", 0.93, goes_on=_RUST, lines_max=30),
+    rule(  # the same form of other tools: a name of the finding in place of the code
+        "diagnostic.error",
+        "error[",
+        r"^error\[[\w:\-]{1,60}\]: \S",
+        0.9,
+        goes_on=r"^\s+\S|^\s*\d+ [|\u2502]|^\s*[=|\u2502\u250c\u2514\u251c\u256d\u2570]",
+        lines_max=25,
+    ),
     rule(  # of errors without a code only the place tells that the compiler speaks
         "rustc.place",
         "-->",

@@ -16,8 +16,8 @@ from streams.core.extract.window import Window
 
 JOBS_MAX: Final = 200
 """Jobs of one log whose failing command is remembered."""
-WORDS: Final = "\x1b[00;0m$ |\x1b[00m$\x1b[0m |starting command output"
-"""As a rule's words: one of them stands in every line with which GitLab, Buildkite or Azure tells a command."""
+WORDS: Final = "\x1b[00;0m$ |\x1b[00m$\x1b[0m |starting command output|[command]"
+"""As a rule's words: one of them stands in every line with which a CI system tells a command."""
 
 TAIL_LINES: Final = 12
 """So many lines above its end are looked at for the last that a command printed."""
@@ -75,7 +75,7 @@ class Commands:
                 self._run = self._span(step, at - 1, is_sure=False)
             if _RUNS.match(text) and not runs_afterwards(step):
                 self.begun, self._run = at + 1, None
-        elif begins or _ECHOED.search(line) or text.endswith(_OUTPUT):
+        elif begins or _ECHOED.search(line) or text.startswith("[command]") or text.endswith(_OUTPUT):
             self.begun = at + 1
 
     def fail(self, at: int, step: Step) -> Span | None:

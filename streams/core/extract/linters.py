@@ -53,6 +53,7 @@ RULES: Final = (
         "lychee.link", "] http", r"^\s*\[(?:4\d\d|5\d\d|ERROR|TIMEOUT)\] https?://", 0.82, goes_on=r"^\s*\[\w+\] http"
     ),
     rule("trivy.total", "critical: ", r"^Total: [1-9]\d* \(.*", 0.7, goes_on=r"^[\u2500-\u257f]|^$", lines_max=40),
+    rule("packer.error", "error", r"^==> [\w.\-]+: [Ee]rror\b", 0.88, goes_on=r"^==> [\w.\-]+: |^Build '.*' errored"),
     rule("gitleaks.found", "leaks found", r"\bleaks found: [1-9]", 0.8, before=1),
     rule("verilator.error", "%error", r"^%Error(?:-\w+)?: (?!Exiting)", 0.92, goes_on=r"^\s+\S|^%Error", lines_max=20),
     rule("xcpretty.error", "\u274c", r"^\s*\u274c\s+\S", 0.9, goes_on=r"^\s+\S", lines_max=6),

@@ -13,7 +13,10 @@ RULES: Final = (
         "panic: ",
         r"^\s*panic: ",
         0.93,
-        goes_on=r"^goroutine|^\s+\S|^$|^[^\s(]++\(.*\)$|^\[recovered|^created by|^\[signal",
+        goes_on=(
+            r"^goroutine|^\s+\S|^$|^[^\s(]++\(.*\)$|^\[recovered|^created by|^\[signal|^running tests:$"
+            r"|^testing\.\(\*M\)|^\S+\(\*\S+\)\.\S+\("
+        ),
         lines_max=40,
     ),
     rule("go.race", "data race", r"WARNING: DATA RACE", 0.9, until=r"^={10,}$", lines_max=50),

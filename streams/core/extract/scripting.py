@@ -31,7 +31,16 @@ RULES: Final = (
     ),
     rule("rubocop.count", "offense", r"\b[1-9]\d* offenses? detected", 0.5, before=6),
     rule(
-        "cucumber.failing", "failing scenarios", r"^Failing Scenarios:", 0.8, goes_on=r"^cucumber |^\s*\S", lines_max=20
+        "cucumber.failing", "failing scenarios", r"^Failing Scenarios:", 0.6, goes_on=r"^cucumber |^\s*\S", lines_max=20
+    ),
+    rule(
+        "cucumber.error",
+        "error)|failed)|failure)",
+        r"\((?:[A-Z]\w{0,80}::){1,6}[A-Z]\w{0,80}(?:Error|Failed|Failure)\)$",
+        0.88,
+        back=r"^\s+(?:expected|got|Expected|Actual)\b",
+        goes_on=r"^\s+\S+:\d+:in ",
+        lines_max=10,
     ),
     rule(
         "bundler.error",
