@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from streams.core.extract.ending import is_side, is_sum, is_wrapper
-from streams.core.extract.extract import findings
+from streams.core.extract.extract import extract, findings
 
 BEFORE = ["curl: (28) Operation timed out", "fatal: no upstream configured", "got it from the mirror"]
 AFTER = ["curl: (6) Could not resolve host: logs.invalid", "Error: no such container: web"]
@@ -152,3 +152,17 @@ def test_loud_words_far_above_a_tools_own_word_at_the_end_are_left_out() -> None
     found = findings(log).blocks
     assert found[0].reason == "maven.goal"
     assert len(found) <= 3
+
+
+def test_lines_of_parallel_branches_stand_between_each_other_and_end_no_block() -> None:
+    stack = ["Traceback (most recent call last):", '  File "a.py", line 3, in f', "    g()", "ValueError: no cart"]
+    mixed = [line for one in stack for line in (f"[unit] {one}", "[lint] well")]
+    log = ["[Pipeline] parallel", "[Pipeline] { (Branch: unit)", "[Pipeline] { (Branch: lint)", *mixed]
+    log += ["ERROR: script returned exit code 1", "Finished: FAILURE"]
+    (block, *_) = findings(log).blocks
+    assert (block.first, log[block.evidence - 1]) == (4, "[unit] ValueError: no cart")
+
+
+def test_a_retry_that_something_else_logs_takes_nothing_from_a_failed_test() -> None:
+    log = ["--- FAIL: TestCart (0.3s)", "    cart_test.go:8: got 4, want 3", "WARN flush failed, retrying in 1s"]
+    assert extract([*log, "FAIL", "Exited with code exit status 1"])[0].first == 1

@@ -17,6 +17,16 @@ WORDS: Final = (
 """As a rule's words: one of them stands in every line that says that something ended well."""
 RAN_LINES: Final = 2
 
+FOR_GOOD: Final = frozenset(
+    {"go", "pytest", "unittest", "gtest", "catch", "jest", "vitest", "mocha", "rspec", "minitest", "phpunit", "exunit"}
+    | {"rust", "rustc", "gcc", "javac", "surefire", "ctest"}
+)
+"""Tools that try nothing again: of a retry below their word something else speaks."""
+OF_NO_TOOL: Final = frozenset(
+    {"generic", "auth", "network", "cli", "curl", "wget", "gh", "time", "shell", "jenkins", "github", "python", "js"}
+)
+"""Whose words a service beside the work speaks, too; a compiler that names an upload means the source."""
+
 _PASSED = re.compile(
     r"^Finished: SUCCESS|^Job succeeded|^Done\. Your build exited with 0|^(?:The command .* )?exited with code 0$"
 )

@@ -58,12 +58,12 @@ class Commands:
     _run: Span | None = None
     """The last command of a log that tells only at its end that one failed."""
 
-    def enter(self, at: int, left: Step, step: Step) -> None:
-        """Line `at` begins another step."""
+    def enter(self, begins: int, left: Step, step: Step) -> None:
+        """Another step begins with line `begins`."""
         if left.name in _SCRIPTS:
-            self._run = self._span(left, at - 1)
+            self._run = self._span(left, begins - 2)
         if step.number is not None:  # else it is a part of what a command printed
-            self.begun = at + 1
+            self.begun = begins
 
     def look(self, at: int, line: str, text: str, step: Step, *, begins: bool) -> None:
         """Takes line `at` of a step, as it is and cleaned, which marks steps or commands.

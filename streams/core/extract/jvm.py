@@ -21,7 +21,7 @@ RULES: Final = (
     rule(
         "surefire.case",
         "<<<",
-        r"<<< (?:FAILURE|ERROR)!",
+        r"^(?!(?:\[\w+\] )?Tests run:).*<<< (?:FAILURE|ERROR)!",  # what only counts is told by another rule
         0.9,
         goes_on=r"^\s+\S|^[\w.$]+(?:Exception|Error|Failure)|^Caused|^\s*Expected|^\s*but:|^\s*$|^expected",
         lines_max=30,

@@ -106,7 +106,7 @@ RULES: Final = (
         "diff.hunk",
         "@@ -0",
         r"^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@",
-        0.46,
+        0.36,
         back=r"^(?:diff |index |--- |\+\+\+ |[Ff]ile |would reformat )|^\S+\.\w{1,5}:?$",
         goes_on=r"^[-+ @\\]|^(?:diff|index) ",
         lines_max=30,

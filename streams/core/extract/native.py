@@ -19,7 +19,7 @@ RULES: Final = (
         ),
         lines_max=40,
     ),
-    rule("go.race", "data race", r"WARNING: DATA RACE", 0.9, until=r"^={10,}$", lines_max=50),
+    rule("go.race", "data race", r"WARNING: DATA RACE", 0.96, until=r"^={10,}$", lines_max=50),
     rule("go.package", "fail", r"^FAIL\s+\S+/\S+\s+(?:[\d.]+s|\[(?:build|setup) failed\])", 0.35),
     rule("go.build", "build failed|setup failed", r"\[build failed\]|\[setup failed\]", 0.4, before=3),
     rule(

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from streams.core.extract.block import Block
+from streams.core.extract.ending import OF_NO_TOOL
 from streams.core.extract.failing import runs_afterwards
 from streams.core.extract.news import AROUND
-from streams.core.extract.reader import OF_NO_TOOL, Candidate, Consequence, Reader
+from streams.core.extract.reader import Candidate, Consequence, Reader
 from streams.core.extract.rule import rule
 from streams.core.extract.step import Step
 

@@ -16,6 +16,8 @@ from typing import Final
 from streams.core.extract.baseline import Baseline, hashed
 from streams.core.extract.ending import (
     END_LINES,
+    FOR_GOOD,
+    OF_NO_TOOL,
     RAN_LINES,
     Ending,
     is_side,
@@ -44,7 +46,7 @@ KEY_LINES: Final = 12
 """So many lines of a block tell whether it repeats another."""
 CLEARLY_BETTER: Final = 0.2
 """By so much a rule must beat the open block's to open its own inside it."""
-CONCLUDES_LINES: Final = 2
+CONCLUDES_LINES: Final = 1
 """A line that says that something failed belongs to a block that ended so many lines before, or fewer."""
 RETRY_LINES: Final = 3
 """So many lines below a trouble may say that it is tried again."""
@@ -57,11 +59,7 @@ CONSEQUENCES_MAX: Final = 200
 
 _WARN_OF_ERRORS: Final = frozenset({"sanitizer", "go", "sphinx"})
 """Tools whose warnings are what they fail for."""
-OF_NO_TOOL: Final = frozenset(
-    {"generic", "auth", "network", "cli", "curl", "wget", "gh", "time", "shell", "jenkins", "github", "python", "js"}
-)
-"""Whose words a service beside the work speaks, too; a compiler that names an upload means the source."""
-_TRACED = re.compile(r"\+{1,3} [\w./]")
+_TRACED = re.compile(r"\+ [\w./]")
 """How a shell shows the next command that it runs."""
 _ECHO = re.compile(r"^\s*(?:\+{1,4} |\$ |> |echo |set [-+]|if |fi$)")
 _CODE = re.compile(r"(?i)(?:exit(?:ed)?(?: with)?(?: code| status)?|error|code|status)[:= ']+(\d{1,3})\b")
@@ -217,7 +215,7 @@ class Reader:
                 self.ended_at = self.at
             if rule.of_step:
                 self.commands.fail(self.at, self.steps.at)
-            elif rule.of_job:
+            elif rule.of_job and not self.steps.is_mixed:
                 self.commands.end(self.at, self.steps.at)
             self._conclude()
         if known and not rule.fatal and rule.until is None:
@@ -236,11 +234,17 @@ class Reader:
     def enter_step(self) -> None:
         """Remembers where the step began: what stands before it belongs to no block of it."""
         if self.steps.at is not self._step:
-            self.commands.enter(self.at, self._step, self.steps.at)
-            if self.open is not None and self.steps.at.number is not None:
-                self.open.last = min(self.open.last, self.at - 1)
-                self.close()
+            if not self.steps.is_mixed:
+                self._leave_step()
             self._step, self._step_at = self.steps.at, self.at
+
+    def _leave_step(self) -> None:
+        """Ends the command at hand, and a block that is open: neither goes on in another step."""
+        begins = self.at if self.steps.is_named else self.at + 1
+        self.commands.enter(begins, self._step, self.steps.at)
+        if self.open is not None and self.steps.at.number is not None:
+            self.open.last = min(self.open.last, self.at - 1)
+            self.close()
 
     def _open(self, rule: Rule, text: str, key: int, *, new: bool) -> None:
         self.close()
@@ -300,10 +304,10 @@ class Reader:
             self.at - 1, max(self._step_at - 1, self.commands.begun - 1, self.at - 1 - BEFORE_LINES_MAX), -1
         ):
             text = self.window.text(above)
-            if _TRACED.match(text):
-                return
             if rule.back is not None and rule.back.search(text):
                 candidate.first -= 1
+            elif _TRACED.match(text):
+                return
             elif reach > 0 and text:
                 candidate.first -= 1
                 reach -= 1
@@ -314,7 +318,7 @@ class Reader:
         """Takes the line into the open block, or closes it; says whether the line belongs to it."""
         rule = block.rule
         block.grown += 1
-        if block.grown <= RETRY_LINES and not rule.fatal and is_tried_again(text):
+        if block.grown <= RETRY_LINES and not rule.fatal and rule.tool not in FOR_GOOD and is_tried_again(text):
             block.tried_again = True
         ended = rule.until is not None and rule.until.search(text) is not None
         belongs = (

@@ -82,6 +82,16 @@ class Steps:
     _shell: bool = False
     """Whether the next line is the command of a step that began."""
 
+    @property
+    def is_named(self) -> bool:
+        """Whether every line names its step, so that the first one of a step is no heading."""
+        return self._columns
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether lines of several steps stand between each other."""
+        return bool(self._branches)
+
     def first(self, line: str) -> None:
         """Takes the first line of the log."""
         self._columns = self.watches = _COLUMNS.match(line) is not None

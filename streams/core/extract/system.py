@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from streams.core.extract.rule import DEEPER, rule
+from streams.core.extract.rule import rule
 
 RULES: Final = (
     rule("terraform.error", "error: ", r"^[\u2502|]\s*Error: ", 0.87, goes_on=r"^[\u2502|]", lines_max=20),
@@ -197,6 +197,15 @@ RULES: Final = (
         0.85,
         after=3,
     ),
+    rule(
+        "git.rejected",
+        "rejected]",
+        r"^\s*! \[(?:remote )?rejected\]",
+        0.9,
+        back=r"^To \S",
+        goes_on=r"^\s*! \[|^error: failed to push|^hint: ",
+        lines_max=10,
+    ),
     rule("git.dirty", "dirty", r"(?i)\b(?:checkout|working (?:copy|tree|directory)|repository) (?:is )?dirty\b", 0.7),
     rule("git.conflict", "conflict (", r"^CONFLICT \(", 0.9, after=3),
     rule(
@@ -262,8 +271,8 @@ RULES: Final = (
             r"|\d+ (?:errors?|targets? failed))\S"
         ),
         0.8,
-        goes_on=DEEPER,
-        lines_max=8,
+        goes_on=r"^\s+\S|^\s*\d+ +\||^\s*\|",
+        lines_max=12,
     ),
     rule("helm.failed", "upgrade failed|installation failed", r"(?:UPGRADE|INSTALLATION) FAILED", 0.88, after=2),
     rule(
