@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from suites.log_cases import SURROUNDINGS, Case, cases, dressed, passing
+from suites.table import each
 
 from streams.core.extract.extract import findings
 
@@ -11,7 +12,7 @@ CASES = {f"{case.file}: {case.name}": case for case in cases()}
 OTHERS = [name for name in SURROUNDINGS if name not in {"plain", "github"}]
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@each("case", CASES.values(), ids=CASES)
 def test_what_says_why_is_found_and_stands_first(case: Case) -> None:
     """As it is, on GitHub, and in one more dress: the next tool has the next one."""
     for surroundings in ("plain", "github", OTHERS[list(CASES.values()).index(case) % len(OTHERS)]):
@@ -32,7 +33,7 @@ WELL = {
 }
 
 
-@pytest.mark.parametrize("name", passing())
+@each("name", passing())
 def test_a_passing_log_raises_nothing_however_scary_its_words(name: str) -> None:
     for end in WELL.values():
         assert findings([*passing()[name], *end]).blocks == ()
