@@ -25,7 +25,6 @@ import pytest
 import structlog
 from _pytest.runner import runtestprotocol
 from hypothesis import settings
-from suites.drawing import QUICK_EXAMPLES
 
 from streams.serving.logs import ANSWERED
 
@@ -57,7 +56,7 @@ sys.dont_write_bytecode = False
 
 # Examples are few by default, so that the suite stays quick, and others in every run; CI draws many, and the same ones
 # every time. `--hypothesis-profile=ci` has them on a desk.
-settings.register_profile("quick", max_examples=QUICK_EXAMPLES, deadline=None)
+settings.register_profile("quick", max_examples=10, deadline=None)
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("FAULTLINE_CI") else "quick")
 

@@ -11,8 +11,6 @@ from typing import TypeVar
 from hypothesis import settings
 from hypothesis import strategies as st
 
-QUICK_EXAMPLES = 10
-"""Examples of a law in a run on a desk. Those of each run are others."""
 PIECES_MAX = 256
 """One byte names a piece."""
 
@@ -21,7 +19,7 @@ T = TypeVar("T")
 
 def examples(most: int) -> settings:
     """The settings of a law that wants `most` examples: it gets them under every profile but `quick`."""
-    return settings(max_examples=min(most, QUICK_EXAMPLES) if _is_quick() else most)
+    return settings(max_examples=min(most, settings().max_examples) if _is_quick() else most)
 
 
 def load(most: int) -> int:
