@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 from streams.core.credentials import told
 from streams.core.credentials.armour import key_tails
 from streams.core.credentials.formats import FORMATS
-from streams.core.credentials.gaps import AFTER_PASSWORD, AFTER_TOLD, COLUMNS, REST, SAID
+from streams.core.credentials.gaps import AFTER_PASSWORD, AFTER_TOLD, COLUMNS, SAID, end_of
 from streams.core.credentials.names import (
     DIGESTS,
     KEYS,
@@ -59,6 +59,8 @@ from streams.core.template.randomness import has_random_letters
 ROUNDS_MAX: Final = 10
 """A replacement can uncover another one: tokens that are glued together settle one a round, any other text in two."""
 SERVICE_KEY_CHARS_MIN: Final = 14
+SERVICE_PART_CHARS_MIN: Final = 5
+"""Shorter names of services are parts of other words."""
 MASKED_CHARS_MIN: Final = 20
 NAMES_REMEMBERED_MAX: Final = 4096
 """What stood in front of values; 100 to 400 bytes each."""
@@ -252,7 +254,7 @@ def _span_of(match: re.Match[str], row: Format) -> _Span | None:
     """What to take of a match; nothing where it is an example or cannot prove what the row asks for."""
     group = next((name for name in match.re.groupindex if match[name] is not None), 0)
     value = match[group]
-    if is_filled(value) or (row.proof and not row.proof(value)):
+    if is_filled(value) or (value[0] != "<" and is_placeholder(value)) or (row.proof and not row.proof(value)):
         return None
     return _Span(*match.span(group), row.id)
 
@@ -282,7 +284,7 @@ def _of_password(name: str, text: str, lowered: str) -> Iterator[_Span]:
             end = match.start("op")
             if _is_password(name, match):
                 span = _Span(*match.span("bare" if match["quoted"] is None else "quoted"), "password")
-                end = _end_of(match, span.end)
+                end = end_of(match, span.end)
                 yield span._replace(end=end)
                 continue
         loose = AFTER_TOLD.match(text, after) if name not in ("pass", "salt") else None
@@ -293,12 +295,6 @@ def _of_password(name: str, text: str, lowered: str) -> Iterator[_Span]:
         ):
             end = loose.end()
             yield _Span(*loose.span("bare"), "password")
-
-
-def _end_of(match: re.Match[str], end: int) -> int:
-    """Where a value without quotes ends that goes on behind a sign that ends most values."""
-    rest = REST.match(match.string, end) if match["bare"] and _DIGIT.search(match["bare"]) else None
-    return rest.end() if rest else end
 
 
 def _of_assignments(text: str, lowered: str) -> Iterator[_Span]:
@@ -366,6 +362,8 @@ def _named(before: str, names: tuple[str, ...], gap: re.Pattern[str]) -> str:
     """The name in front of a value, with no more than `gap` between; empty when there is none."""
     for name in names:
         at = before.rfind(name)
+        if at > 0 and len(name) < SERVICE_PART_CHARS_MIN and before[at - 1].isalpha():
+            continue  # `blob`
         if at >= 0 and gap.fullmatch(before, at + len(name)) and not is_data_key(before[: at + len(name)]):
             return name
     return ""

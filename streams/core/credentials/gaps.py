@@ -14,7 +14,7 @@ AFTER_PASSWORD: Final = re.compile(
     r"(?:(?:&[\w.-]{1,32}|!!str) )?"
     r"(?:(?:[bBuUrRN]{0,2}|Some\(|Optional[(\[]|String = )(?:(?P<escaped>\\{1,8})|)(?P<mark>[\"'`])"
     r"(?P<quoted>(?![\s,;:)}\]])(?:(?!(?P=mark))[^\\\n<>]|(?(escaped)(?!)|\\[\"'\\])){4,256})"
-    r"|(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\]{4,}))"
+    r"|[“„«]?(?P<bare>[^\s\"'`,;&<>(){}\[\]|\\\x1b“”»]{4,}))"
 )
 """From the name of a password to its value: a sign of assignment, or what parts the columns of a table."""
 AFTER_TOLD: Final = re.compile(
@@ -23,9 +23,16 @@ AFTER_TOLD: Final = re.compile(
     r"(?P<bare>[A-Za-z0-9](?![^\s=]*=[^\s=])[^\s\"'`<>\\,;()\[\]{}|]{7,127})"
 )
 """Whatever may lead from a name to a value that can only be a password."""
-REST: Final = re.compile(r"[&(){}\[\]|;,>][A-Za-z0-9][^\s\"'`=:<>\\]{2,64}(?=\s|\Z)")
+_DIGIT: Final = re.compile(r"[0-9]")
+_REST: Final = re.compile(r"[&(){}\[\]|;,>][A-Za-z0-9][^\s\"'`=:<>\\]{2,64}(?=\s|\Z)")
 """What goes on behind a sign that ends most values, and is no assignment of its own."""
 SAID: Final = frozenset((":", "->", "::", ":::", "："))
 """Signs that prose has too."""
 COLUMNS: Final = frozenset(("\t", "  ", "|", "│", "┃"))
 """What stands between the columns of a table, and in prose."""
+
+
+def end_of(match: re.Match[str], end: int) -> int:
+    """Where a value ends that is `end` of a match of `AFTER_PASSWORD`: one without quotes may go on behind a sign."""
+    rest = _REST.match(match.string, end) if match["bare"] and _DIGIT.search(match["bare"]) else None
+    return rest.end() if rest else end

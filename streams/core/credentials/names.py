@@ -49,7 +49,9 @@ PHRASES: Final[frozenset[str]] = frozenset({"passphrase", "pass_phrase", "pass-p
 """Of these, those whose value may be words only."""
 
 NO_PASSWORDS: Final = re.compile(
-    r"(?:s|_|-)?(?:name|names|manager|ref|arn|uri|url|path|file|store|class|length|count|type|policy)"
+    r"(?:[\w.-]*[_-]|s)?(?:name|names|manager|ref|arn|uri|url|path|file|store|class|length|count|type|policy|version"
+    r"|change|changed|at|expiry|expires|ttl|timeout|days|enabled|required|field|min|max|attempts|provider|source"
+    r"|endpoint|validators|hashers|encoder|mode|age|history)|\w*(?:url|uri|path|file|name)"
 )
 """Behind such a name, in lower case: what stands there says where a password is, or of what kind."""
 

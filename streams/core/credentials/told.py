@@ -171,7 +171,7 @@ def _name_in_front(lowered: str, start: int, value: str) -> bool:
     if (_ANY_KEY.search(gap) and "/" not in value and "." not in value) or _NAMED_KEY.search(
         lowered, max(0, start - BEFORE_CHARS), start
     ):
-        return not is_data_key(gap.rstrip(_GAP))
+        return not is_data_key(gap.rstrip(_GAP).rstrip(")]\"'\\"))
     if _KEY.search(gap) and (_CIPHER.search(gap) or _CHAIN_KEY.fullmatch(value)):
         return True
     line = gap[gap.rfind("\n") + 1 :]

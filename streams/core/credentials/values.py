@@ -40,10 +40,16 @@ _VARIABLE: Final = re.compile(
     r"\$[{(].*|\$env:\w+|@[A-Za-z_][\w.]{1,64}|\$[A-Za-z_]\w*|\{\{.*|\{[A-Za-z_][\w.]*\}?|%[A-Za-z_]\w*%|%\(.*|%"
     r"[sdvqr@]|<.*|\*{3}.*|\[.*"
     r"|!{1,2}[A-Za-z]{2,16}"
-    r"|[•·x.*]{4}.*",
-    re.DOTALL,
+    r"|[•·x.*]{4}.*|\.\*.*"
+    r"|\((?:hidden|redacted|masked|sensitive|set|unset|none|known after)\b[^)]{0,40}\)?"
+    r"|(?:your|insert|enter|replace)[-_ .A-Za-z]{1,48}|(?:example|sample|placeholder|dummy|replace|change)[-_.]?"
+    r"(?:me|token|key|secret|password|value)"
+    r"|(?:env|vault|file|ssm|op|arn|secretref|keyvault|awssm|gcpsm|ref\+\w{1,16}):[\w.:/@#?=-]{0,256}"
+    r"|(?:os\.environ|process\.env|System\.getenv|os\.getenv|getenv|ENV)\b.*|\w{1,64}\(\)",
+    re.DOTALL | re.IGNORECASE,
 )
 """What stands for a value: a variable, a template, stars, a tag."""
+_REFERENCE: Final = re.compile(r"(?:config|settings|secrets|env|vars?|options|self|this|params)\.[A-Za-z_.]{2,64}")
 _CODE: Final = re.compile(r"[A-Za-z_]{2,64}(?:\.[A-Za-z_]{2,64}){1,8}")
 _FOLDER: Final = re.compile(
     r"(?:[.~]|\.\.)?/(?:[a-z][\w.@-]{0,64}/)|~?\.{0,2}/\.?[a-z][a-z0-9_.-]{2,64}\Z|[A-Za-z]:[\\/]"
@@ -95,7 +101,12 @@ def is_data_key(before: str) -> bool:
 
 def is_placeholder(value: str) -> bool:
     """Whether a value only shows where one goes: a variable, a template, stars, one of `NO_VALUES`."""
-    return len(set(value)) <= 2 or value.lower() in NO_VALUES or _VARIABLE.fullmatch(value) is not None
+    return (
+        len(set(value)) <= 2
+        or value.lower() in NO_VALUES
+        or _VARIABLE.fullmatch(value) is not None
+        or _REFERENCE.fullmatch(value) is not None
+    )
 
 
 def is_filled(value: str) -> bool:
