@@ -23,7 +23,6 @@ from streams.core.parts import keyed
 from streams.core.slot_values import (
     CONSTANT_WORDS_MIN,
     CONSTANT_WORDS_OF_A_FIT,
-    FILE,
     constant_words,
     fits,
     frame,
@@ -34,7 +33,7 @@ from streams.core.slot_values import (
 from streams.core.states import EDGES, is_kept, is_state
 from streams.core.template.masks import PLACEHOLDERS
 from streams.core.together import covered, marked_together, named_together, paired
-from streams.core.value_words import WILD
+from streams.core.value_words import FILE, WILD
 
 AGAIN = "<*2>"
 """Where the value of a slot stands a second time."""

@@ -8,16 +8,16 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from streams.core.value_words import WILD, WORDS_REMEMBERED_MAX, may_be_name
+from streams.core.value_words import FILE, FILES_MIN, WILD, WORDS_REMEMBERED_MAX, is_derived, may_be_name
 
 VALUES_MIN = 6
 """Different words that make a place a slot."""
 
-FILES_MIN = 5
-"""Different file names that make a place a slot."""
-
 FEWER_VALUES = ((8, 3), (6, 4))
 """Words that stay, and the different names that then suffice: the longer a sentence, the less it is one by chance."""
+
+DERIVED_SHARE = 4
+"""Of so many names one may end like a verb."""
 
 LONE_VALUES_MIN = 12
 """Different words that make a slot where only one other word is left."""
@@ -33,9 +33,6 @@ CONSTANT_WORDS_MIN = 2
 
 CONSTANT_WORDS_OF_A_FIT = 3
 """Words that must stay where one other value of the form `node-<*>` is evidence enough for `node-a`."""
-
-FILE = re.compile(r"<path:([^<>\s]{1,80})>")
-"""A file name that stayed."""
 
 _PUNCTUATED = re.compile(r"(?:[\w.-]{1,64}[=:(\[]|[^\w\s])*")
 _NAMED_WILD = re.compile(r"(?:[A-Za-z][\w.-]{0,63}:)?[A-Za-z][\w.-]{1,63}=[^\w\s]{0,3}<\*>")
@@ -61,10 +58,17 @@ def values_needed(place: int, values: set[str], constant: int) -> float:
     key = bool(key_of(values))
     needed = MARKED_VALUES_MIN if key else _needed_by_form(place, values)
     if place and needed > MARKED_VALUES_MIN and all(map(may_be_name, values)):
-        needed = next((few for words, few in FEWER_VALUES if constant >= words), needed)
+        derived = sum(map(is_derived, values))
+        if derived * DERIVED_SHARE <= len(values):
+            needed = fewer(needed, constant)
     if constant + key >= CONSTANT_WORDS_MIN:
         return needed
     return max(LONE_VALUES_MIN, needed) if place and constant + key else math.inf
+
+
+def fewer(needed: int, constant: int) -> int:
+    """How many different names suffice in place of `needed` where so many words stay."""
+    return min(needed, next((few for words, few in FEWER_VALUES if constant >= words), needed))
 
 
 def _needed_by_form(place: int, values: set[str]) -> int:

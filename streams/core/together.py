@@ -12,22 +12,26 @@ from collections.abc import Mapping
 from itertools import combinations
 
 from streams.core.slot_values import (
+    CONSTANT_WORDS_MIN,
     CONSTANT_WORDS_OF_A_FIT,
-    FILE,
     VALUES_MIN,
     constant_words,
+    fewer,
     fits,
     is_constant,
     values_needed,
 )
 from streams.core.states import is_kept, is_state
-from streams.core.value_words import WILD, Value, is_about_a_name, may_be_value, value_at
+from streams.core.value_words import FILE, FILES_MIN, WILD, Value, is_about_a_name, may_be_value, value_at
 
 NAMES_MAX = 6
 """Names of programs in a template that are looked at in pairs."""
 
 FIRST_WORD_CONSTANT_MIN = 4
 """Words that must stay where the first, with a colon behind it, is the name of a program: `imap-login:`."""
+
+FEW_WORDS_VALUES_MIN = 4
+"""Different values that make a slot, whatever shows them, where but two words stay."""
 
 CANDIDATES_MAX = 16
 """Wide forms with one longest word that a form is held against."""
@@ -92,7 +96,7 @@ def named_together(cut: Cut) -> dict[str, str]:
         if not is_about_a_name(form):
             values = found[form] = [value_at(words, i) for i in range(len(words))]
             rest = [value.wide if value else word for value, word in zip(values, words, strict=True)]
-            if constant_words(rest) >= CONSTANT_WORDS_OF_A_FIT:
+            if constant_words(rest) >= CONSTANT_WORDS_MIN:
                 alike[" ".join(rest)].append(form)
     moved: dict[str, str] = {}
     for wide, forms in alike.items():
@@ -115,7 +119,16 @@ def _varies(place: int, rest: list[str], forms: list[str], cut: Cut, found: Mapp
     if place == 0:
         tagged = rest[0].endswith(":") and all(word[0].isalpha() or WILD in word for word in words)
         return tagged and constant_words(rest) >= FIRST_WORD_CONSTANT_MIN
-    return len(words) >= max(value.needed for form in forms if (value := found[form][place]))
+    stay = constant_words(rest)
+    needed = max(value.needed for form in forms if (value := found[form][place]))
+    return len(words) >= _needed(needed, stay)
+
+
+def _needed(needed: int, stay: int) -> int:
+    """How many different values make a slot where so many words stay, and `needed` if these are enough."""
+    if needed == FILES_MIN:
+        return fewer(needed, stay)
+    return needed if stay >= CONSTANT_WORDS_OF_A_FIT else max(needed, FEW_WORDS_VALUES_MIN)
 
 
 def names_needed(ours: list[str], theirs: list[str], place: int) -> float:
@@ -126,7 +139,8 @@ def names_needed(ours: list[str], theirs: list[str], place: int) -> float:
     if place == 0 or one is None or other is None or one.wide != other.wide or any(map(is_about_a_name, cut)):
         return math.inf
     rest = [value.wide if (value := value_at(ours, i)) else word for i, word in enumerate(ours)]
-    return max(one.needed, other.needed) if constant_words(rest) >= CONSTANT_WORDS_OF_A_FIT else math.inf
+    stay = constant_words(rest)
+    return _needed(max(one.needed, other.needed), stay) if stay >= CONSTANT_WORDS_MIN else math.inf
 
 
 def covered(cut: Cut) -> dict[str, str]:
@@ -160,7 +174,7 @@ def _covers(wide: list[str], words: list[str], stay: int) -> bool:
         if pattern != word:
             if WILD not in pattern or not may_be_value(word) or not fits(word, pattern):
                 return False
-            if i == 0 and not (pattern.endswith(":") and stay >= FIRST_WORD_CONSTANT_MIN):
+            if i == 0 and WILD not in word and not (pattern.endswith(":") and stay >= FIRST_WORD_CONSTANT_MIN):
                 return False
     return _own(wide) < _own(words)
 

@@ -13,11 +13,18 @@ from streams.core.states import EDGES, is_kept, is_state
 
 WILD = "<*>"
 
+FILES_MIN = 5
+"""Different file names that make a place a slot."""
+
+FILE = re.compile(r"<path:([^<>\s]{1,80})>")
+"""A file name that stayed."""
+
 SHAPED_VALUES_MIN = 2
 """Different values that make a slot where their shape or their key shows that they are values."""
 
 SHOWN_VALUES_MIN = 3
-"""The same where only a word beside them shows it, and in quotes: a quoted name may be what a problem is about."""
+"""The same where only a word beside them shows it, for words joined by hyphens, which may be prose, and in quotes: a
+quoted name may be what a problem is about."""
 
 WORDS_REMEMBERED_MAX = 20_000
 """Words whose answer is kept, about 5 MB at 100 characters each."""
@@ -38,7 +45,7 @@ _KEY = re.compile(r"[^\w=]{0,8}([A-Za-z][\w.-]{0,63})[^\w=]{0,8}")
 # Names of errors, calls and files: they name a problem.
 _NAMES_PROBLEM = re.compile(
     r"(?:Error|Exception|Failure|Warning|Fault|Timeout|Interrupt|Exit)\b|^[A-Z][A-Z0-9]{0,63}(?:_[A-Z0-9]{1,64}){1,8}$"
-    r"|\("
+    r"|\w\(|Test(?:s?(?:[A-Z_.:]|$)|Case)"
 )
 # What a line says of a name when the name is the problem: a missing module, a wrong option, a test.
 _ABOUT_A_NAME = re.compile(
@@ -58,6 +65,9 @@ tag label caller package pkg app application component manufacturer product conf
 """
 _ANNOUNCING = frozenset(_ANNOUNCING_WORDS.split())
 """Words with a name behind them."""
+
+_BETWEEN = frozenset("=:")
+"""What may stand between such a word and the name."""
 
 _CLOSING = frozenset(
     "controller plugin zone thread daemon partition service worker user job task queue node cluster pool".split()
@@ -100,15 +110,18 @@ def is_about_a_name(form: str) -> bool:
 
 def value_at(words: Sequence[str], place: int) -> Value | None:
     """The word at a place as a value; None when neither its shape nor its neighbours show one."""
-    before = words[place - 1].strip(_AROUND).lower() if place else ""
+    at = place - 2 if place > 1 and words[place - 1] in _BETWEEN else place - 1
+    before = words[at].strip(_AROUND).lower() if at >= 0 else ""
     after = words[place + 1].strip(_AROUND).lower() if place + 1 < len(words) else ""
     return _value(words[place], announced=before in _ANNOUNCING or after in _CLOSING)
 
 
 @lru_cache(maxsize=WORDS_REMEMBERED_MAX)
 def _value(word: str, *, announced: bool) -> Value | None:
-    if is_kept(word) or "<path:" in word:
+    if is_kept(word):
         return None
+    if "<path:" in word:
+        return Value(FILE.sub(WILD, word), FILES_MIN)
     head, equals, tail = word.partition("=")
     key = _KEY.fullmatch(head) if equals else None
     if key:
@@ -120,15 +133,19 @@ def _value(word: str, *, announced: bool) -> Value | None:
     if not core or is_state(core):
         return None
     if WILD in word:
-        return Value(WILD, SHAPED_VALUES_MIN) if ".." not in word else None
+        wide = f"{WILD}:" if word.endswith(":") else WILD
+        return Value(wide, SHAPED_VALUES_MIN) if ".." not in word else None
     if _names_problem(word):
         return None
     at = word.find(core)
     quoted = at > 0 and word[at - 1] in _QUOTES
     shaped = _SHAPE.fullmatch(core) is not None and (announced or not quoted)
+    compound = "-" in core and core.replace("-", "").isalpha()
     if not shaped and not (announced and _WORD.fullmatch(core) and not _is_prose(core)):
         return None
-    return Value(word.replace(core, WILD, 1), SHAPED_VALUES_MIN if shaped and not quoted else SHOWN_VALUES_MIN)
+    return Value(
+        word.replace(core, WILD, 1), SHAPED_VALUES_MIN if shaped and not (quoted or compound) else SHOWN_VALUES_MIN
+    )
 
 
 def may_be_value(word: str) -> bool:
@@ -146,7 +163,18 @@ def may_be_name(word: str) -> bool:
     if WILD in word or "<path:" in word:
         return True
     core = word.strip(_AROUND)
-    return len(core) >= NAME_CHARS_MIN and core[0].isalpha() and not core.isupper() and may_be_value(word)
+    return (
+        len(core) >= NAME_CHARS_MIN
+        and core[0].isalpha()
+        and not core.isupper()
+        and core.lower() not in _PROSE
+        and not (is_state(word) or is_kept(word) or _names_problem(word))
+    )
+
+
+def is_derived(word: str) -> bool:
+    """Whether a word ends as verbs and what is made of them do: more often prose than a name."""
+    return _PROSE_ENDING.search(word.strip(_AROUND)) is not None
 
 
 def _names_problem(word: str) -> bool:

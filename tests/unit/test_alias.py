@@ -10,12 +10,12 @@ from suites.drawing import examples, some_of
 from streams.core.alias import aliases, grouped
 from streams.core.fingerprint import fingerprint
 from streams.core.slot_values import (
-    FILES_MIN,
     FIRST_WORD_VALUES_MIN,
     LONE_VALUES_MIN,
     MARKED_VALUES_MIN,
     VALUES_MIN,
 )
+from streams.core.value_words import FILES_MIN
 
 NAMES = ["ada", "bob", "cyd", "dan", "eva", "fay", "gus", "hal", "ida", "jon", "kay", "lea"]
 

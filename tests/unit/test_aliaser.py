@@ -177,7 +177,7 @@ UNLIKE: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("more", UNLIKE.values(), ids=UNLIKE)
 def test_no_rule_joins_and_nobody_is_asked_about_what_differs_in_type_tool_or_code(more: dict[str, Any]) -> None:
     def marked(name: str, given: dict[str, Any]) -> Unseen:
-        made = fingerprint(origin="ci", message=f"cannot reach vault {name} from here today", **given)
+        made = fingerprint(origin="ci", message=f"cannot reach vault {name} today", **given)
         return replace(SERVICES[0], fingerprint=made)
 
     plain, other = ([marked(name, given) for name in NAMES[:5]] for given in ({}, more))

@@ -23,6 +23,19 @@ ONE = {
         "pool bob is short of room",
         "pool cyd is short of room",
     ),
+    "and with a sign between": tuple(f"sent it on, queue = {name}, at last" for name in NAMES[:3]),
+    "names in parentheses": ("log (default/web): wrote part of it", "log (prod/api): wrote part of it"),
+    "four names by their shape where two words stay": tuple(f"lost contact: <*> default/{name}" for name in NAMES[:4]),
+    "five files among other names": tuple(
+        f"user {name}: no luck with <path:{name}.cfg> today" for name in ["root", *NAMES[:4]]
+    ),
+    "a first word that was masked in part": (
+        "<*>;went back to where it came from",
+        "<*>.head;went back to where it came from",
+    ),
+    "names that end like verbs, beside others": tuple(
+        f"gave up waiting for {name} to answer the last of many calls" for name in ["ada", "bob", "cyd", "movement"]
+    ),
     "three in quotes behind such a word": tuple(f'queue "{name}" is short of room' for name in NAMES[:3]),
     "three names in a sentence of many words": tuple(
         f"gave up waiting for {name} to answer the last of many calls" for name in NAMES[:3]
@@ -46,6 +59,8 @@ APART = {
         "worker of a.b ended by OrderError at last",
     ),
     "a constant of a program": ("call of the pool gave EC_LATE again", "call of the pool gave EC_FULL again"),
+    "words joined by hyphens": ("wrote the task-list file of a/b", "wrote the task-plan file of a/b"),
+    "a class of tests": ("left over (TestLogin:tear_down) after all", "left over (TestBasket:tear_down) after all"),
     "a called function": ("loop got stuck within read_all() again", "loop got stuck within write_all() again"),
     "states": ("pool started is the last word here", "pool failed is the last word here"),
     "a key that says what happened": ("unit web.a ended early, reason=late", "unit web.a ended early, reason=full"),
