@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from streams.core.extract.ending import is_side, is_sum, is_wrapper
+from streams.core.extract.ending import is_side, is_sum, is_tried_again, is_wrapper, says_nothing_failed
 from streams.core.extract.extract import extract, findings
 
 BEFORE = ["curl: (28) Operation timed out", "fatal: no upstream configured", "got it from the mirror"]
@@ -166,3 +166,18 @@ def test_lines_of_parallel_branches_stand_between_each_other_and_end_no_block() 
 def test_a_retry_that_something_else_logs_takes_nothing_from_a_failed_test() -> None:
     log = ["--- FAIL: TestCart (0.3s)", "    cart_test.go:8: got 4, want 3", "WARN flush failed, retrying in 1s"]
     assert extract([*log, "FAIL", "Exited with code exit status 1"])[0].first == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["Failed distributed compilations        0", "0 errors", "errors: 0", "Error 1 (ignored)"]
+)
+def test_a_count_of_none_is_no_trouble(text: str) -> None:
+    assert says_nothing_failed(text)
+    assert not says_nothing_failed("Failed distributed compilations        3")
+
+
+@pytest.mark.parametrize(
+    "text", ["notify: could not post, ignoring", "no cache; continuing without", "retrying in 5 s"]
+)
+def test_a_trouble_that_was_not_the_end(text: str) -> None:
+    assert is_tried_again(text)

@@ -60,7 +60,7 @@ _WARNS = re.compile(
 _RETRIED = re.compile(
     r"(?i)\b(?:retry(?:ing)? (?:in|after|\d|\(|later)|retrying\b|try(?:ing)? again in|will (?:be )?retr(?:y|ied))"
     r"|\b\d[\d.:]{0,12} ?[a-z]{0,12} before (?:trying again|(?:the )?(?:next )?retry)\b"
-    r"|^\.\.\.ignoring|\(ignored\)$"
+    r"|^\.\.\.ignoring|\(ignored\)$|[,;:] (?:ignoring|continuing(?: (?:anyway|without\b.{0,40}))?|skipping)$"
 )
 
 _WRAPS = re.compile(
@@ -121,7 +121,7 @@ def says_nothing_failed(text: str) -> bool:
         ("0" in text and (_NONE.search(text) or _COUNT.search(text)))
         or "no errors" in folded
         or "no failures" in folded
-        or folded.endswith(("ignored)", "expected)"))
+        or folded.endswith(("ignored)", "expected)", "   0"))
     )
     return bool(told) and _NOTHING.search(text) is not None and not _SOMETHING.search(text)
 
@@ -134,7 +134,8 @@ def is_warning(text: str) -> bool:
 
 def is_tried_again(text: str) -> bool:
     """Whether a line says of the trouble before it, or in it, that it was not the end."""
-    return ("etr" in text or "again" in text or "gnor" in text) and _RETRIED.search(text) is not None
+    told = any(word in text for word in ("etr", "again", "gnor", "ntinuing", "skipping"))  # the quick test
+    return told and _RETRIED.search(text) is not None
 
 
 def is_wrapper(text: str) -> bool:
