@@ -66,7 +66,14 @@ RULES: Final = (
         says=r"\S",
         lines_max=10,
     ),
-    rule("latex.error", "! ", r"^! (?!==)[A-Z].*\.$", 0.88, goes_on=r"^l\.\d+ |^\s+\S|^\?", lines_max=6),
+    rule(
+        "latex.error",
+        "! undefined|! missing|! latex error|! package|! emergency|! extra|! illegal|! too many|! misplaced",
+        r"^! (?:Undefined|Missing|LaTeX Error|Package|Emergency|Extra|Illegal|Too many|Misplaced)\b",
+        0.88,
+        goes_on=r"^l\.\d+ |^\s+\S|^\?",
+        lines_max=6,
+    ),
     rule(
         "dbt.error",
         "error in ",
