@@ -212,6 +212,8 @@ IN_PLACE += [
     ("bad LDAP_PASSWD 'xmdihx3xoliig" + "'", "xmdihx3x"),
     ("password=“" + PHRASE + "”", PHRASE),
     ("<Exponent>AQAB</Exponent><P>" + MIXED_40 + "</P><D>" + MIXED_40 + "</D>", MIXED_40),
+    ("pwd=<6rn014krjcyn7ar9" + ">", "6rn014kr"),
+    ("sudo_pass%3D" + SECRET + "%26x%3D1", SECRET),
     # Commands, calls, SQL.
     ('tool --passphrase "apple orbit lemon"', "orbit"),
     ("drone secret add --name pw --data " + SECRET + " org/repo", SECRET),

@@ -36,7 +36,7 @@ FILES: Final[tuple[Format, ...]] = (
         "xml-element",
         "A secret in an XML element.",
         ("</",),
-        r"(?:<(?:\w{1,20}:)?\w{0,20}(?:password|passphrase|passwd|privatekey|secret|token|api_?key|access_?key)"
+        r"(?:<(?:\w{1,20}:)?\w{0,20}(?:password|passphrase|passwd|pwd|privatekey|secret|token|api_?key|access_?key)"
         r"(?: [^<>]{1,160})?>|<\w{1,20} (?:key|name)=\"[\w.-]{0,64}(?:password|passwd|secret|token)\">)"
         r"(?P<s>[^<>\s]{4,256})(?=</)",
         proof=is_literal,
@@ -121,7 +121,7 @@ FILES: Final[tuple[Format, ...]] = (
         "A value beside the name of a credential: an entry of an environment, a parameter, an output.",
         ('value":', 'value\\"', "value':", "value:", "parametervalue=", "<string>"),
         r"(?:password|passwd|passphrase|pwd|_pass|_pw|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
-        r"|credentials?|authorization)"
+        r"|credentials?|authorization)(?![\w-]{0,24}(?:type|name|url|uri|file|path|count|expiry|source|endpoint|ttl)\b)"
         r"[\w-]{0,24}(?:\\{0,8}[\"']|</key>)?[,:]?(?:\s|\\n){0,24}"
         r"(?:\{\s{0,4}(?:[^{}\n]{0,200}[,{]\s{0,4})?|\\{0,8}\"type\\{0,8}\"[^{}\n,]{1,64},\s{0,4})?(?:-\s)?"
         r"(?:\\{0,8}[\"'])?"
@@ -141,10 +141,27 @@ FILES: Final[tuple[Format, ...]] = (
         "encoded-value",
         "A credential in a form or a JSON text that was encoded for a URL.",
         ("%3d", "%3a"),
-        r"(?:password|passwd|passphrase|pwd|secret|token|api_?key)(?:%2[27])?(?:%20|\+)?(?:%3D|%3A)(?:%20|\+)?"
+        r"(?:password|passwd|passphrase|pwd|_pass|_pw|secret|token|api_?key)(?:%2[27])?(?:%20|\+)?(?:%3D|%3A)(?:%20|\+)?"
         r"(?:%2[27])?"
         r"(?P<s>(?:(?!%2[2672C]|%7D)[^\s\"'<>&;,]){4,256})",
-        needs=("word%", "wd%", "hrase%", "ecret%", "oken%", "ey%", "WORD%", "WD%", "HRASE%", "ECRET%", "OKEN%", "EY%"),
+        needs=(
+            "ass%",
+            "pw%",
+            "ASS%",
+            "PW%",
+            "word%",
+            "wd%",
+            "hrase%",
+            "ecret%",
+            "oken%",
+            "ey%",
+            "WORD%",
+            "WD%",
+            "HRASE%",
+            "ECRET%",
+            "OKEN%",
+            "EY%",
+        ),
         proof=is_value,
     ),
     Format(

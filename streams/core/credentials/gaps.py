@@ -18,7 +18,7 @@ AFTER_PASSWORD: Final = re.compile(
 )
 """From the name of a password to its value: a sign of assignment, or what parts the columns of a table."""
 AFTER_TOLD: Final = re.compile(
-    rf"[s\d_-]{{0,3}}(?:[\s\"'`*(){{}}\[\]=>|│┃,«“‘「：:-]|{COLOUR}|\\{{1,8}}[nrt\"'`]|"
+    rf"[s\d_-]{{0,3}}(?:[\s\"'`*(){{}}\[\]=>|│┃,«“‘「：:-]|{COLOUR}|\\{{1,8}}[nrt\"'`]|<(?!secret:)|"
     r"(?<=[\s\"'`*:=])(?:is|was|are|es|est|ist)(?=[\s:])){1,12}"
     r"(?P<bare>[A-Za-z0-9](?![^\s=]*=[^\s=])[^\s\"'`<>\\,;()\[\]{}|]{7,127})"
 )
