@@ -24,7 +24,7 @@ from faust.types import TP
 
 from streams.app.ending import end
 from streams.app.store import Store
-from streams.broker.clients import FETCH_WAIT_MS
+from streams.broker.clients import GATHER_BYTES, GATHER_MS
 from streams.contract.telemetry import LogEvent
 
 SCHEME: Final = "door"
@@ -44,7 +44,8 @@ class DoorThread(AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001  # Faust offers it with its own transactions alone
         # Faust's 1,500 ms: every other request on the connection waits behind an empty fetch
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001
+        consumer._fetch_max_wait_ms = GATHER_MS  # noqa: SLF001
+        consumer._fetch_min_bytes = GATHER_BYTES  # noqa: SLF001
         return consumer
 
     async def _fetch_records(

@@ -40,6 +40,11 @@ FETCH_BYTES_MAX: Final = 4 * 1024 * 1024
 FETCH_ALL_BYTES_MAX: Final = 16 * 1024 * 1024
 POLL_RECORDS_MAX: Final = 2_000
 FETCH_WAIT_MS: Final = 100
+GATHER_BYTES: Final = 64 * 1024
+"""Compressed, of all partitions together: a broker that has less for a role lets more come in first, at most
+`gather_ms`. A transaction and a call to a store cost about as much for one failure as for a hundred, and a batch of the
+tables tells each count in it once."""
+GATHER_MS: Final = 200
 POLL_INTERVAL_MS_MAX: Final = 24 * 3_600_000
 """A member that does not ask for records keeps its partitions as long: a store may be away for hours. That a process
 is alive is what its heartbeats say."""
@@ -171,11 +176,13 @@ class Cluster:
         *names: str,
         group: str | None = None,
         poll_records_max: int = POLL_RECORDS_MAX,
+        gather_ms: int = 0,
         offset_reset: Literal["earliest", "latest"] = "earliest",
     ) -> AIOKafkaConsumer:
         """Reads what is committed and commits nothing by itself. `names`: as the brokers know the topics.
 
-        Without a group it is a reader whose partitions are assigned by hand.
+        Without a group it is a reader whose partitions are assigned by hand. `gather_ms`: how long little waits at the
+        brokers for more to come, see GATHER_BYTES; 0: what is there comes at once.
         """
         return AIOKafkaConsumer(
             *names,
@@ -187,7 +194,8 @@ class Cluster:
             max_poll_records=poll_records_max,
             max_partition_fetch_bytes=FETCH_BYTES_MAX,
             fetch_max_bytes=FETCH_ALL_BYTES_MAX,
-            fetch_max_wait_ms=FETCH_WAIT_MS,
+            fetch_min_bytes=GATHER_BYTES if gather_ms else 1,
+            fetch_max_wait_ms=gather_ms or FETCH_WAIT_MS,
             session_timeout_ms=self.timing.session_ms,
             heartbeat_interval_ms=self.timing.heartbeat_ms,
             rebalance_timeout_ms=self.timing.rebalance_ms,

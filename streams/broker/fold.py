@@ -17,7 +17,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
 from streams.broker.admin import check
-from streams.broker.clients import Cluster, Stopping, close
+from streams.broker.clients import GATHER_MS, Cluster, Stopping, close
 from streams.broker.fold_partition import (
     INPUTS,
     ROLE,
@@ -140,7 +140,7 @@ class _Role:
 
     def _subscribed(self) -> AIOKafkaConsumer:
         consumer = self._shared.cluster.consumer(
-            group=self._shared.cluster.group(ROLE), poll_records_max=STRETCH["records_max"]
+            group=self._shared.cluster.group(ROLE), poll_records_max=STRETCH["records_max"], gather_ms=GATHER_MS
         )
         consumer.subscribe([self._shared.cluster.topic(topic) for topic in INPUTS], listener=_Listener(self))
         self._shared.consumer = consumer  # the listener may be called before `start` returns

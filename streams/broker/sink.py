@@ -32,8 +32,10 @@ from streams.contract.wire import classified_from_bytes, from_bytes
 from streams.core.flood import Flood, FloodBounds
 
 INPUTS: Final[tuple[Topic, ...]] = (topics.CLASSIFIED, topics.ROLLUPS)
-STRETCH: Final = {"records_max": 1_000, "bytes_max": 4 * 1024 * 1024}
+STRETCH: Final = {"records_max": 4_000, "bytes_max": 4 * 1024 * 1024}
 """Records and bytes of values in one call to the store."""
+GATHER_MS: Final = 300
+"""See `Cluster.consumer`."""
 POLL_MS: Final = 500
 AWAY_S: Final = (0.5, 5.0)
 """Pause after the first and after many calls that the store did not take; what it asks for itself is heeded up to
@@ -147,7 +149,8 @@ class _Loop:
         producer = await self._cluster.start(self._cluster.producer, **start)
         try:
             consumer = await self._cluster.start(
-                lambda: self._cluster.consumer(*names, group=self._cluster.group(self._role)), **start
+                lambda: self._cluster.consumer(*names, group=self._cluster.group(self._role), gather_ms=GATHER_MS),
+                **start,
             )
             try:
                 while not self._stop.is_set():
@@ -288,7 +291,7 @@ def that_matter(records: Sequence[Any], topic_of: Callable[[Any], Topic]) -> lis
 
     def is_snapshot(record: Any) -> bool:
         is_rollup = record.key is not None and topic_of(record) is topics.ROLLUPS
-        return is_rollup and REPLAY_JOB not in headers_of(record.headers)
+        return is_rollup and all(name != REPLAY_JOB for name, _ in record.headers)
 
     newest = {record.key: record for record in records if is_snapshot(record)}
     return [record for record in records if not is_snapshot(record) or newest[record.key] is record]

@@ -101,4 +101,5 @@ def _pieces(words: tuple[str, ...]) -> set[str | tuple[str, str]]:
 
 
 def _likeness(ours: set[str | tuple[str, str]], theirs: set[str | tuple[str, str]]) -> float:
-    return len(ours & theirs) / (len(ours | theirs) or 1)
+    shared = len(ours & theirs)
+    return shared / (len(ours) + len(theirs) - shared or 1)

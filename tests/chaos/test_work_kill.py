@@ -37,8 +37,15 @@ DRAIN_S = 60.0
 PAUSE_S = 4.0
 """Twice the session of the test's groups: the worker has lost its partitions when it goes on."""
 COMES_S = 4.0
-EXPECTED = ("ProducerFenced", "KafkaConnectionError", "KafkaError: KafkaConnectionError", "KafkaTimeoutError")
-"""Why a worker may end by itself: another one has its partitions, or the broker was down while it needed an answer."""
+EXPECTED = (
+    "ProducerFenced",
+    "KafkaConnectionError",
+    "KafkaError: KafkaConnectionError",
+    "KafkaTimeoutError",
+    "LeaderNotAvailableError",
+)
+"""Why a worker may end by itself: another one has its partitions, or the broker was down while it needed an answer, for
+the last of these longer than a record may wait for its partition to have a leader again (30 s)."""
 
 pytestmark = [pytest.mark.timeout(int(WORK_S * 2 + KILLS * 30 + 400)), pytest.mark.xdist_group("work-chaos")]
 

@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 from suites.folding import (
     PARTITIONS,
+    QUIET_S,
     begin,
     cluster_at,
     folding,
@@ -123,7 +124,12 @@ def test_an_id_that_is_older_than_the_filter_counts_again(kafka: str, topic_pref
                 await until_folded(cluster, [one.id for one in failures])
             async with folding(cluster, recent_ids=10):
                 await publish(send, [failures[1], failures[0]], together=1)
-                await asyncio.sleep(3)
+                async with asyncio.timeout(60):
+                    while True:
+                        if (await read_folded(cluster)).members.total() > len(failures):
+                            break
+                        await asyncio.sleep(0.3)
+                await asyncio.sleep(QUIET_S)
         assert (await read_folded(cluster)).members == Counter(one.id for one in [*failures, failures[0]])
 
     asyncio.run(scenario())

@@ -37,7 +37,7 @@ from streams.core.partition import partition_of
 
 FAST = GroupTiming(session_ms=2_000, heartbeat_ms=333, rebalance_ms=5_000)
 PARTITIONS = 4
-QUIET_S = 1.0
+QUIET_S = 1.5
 """Nothing new in a topic for so long, with everything read: it is over."""
 
 

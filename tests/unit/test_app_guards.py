@@ -84,7 +84,7 @@ def test_the_consumer_of_a_worker_is_made_where_the_door_changes_it() -> None:
 
 
 def test_isolation_and_waiting_of_a_consumer_are_read_at_its_start() -> None:
-    for name in ("_isolation_level", "_fetch_max_wait_ms"):
+    for name in ("_isolation_level", "_fetch_max_wait_ms", "_fetch_min_bytes"):
         assert f"self.{name} = " in source(ConsumerSource.__init__)
         assert f"=self.{name}" in source(ConsumerSource.start)
 

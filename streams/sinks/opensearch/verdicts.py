@@ -81,7 +81,6 @@ class Verdicts:
         refused: list[RefusedItem] = []
         for i in range(0, len(names), NAMES_A_REQUEST_MAX):
             path = "/" + ",".join(names[i : i + NAMES_A_REQUEST_MAX])
-            await self._asked("POST", f"{path}/_refresh")
             for j in range(0, len(changes), FINGERPRINTS_A_REQUEST_MAX):
                 refused += await self._changed(path, origin, changes[j : j + FINGERPRINTS_A_REQUEST_MAX])
         return refused
@@ -91,6 +90,7 @@ class Verdicts:
         body = self.body(origin, changes)
         idle = 0
         while True:
+            await self._asked("POST", f"{path}/_refresh")  # what is not searchable yet would not be found
             try:
                 answer = await self._asked(
                     "POST",
@@ -98,7 +98,6 @@ class Verdicts:
                     body,
                     params={
                         "conflicts": "proceed",
-                        "refresh": True,
                         "scroll_size": DOCUMENTS_A_STEP,
                         "requests_per_second": self._options.changes_per_s,
                     },
