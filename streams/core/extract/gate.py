@@ -90,7 +90,6 @@ class Word:
         self.needle: Final = text.encode()
         self.marks: Final = tuple(marks)
         """The marks that stand in no line without the word."""
-        self.is_mark: Final = not rules
         self.told: Final = [
             (word, rule)
             for _, rule in rules
@@ -165,7 +164,9 @@ class Gate:
             for one in shortest
         ]
         alone = [Word(mark, (), (mark,)) for mark in marks if not covered[mark]]
-        self._words: Final = (*words, *alone)
+        self._words: Final = tuple((word.needle, word) for word in words)
+        self._own: Final = tuple((word.needle, word) for word in alone)
+        """Marks that count in their own case only."""
         self._sieve: Final = Sieve(map(_wide, shortest), [_wide(word.needle.decode()) for word in alone])
         self._rules: Final = tuple(rule for _, rule in ordered)
         self._needs: Final = tuple(map(Needs, self._rules))
@@ -210,15 +211,13 @@ class Gate:
         folded = data.translate(_LOWER)
         starts = list(accumulate([len(line) + 1 for line in lines], initial=0))
         held: dict[int, list[Word]] = {}
-        for word in self._words:
-            text, needle = data if word.is_mark else folded, word.needle
-            if needle not in text:  # most are not, and this is the quicker test
-                continue
-            at = text.find(needle)
-            while at >= 0:
-                number = bisect_right(starts, at) - 1
-                held.setdefault(number, []).append(word)
-                at = text.find(needle, starts[number + 1])
+        for text, words in ((folded, self._words), (data, self._own)):
+            for needle, word in [one for one in words if one[0] in text]:
+                at = text.find(needle)
+                while at >= 0:
+                    number = bisect_right(starts, at) - 1
+                    held.setdefault(number, []).append(word)
+                    at = text.find(needle, starts[number + 1])
         for number, one in self._searched(held, lines).items():
             said[lines[number]] = one
         return said
