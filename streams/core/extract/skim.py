@@ -115,10 +115,11 @@ class Skim:
 
     def _is_told(self, number: int) -> bool:
         """Whether the line tells of trouble, and no passing run printed it."""
-        if self._is_fatal(number):
-            return True
-        news = self._reader.news
-        return not is_harmless(self._text(number)) and (news is None or news.is_new(self._first + number))
+        rule, news = self._hits[number].rule, self._reader.news
+        if rule is None or rule.fatal:
+            return rule is not None
+        is_new = news is None or rule.until is not None or news.is_new(self._first + number)
+        return is_new and not is_harmless(self._text(number))
 
     def _is_fatal(self, number: int) -> bool:
         rule = self._hits[number].rule
