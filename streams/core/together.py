@@ -14,6 +14,7 @@ from itertools import combinations
 from streams.core.slot_values import (
     CONSTANT_WORDS_MIN,
     CONSTANT_WORDS_OF_A_FIT,
+    FIRST_WORD_VALUES_MIN,
     VALUES_MIN,
     constant_words,
     fewer,
@@ -22,7 +23,16 @@ from streams.core.slot_values import (
     values_needed,
 )
 from streams.core.states import is_kept, is_state
-from streams.core.value_words import FILE, FILES_MIN, WILD, Value, is_about_a_name, may_be_value, value_at
+from streams.core.value_words import (
+    FILE,
+    FILES_MIN,
+    SHOWN_VALUES_MIN,
+    WILD,
+    Value,
+    is_about_a_name,
+    may_be_value,
+    value_at,
+)
 
 NAMES_MAX = 6
 """Names of programs in a template that are looked at in pairs."""
@@ -39,6 +49,7 @@ CANDIDATES_MAX = 16
 Cut = Mapping[str, list[str]]
 """form -> its words."""
 
+_DOTTED = re.compile(r"\A[\[(<*>]{0,4}[\w-]{1,64}[./][\w<*>-]")
 _PROGRAM_NAME = re.compile(r"[a-z][A-Z]|\w[.$]\w")
 _SHOWN = re.compile(
     r"(?P<before>[\w.-]{1,64}=[\"'`\[(<\\]{0,8}|[\[(<]{1,4}|(?=<\*>))(?P<value><\*>|[\w.$/@:*-]{1,128})"
@@ -116,12 +127,17 @@ def _varies(place: int, rest: list[str], forms: list[str], cut: Cut, found: Mapp
     words = {cut[form][place] for form in forms}
     if len(words) == 1:
         return False
-    if place == 0:
-        tagged = rest[0].endswith(":") and all(word[0].isalpha() or WILD in word for word in words)
-        return tagged and constant_words(rest) >= FIRST_WORD_CONSTANT_MIN
     stay = constant_words(rest)
     needed = max(value.needed for form in forms if (value := found[form][place]))
+    if place == 0:
+        if rest[0].endswith(":") and stay >= FIRST_WORD_CONSTANT_MIN and all(map(_begins_as_name, words)):
+            return True
+        needed = max(needed, SHOWN_VALUES_MIN) if all(map(_DOTTED.search, words)) else FIRST_WORD_VALUES_MIN
     return len(words) >= _needed(needed, stay)
+
+
+def _begins_as_name(word: str) -> bool:
+    return word[0].isalpha() or WILD in word
 
 
 def _needed(needed: int, stay: int) -> int:

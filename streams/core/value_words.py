@@ -62,6 +62,7 @@ interface session collection namespace ns partition broker group peer member thr
 zone replica instance image repository repo project frontend backend pool account role tenant owner comm command
 process program daemon server controller unit channel stream stage worker executor agent bucket dataset store index
 tag label caller package pkg app application component manufacturer product config profile policy
+assertion flavor network activity sensor bundle bookie
 """
 _ANNOUNCING = frozenset(_ANNOUNCING_WORDS.split())
 """Words with a name behind them."""

@@ -29,6 +29,8 @@ ONE = {
     "five files among other names": tuple(
         f"user {name}: no luck with <path:{name}.cfg> today" for name in ["root", *NAMES[:4]]
     ),
+    "three first words by their shape": tuple(f"{name}.exe opened its line to <*>" for name in NAMES[:3]),
+    "and in parentheses": tuple(f"(com.acme.{name}): went out and came back" for name in NAMES[:3]),
     "a first word that was masked in part": (
         "<*>;went back to where it came from",
         "<*>.head;went back to where it came from",
@@ -72,6 +74,7 @@ APART = {
         "skipped nothing for the pool that on host <*> today",
     ),
     "the first word": ("default/web is short of room again", "prod/api is short of room again"),
+    "first words joined by hyphens": tuple(f"{name}-api is short of room again" for name in NAMES[:3]),
     "few words that stay": ("lost default/web", "lost prod/api"),
 }
 """Templates that are as many problems."""
