@@ -317,7 +317,12 @@ def _of_assignments(text: str, lowered: str) -> Iterator[_Span]:
         name = names_of(front)
         if name.of_key and match[0][0] not in ">,|" and not value.isdigit():
             yield _Span(*match.span("bare"), "key")
-        elif name.service and len(value) >= SERVICE_KEY_CHARS_MIN and (is_random(value) or is_number(value)):
+        elif (
+            name.service
+            and not front.endswith("s id")
+            and len(value) >= SERVICE_KEY_CHARS_MIN
+            and (is_random(value) or is_number(value))
+        ):
             yield _Span(*match.span("bare"), f"{name.service.replace('_', '-')}-key")
 
 

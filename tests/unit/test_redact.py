@@ -215,6 +215,9 @@ IN_PLACE += [
     ("pwd=<6rn014krjcyn7ar9" + ">", "6rn014kr"),
     ("sudo_pass%3D" + SECRET + "%26x%3D1", SECRET),
     # Commands, calls, SQL.
+    ("rsync --password-file=<(echo " + PHRASE + ") a b", PHRASE),
+    ("steamcmd +login joe " + SECRET + " +quit", SECRET),
+    ('Credentials("R", "h", "u", "' + PHRASE + '")', PHRASE),
     ('tool --passphrase "apple orbit lemon"', "orbit"),
     ("drone secret add --name pw --data " + SECRET + " org/repo", SECRET),
     ("createHmac('sha256', '" + MIXED_40 + "')", MIXED_40),
@@ -316,6 +319,8 @@ BENIGN = [
     "DB_PASSWORD=file:///run/secrets/x <password>getPassword()</password> \x1b[36mpassword\x1b[0m=\x1b[32mNone\x1b[0m",
     "password_reset_url=https://a.internal/x1 last_password_change=2026-03-04T05:06:07Z password_min_length=12abc",
     "secret_version: v12.1 pwd_changed_at=1700000000 blob: cba164d093791ed574f2b3e90986b2804168777a",
+    "Collecting secretstorage==3.3.3, stop_reason=max_tokens id=msg_0140LGDiFCvpEp4Rlj2a3JZc",
+    "com.acme.SecretManager$Client2.getSecret(SecretManager.java:21)",
     "restore-keys: v2-deps-9f86d081884c7d659a2feaa0c55ad015a3bf4f1b",
     "missing Authorization: Bearer header; WWW-Authenticate: Negotiate",
     "String password = getPassword(); password   must be told",

@@ -54,7 +54,7 @@ _OPTIONS: Final = (
     (("openssl ",), r"openssl [\w-]{2,20} ", r"(?-i:-[kK])\s{1,3}"),
     (("plink", "pscp", "psftp"), r"(?:plink|pscp|psftp)(?:\.exe)? ", r"-pw\s{1,3}"),
     (("xfreerdp", "wfreerdp", "sdl-freerdp"), r"(?:[xw]|sdl-)freerdp3? ", r"/p:"),
-    (("security ",), r"security ", r"-[pP]\s{1,3}"),
+    (("security ",), r"security ", r"-[pPk]\s{1,3}"),
     (("knife ",), r"knife ", r"(?-i:-P)\s{1,3}"),
     (("vsql ",), r"vsql ", r"(?-i:-w)\s{1,3}"),
     (("schtasks",), r"schtasks(?:\.exe)? ", r"/rp\s{1,3}"),
@@ -160,6 +160,8 @@ COMMANDS: Final[tuple[Format, ...]] = (
                 "reset-admin-password ",
                 "consul kv put ",
                 "wandb login ",
+                "+login ",
+                "bundle config ",
             ),
             *(
                 "etcdctl put ",
@@ -170,7 +172,8 @@ COMMANDS: Final[tuple[Format, ...]] = (
                 "activate-refresh-token ",
             ),
         ),
-        r"(?:(?:cargo|wandb) login |-setcookie |bw unlock |vault operator unseal |reset-admin-password "
+        r"(?:(?:cargo|wandb) login |\+login \S{1,64} |bundle config (?:set )?(?:--\w{1,16} )?\S{1,128} [\w.@-]{1,64}:"
+        r"|-setcookie |bw unlock |vault operator unseal |reset-admin-password "
         r"|nuget push [^\s-]\S{0,200} "
         r"|nuget setapikey |(?:consul kv|etcdctl) put \S{0,128}(?:password|passwd|secret|token|_key|-key|/key) "
         r"|cf auth \S{1,64} |activate-refresh-token \S{1,128} "
@@ -184,7 +187,15 @@ COMMANDS: Final[tuple[Format, ...]] = (
         ("<<<",),
         r"(?<=[ \d])<<<\s?[\"']?(?P<s>(?![$<-])[^\s\"'<>]{8,256})",
         anchored=True,
-        proof=is_told,
+        proof=is_told_loosely,
+    ),
+    Format(
+        "command-substitution",
+        "A password that a shell writes for a command to read.",
+        ("(echo ",),
+        r"(?:pass\w{0,12}|key|token|secret)[\w-]{0,20}[= ][<$]\((?:echo|printf) [\"']?"
+        r"(?P<s>(?![$<-])[^\s\"')<>]{4,256})",
+        proof=is_given,
     ),
     Format(
         "script-send",

@@ -125,7 +125,7 @@ DATABASES: Final[tuple[Format, ...]] = (
         "The password of a call that takes it behind a user.",
         tuple(f"{call}(" for call in _CALLS),
         rf"(?:{'|'.join(_CALLS)})"
-        r"\(\s{0,4}(?:\\{0,3}[\"'][^\"'\n\\]{0,128}\\{0,3}[\"'],\s{0,4}){1,2}"
+        r"\(\s{0,4}(?:\\{0,3}[\"'][^\"'\n\\]{0,128}\\{0,3}[\"'],\s{0,4}){1,3}"
         r"\\{0,3}[\"'](?P<s>[^\s\"'\\<>]{4,128})\\{0,3}[\"'](?=\s?[,)])",
         anchored=True,
         proof=is_literal,

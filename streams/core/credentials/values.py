@@ -45,7 +45,7 @@ _VARIABLE: Final = re.compile(
     r"|(?:your|insert|enter|replace)[-_ .A-Za-z]{1,48}|(?:example|sample|placeholder|dummy|replace|change)[-_.]?"
     r"(?:me|token|key|secret|password|value)"
     r"|(?:env|vault|file|ssm|op|arn|secretref|keyvault|awssm|gcpsm|ref\+\w{1,16}):[\w.:/@#?=-]{0,256}"
-    r"|(?:os\.environ|process\.env|System\.getenv|os\.getenv|getenv|ENV)\b.*|\w{1,64}\(\)",
+    r"|(?:os\.environ|process\.env|System\.getenv|os\.getenv|getenv|ENV)\b.*|\w{1,64}\(\)|=?v?\d{1,4}(?:\.\d{1,6}){1,3}",
     re.DOTALL | re.IGNORECASE,
 )
 """What stands for a value: a variable, a template, stars, a tag."""
@@ -76,6 +76,7 @@ _NAMING: Final = frozenset(
 _PUBLIC_KEY: Final = ("publickey", "public key", "public_key", "public-key")
 _JOINED: Final = re.compile(r"(?:[A-Za-z]{3,12}-){2,11}[A-Za-z]{3,12}\d{0,6}")
 _MADE_UP: Final = re.compile(r"(?=.{10})[A-Z]?[a-z]{2,16}(?:[A-Z][a-z]{2,16}){1,3}\d{2,8}[!?#$%*.]?")
+_SOURCE: Final = re.compile(r"[\w/$.-]{1,128}\.[a-z]{1,5}:\d{1,6}(?::\d{1,6})?")
 _ENCLOSING: Final = "\"'`["
 _MARK: Final = re.compile(r"[!$%^*#&?@+]")
 _MARKED: Final = re.compile(r"[\w!$%^*#&?@+.~-]+")
@@ -158,7 +159,13 @@ def is_told_of(name: str, value: str, *, after: str) -> bool:
     `after` is the sign right in front of the value: in quotes or brackets it need not look random.
     """
     told = is_told_loosely(value) or (after in _ENCLOSING and len(value) >= ENCLOSED_CHARS_MIN and is_strong(value))
-    return told and is_value(value) and not is_folder(value) and (name != "secret" or "-" not in value)
+    return (
+        told
+        and not _SOURCE.fullmatch(value)
+        and is_value(value)
+        and not is_folder(value)
+        and (name != "secret" or "-" not in value)
+    )
 
 
 def is_passphrase(value: str) -> bool:
