@@ -220,6 +220,7 @@ class Gate:
                     at = text.find(needle, starts[number + 1])
         for number, one in self._searched(held, lines).items():
             said[lines[number]] = one
+        self._learn()
         return said
 
     def _short(self, lines: list[bytes], said: dict[bytes, _Said | None]) -> list[bytes]:
@@ -227,6 +228,9 @@ class Gate:
         raws = [line.decode("utf-8", "replace") for line in lines]
         texts = list(map(clean, raws))
         for shortcut, one in self._shortcuts:
+            shortcut.caught //= 2
+            if len(lines) < LINES_MIN:
+                continue
             known = shortcut.known(texts, raws)
             if not (caught := sum(known)):
                 continue
@@ -236,33 +240,19 @@ class Gate:
             rest = list(map(not_, known))
             lines = list(compress(lines, rest))
             texts, raws = list(compress(texts, rest)), list(compress(raws, rest))
-            if len(lines) < LINES_MIN:
-                break
+        self._shortcuts = tuple(sorted(self._shortcuts, key=lambda one: -one[0].caught))
         return lines
 
-    def _learn(self, place: int, text: str) -> None:
-        """Takes a line in which the rule at this place finds something, or none (-1), and nothing else is.
-
-        Of many of a kind, it makes a shortcut, in place of the one that was of least use.
-        """
-        sample = self._samples.setdefault(place, [])
-        sample.append(text)
-        if len(sample) < SAMPLE:
-            return
-        self._samples.pop(place, None)
+    def _learn(self) -> None:
+        """Makes a shortcut for each kind of lines of which there were many, in place of the one of least use."""
         needs = self._needs
-        shortcut = Shortcut(
-            needs[place] if place >= 0 else None,
-            needs[:place] if place >= 0 else needs,
-            self._marks,
-            sample[:: SAMPLE // SAMPLED],
-        )
-        if shortcut.usable:
-            said = _Said(Hit(None, self._rules[place], (), _NO_MARKS), ()) if place >= 0 else None
-            kept = sorted(self._shortcuts, key=lambda one: -one[0].caught)[: SHORTCUTS_MAX - 1]
-            for one, _ in kept:
-                one.caught = 0
-            self._shortcuts = (*kept, (shortcut, said))
+        for place in [place for place, sample in list(self._samples.items()) if len(sample) >= SAMPLE]:
+            sample = self._samples.pop(place, [])[:: SAMPLE // SAMPLED]
+            rule, before = (needs[place], needs[:place]) if place >= 0 else (None, needs)
+            shortcut = Shortcut(rule, before, self._marks, sample)
+            if shortcut.usable:
+                said = _Said(Hit(None, self._rules[place], (), _NO_MARKS), ()) if place >= 0 else None
+                self._shortcuts = ((shortcut, said), *self._shortcuts[: SHORTCUTS_MAX - 1])
 
     def _searched(self, held: dict[int, list[Word]], lines: Sequence[bytes]) -> dict[int, _Said]:
         """Of the lines that hold words those in which there is more: what a rule finds, or a mark."""
@@ -300,8 +290,8 @@ class Gate:
                     found, place = rule, order
                     break
             meant = frozenset(marks) if marks and self._means(raw, text, frozenset(marks)) else _NO_MARKS
-            if not (tried or marks or told):
-                self._learn(place, text)
+            if not (tried or marks or told) and len(sample := self._samples.setdefault(place, [])) < SAMPLE:
+                sample.append(text)
             if found is not None or tried or meant or told:
                 said[number] = _Said(Hit(hashed(text), found, tuple(told), meant), tuple(tried))
         return said
