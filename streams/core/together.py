@@ -44,7 +44,7 @@ FEW_WORDS_VALUES_MIN = 4
 """Different values that make a slot, whatever shows them, where but two words stay."""
 
 CANDIDATES_MAX = 16
-"""Wide forms with one longest word that a form is held against."""
+"""Wide forms that a form is held against, those of the most words that stay."""
 
 Cut = Mapping[str, list[str]]
 """form -> its words."""
@@ -172,12 +172,10 @@ def covered(cut: Cut) -> dict[str, str]:
             if places:
                 at = max(places, key=lambda i: (len(words[i]), -i))
                 wide[len(words), at, words[at]].append((-stay[form], form))
-    for forms in wide.values():
-        forms.sort()
-        del forms[CANDIDATES_MAX:]
     moved: dict[str, str] = {}
     for form, words in cut.items():
-        near = [one for i, word in enumerate(words) for one in wide.get((len(words), i, word), ())]
+        near = sorted([one for i, word in enumerate(words) for one in wide.get((len(words), i, word), ())])
+        del near[CANDIDATES_MAX:]
         best = min([(n, other) for n, other in near if _covers(cut[other], words, -n)], default=None)
         if best:
             moved[form] = best[1]

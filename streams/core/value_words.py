@@ -149,6 +149,7 @@ def _value(word: str, *, announced: bool) -> Value | None:
     )
 
 
+@lru_cache(maxsize=WORDS_REMEMBERED_MAX)
 def may_be_value(word: str) -> bool:
     """Whether nothing speaks against a word being a value."""
     core = word.strip(_AROUND)
