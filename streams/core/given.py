@@ -20,10 +20,11 @@ class Given(NamedTuple):
     def salt(self) -> bytes:
         """All but the message, for a cache whose key the message is; no two failures spell it alike.
 
-        What Python shows of a tuple says itself where it ends, in a third of the time of `canonical`.
+        What Python shows of a tuple says itself where it ends, in a third of the time of `canonical`; of the traceback
+        its length says it, since the cache writes the message right behind it.
         """
         rest = (self.origin, self.exception_type, self.http_status, self.provider_error_code, self.exit_code, self.tool)
-        return f"{rest!r}{self.traceback}".encode("utf-8", "surrogatepass")
+        return f"{rest!r}{len(self.traceback)}:{self.traceback}".encode("utf-8", "surrogatepass")
 
 
 class Arguments(TypedDict, total=False):

@@ -203,3 +203,10 @@ def test_the_caches_are_bounded() -> None:
     for i in range(500):
         cached.text("unseen " + "abcdefghij"[i % 10] * (i // 10 + 1))
     assert len(cached._texts) <= 10
+
+
+def test_a_message_and_the_same_words_as_a_traceback_do_not_stand_for_each_other() -> None:
+    made = Fingerprinter()
+    for message, traceback in (("disk full", ""), ("", "disk full"), ("full", "disk "), ("disk full", "")):
+        alone = fingerprint(origin="ci", message=message, traceback=traceback)
+        assert made(origin="ci", message=message, traceback=traceback) == alone
