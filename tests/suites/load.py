@@ -14,7 +14,10 @@ WORDS = (
     "cache disk queue cart order index shard token render widget parser socket worker session ledger invoice "
     "bucket cursor replica schema merge branch artifact runner image volume backup gateway router payload"
 ).split()
-ENDINGS = ("was refused", "is missing", "timed out", "does not match", "ran out of memory", "cannot be parsed")
+ENDINGS = (
+    "was refused", "is missing", "timed out", "does not match", "ran out of memory", "cannot be parsed", "has vanished",
+    "broke off", "came too late", "stood still", "answered twice", "went round in circles", "lost its place",
+)  # fmt: skip
 BATCH_FAILURES = 100
 
 
@@ -27,9 +30,21 @@ class Told:
 
 
 def problems(count: int) -> list[str]:
-    """Message forms with a `{n}` for a number that varies; no two are one problem."""
-    forms = [f"{a} {b} {ending}, attempt {{n}}" for a in WORDS for b in WORDS for ending in ENDINGS if a != b]
-    random.Random(3).shuffle(forms)
+    """Message forms with a `{n}` for a number that varies; no two are one problem.
+
+    No two differ in one word alone, which a rule of aliases may take for a name. Raises: ValueError past 380.
+    """
+    words = [(a, b, ending) for a in WORDS for b in WORDS for ending in ENDINGS if a != b]
+    random.Random(3).shuffle(words)
+    forms: list[str] = []
+    taken: set[tuple[str, str, str]] = set()
+    for a, b, ending in words:
+        pairs = {("", b, ending), (a, "", ending), (a, b, "")}
+        if not pairs & taken:
+            taken |= pairs
+            forms.append(f"{a} {b} {ending}, attempt {{n}}")
+    if count > len(forms):
+        raise ValueError(f"{count} problems asked for, of which there are {len(forms)}")
     return forms[:count]
 
 
