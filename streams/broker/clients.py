@@ -252,7 +252,11 @@ class Cluster:
             now_s = loop.time()
             pause_s = random.uniform(*START_PAUSE_S)
             if deadline_s is not None and now_s + pause_s - began_s > deadline_s:
-                raise SinkUnavailable(f"Kafka does not answer at {self.bootstrap} ({reason})", retry_after_s=pause_s)
+                raise SinkUnavailable(
+                    f"Kafka does not answer at {self.bootstrap} ({reason}): FAULTLINE_KAFKA says where it is; "
+                    "what `faultline run` holds, which has no Kafka, its page shows",
+                    retry_after_s=pause_s,
+                )
             tell(f"Kafka at {self.bootstrap} ({reason})")
             is_due = self._told.at_s is None or now_s - self._told.at_s >= TOLD_EVERY_S
             if deadline_s is None and is_due:  # with a deadline, whoever called is told at its end

@@ -17,7 +17,10 @@ PROGRAM_BYTES_MAX: Final = 1024 * 1024
 """Memory that one pattern may take, and so what compiling it costs: some milliseconds."""
 SET_BYTES_MAX: Final = 64 * 1024 * 1024
 """Memory of all patterns of a file together, looked for in one pass."""
-EXTRA: Final = "patterns need google-re2, which is not installed: pip install 'faultline[rules]'"
+EXTRA: Final = (
+    "patterns need google-re2, which is not installed where faultline is: python -m pip install google-re2 "
+    "(in a checkout: .venv/bin/pip install google-re2)"
+)
 
 _WAYS_OUT: Final = (
     ("(?=", "lookahead is not RE2: match what follows as well; of a mask only the capture group is masked"),
