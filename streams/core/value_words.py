@@ -23,8 +23,8 @@ SHAPED_VALUES_MIN = 2
 """Different values that make a slot where their shape or their key shows that they are values."""
 
 SHOWN_VALUES_MIN = 3
-"""The same where only a word beside them shows it, for words joined by hyphens, which may be prose, and in quotes: a
-quoted name may be what a problem is about."""
+"""The same where only a word beside them shows it, for words joined by hyphens, which may be prose, for dotted ones
+that nothing announces, which may be codes, and in quotes: a quoted name may be what a problem is about."""
 
 WORDS_REMEMBERED_MAX = 20_000
 """Words whose answer is kept, about 5 MB at 100 characters each."""
@@ -39,6 +39,9 @@ _AROUND = f"{EDGES}\\"
 _SHAPE = re.compile(
     r"[a-zA-Z0-9<>*~+]{1,64}(?:[/.@:_$-]{1,2}[a-zA-Z0-9<>*~+]{1,64}){1,24}|[a-z]{1,64}[A-Z]\w{0,64}|[sv]d[a-h]|xvd[a-p]"
 )
+# Codes have these shapes, too: `imagePullBackOff`, `storage.objects.get`, `amqp:internal-error`.
+_DOTTED = re.compile(r"[\w<>*-]{1,64}(?:[.:]{1,2}[\w<>*-]{1,64}){1,24}")
+_CAMEL = re.compile(r"[a-z]{1,64}[A-Z]\w{0,64}")
 _WORD = re.compile(r"[A-Za-z][\w$.-]{0,63}")
 _KEY = re.compile(r"[^\w=]{0,8}([A-Za-z][\w.-]{0,63})[^\w=]{0,8}")
 
@@ -77,10 +80,13 @@ _CLOSING = frozenset(
 
 _MEANING_WORDS = """
 status state code result reason error err cause type event action level severity outcome phase condition exit signal
-msg message op operation exception failure kind
+msg message op operation exception failure kind errtype alert why fault
 """
 _MEANING = frozenset(_MEANING_WORDS.split())
 """Keys whose value says what happened."""
+_TROUBLE = frozenset({"error", "err", "errno", "failure", "fault"})
+"""With one of these in it, whatever the key ends with."""
+_KEY_PART = re.compile(r"[A-Z]?[a-z]{1,64}|[A-Z]{1,64}(?![a-z])")
 
 _PROSE_ENDING = re.compile(r"(?:ed|ing|ly|able|ible|tion|ment|ness|ity)\Z")
 _PROSE_WORDS = """
@@ -127,7 +133,7 @@ def _value(word: str, *, announced: bool) -> Value | None:
     key = _KEY.fullmatch(head) if equals else None
     if key:
         core = tail.strip(_AROUND)
-        if key[1].lower() in _MEANING or not core or is_state(core) or _NAMES_PROBLEM.search(core):
+        if _is_meaning(key[1]) or not core or is_state(core) or _NAMES_PROBLEM.search(core):
             return None
         return Value(f"{head}={tail.replace(core, WILD, 1)}", SHAPED_VALUES_MIN)
     core = word.strip(_AROUND)
@@ -140,13 +146,12 @@ def _value(word: str, *, announced: bool) -> Value | None:
         return None
     at = word.find(core)
     quoted = at > 0 and word[at - 1] in _QUOTES
-    shaped = _SHAPE.fullmatch(core) is not None and (announced or not quoted)
+    shaped = _SHAPE.fullmatch(core) is not None and (announced or not (quoted or _CAMEL.fullmatch(core)))
     compound = "-" in core and core.replace("-", "").isalpha()
     if not shaped and not (announced and _WORD.fullmatch(core) and not _is_prose(core)):
         return None
-    return Value(
-        word.replace(core, WILD, 1), SHAPED_VALUES_MIN if shaped and not (quoted or compound) else SHOWN_VALUES_MIN
-    )
+    doubtful = quoted or compound or (not announced and _DOTTED.fullmatch(core))
+    return Value(word.replace(core, WILD, 1), SHAPED_VALUES_MIN if shaped and not doubtful else SHOWN_VALUES_MIN)
 
 
 @lru_cache(maxsize=WORDS_REMEMBERED_MAX)
@@ -177,6 +182,12 @@ def may_be_name(word: str) -> bool:
 def is_derived(word: str) -> bool:
     """Whether a word ends as verbs and what is made of them do: more often prose than a name."""
     return _PROSE_ENDING.search(word.strip(_AROUND)) is not None
+
+
+def _is_meaning(key: str) -> bool:
+    """Whether a key says what happened: `reason`, `exitReason`, `err_kind`, `errorCode`."""
+    parts = [part.lower() for part in _KEY_PART.findall(key)]
+    return key.lower() in _MEANING or (bool(parts) and parts[-1] in _MEANING) or not _TROUBLE.isdisjoint(parts)
 
 
 def _names_problem(word: str) -> bool:

@@ -234,6 +234,7 @@ OBJECTS = {
     r'{"Action":"output","Package":"a/b","Output":"a_test.go:3: got \"x\"\n"}': 'a_test.go:3: got "x"',
     '{"Time":"2026-11-20T10:00:00Z","Action":"fail","Package":"a/b","Elapsed":0.1}': "",
     r'{"reason":"compiler-message","message":{"rendered":"error[E1]: moved\n --> a.rs:3:1\n"}}': "error[E1]: moved",
+    '{"Action":"deploy","Error":"no quota"}': '{"Action":"deploy","Error":"no quota"}',
     '{"time":"2026","level":"ERROR","msg":"no cart"}': '{"time":"2026","level":"ERROR","msg":"no cart"}',
 }
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from suites.drawing import examples, some_of
 
 from streams.core.credentials.formats import FORMATS
+from streams.core.credentials.gaps import AFTER_PASSWORD, AFTER_TOLD, BARE_CHARS_MAX
 from streams.core.credentials.names import KEYS, PASSWORD_PARTS, PASSWORDS, SERVICES, STRONG_PASSWORDS, WHOLE_PASSWORDS
 from streams.core.credentials.row import RUN_CHARS_MIN, START
 from streams.core.redact import mask_opaque, redact, redacted
@@ -102,6 +103,11 @@ IN_PLACE += [
     ("login failed for user 'joe' with password '" + WORDS + "'", WORDS),
     ('tried "joe" using the passphrase "' + WORDS + '", refused', WORDS),
     ("user 'joe' password `" + WORDS + "`", WORDS),
+    ("password=" + "@Winter" + "2024x", "Winter2024x"),
+    ("postgres://joe:" + "@Winter" + "2024x@db.internal/shop", "Winter2024x"),
+    ("DB_SECRET=" + "xxXX" + SECRET, SECRET),
+    ("DB_PASSWORD=" + "env-" + SECRET, SECRET),
+    ("PASSWORD=" + "enter" + "prise", "enterprise"),
     ('{"msg": "login with password \\"' + WORDS + '\\" failed"}', WORDS),
     ("signed with secret '" + WORDS + "'", WORDS),
     ("with passwd 'it's " + WORDS + "' and more", WORDS),
@@ -409,6 +415,18 @@ def test_a_credential_that_two_formats_find_has_one_name() -> None:
     token = ".".join(["ey" + "J" + some(20), "ey" + "J" + some(20), some(20)])
     assert redact(f"Authorization: Bearer {token}") == "Authorization: Bearer <secret:jwt-like>"
     assert redact("Authorization: Bearer " + some(30)) == "Authorization: Bearer <secret:bearer>"
+
+
+def test_a_long_value_goes_whole_though_its_beginning_tells() -> None:
+    assert redact("password=" + "aB3-" * BARE_CHARS_MAX + " and more") == "password=<secret:password> and more"
+    found = AFTER_PASSWORD.match("=" + "a" * 2 * BARE_CHARS_MAX)
+    assert found is not None
+    assert len(found["bare"]) == BARE_CHARS_MAX
+
+
+def test_what_is_assigned_far_behind_a_value_does_not_save_it() -> None:
+    """To look for it would cost the whole rest of a word at each name in it."""
+    assert AFTER_TOLD.match(f" {SECRET}{'/x' * 200}=y")
 
 
 def test_what_stands_behind_a_placeholder_is_not_its_value() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from streams.core.extract import extract as extracting
 from streams.core.extract.baseline import Baseline
 from streams.core.extract.extract import findings
-from streams.core.extract.gate import LINES_MIN, SAMPLE, Gate
-from streams.core.extract.reader import Reader
+from streams.core.extract.gate import LINES_MIN, SAMPLE, SAMPLE_CHARS_MAX, Gate
+from streams.core.extract.reader import SAME_RULE_MAX, Reader
 from streams.core.extract.sections import WORDS, tells
 from streams.core.extract.skim import Skim
 from streams.core.extract.tools import RULES
@@ -51,7 +51,17 @@ def annotated(r: random.Random) -> str:
 
 
 def aside(r: random.Random) -> str:
-    return r.choice(("", "make: *** [all] Error 2", "0 errors", "+ error: no", "done", "No space left on device"))
+    return r.choice(
+        (
+            "",
+            "make: *** [all] Error 2",
+            "0 errors",
+            "+ error: no",
+            "done",
+            "No space left on device",
+            "--- FAIL: TestCart (0.00s)",
+        )
+    )
 
 
 FLOODS = (compiler, linker, python, java, plain, annotated)
@@ -64,7 +74,7 @@ def flood(seed: int, *, mixed: bool) -> list[str]:
     for n in range(1_200):
         if n % 5 == 0 and mixed and r.random() < 0.1:
             made.append(aside(r))
-        made.append(r.choice(made) if r.random() < 0.01 else r.choice(kinds)(r))
+        made.append(r.choice(made) if made and r.random() < 0.01 else r.choice(kinds)(r))
     return "\n".join(made).split("\n")
 
 
@@ -79,6 +89,18 @@ def test_what_is_passed_over_changes_nothing(*, seed: int, mixed: bool, is_known
         patch.setattr(extracting, "_GATE", Gate(RULES, WORDS, tells))
         patch.setattr("streams.core.extract.gate.SHORTCUTS_MAX", 0)
         assert asdict(quick) == asdict(findings(lines, baseline=baseline))
+
+
+def test_the_section_of_a_failed_test_takes_every_line_of_a_flood() -> None:
+    r = random.Random(1)
+    made = []
+    for _ in range(SAME_RULE_MAX + 10):
+        errors = [f"error[E0425]: {word(r)}" for _ in range(3)]
+        made += [f"--- FAIL: Test{word(r)} (0.00s)", *errors[:2], f"panic: {word(r)}", errors[2]]
+    found = findings(made, failed=True, limit=len(made))
+    told = [block.evidence for block in found.blocks if block.reason == "go.section"]
+    assert len(told) == SAME_RULE_MAX + 10
+    assert all(made[at - 1].startswith("panic: ") for at in told)
 
 
 @pytest.mark.parametrize("kind", FLOODS, ids=lambda kind: kind.__name__)
@@ -98,6 +120,14 @@ def test_few_blocks_of_a_flood_are_looked_at(kind: object, monkeypatch: pytest.M
     found = findings(lines, failed=True)
     assert found.blocks
     assert looked < len(lines) / 3
+
+
+def test_of_the_lines_a_shortcut_is_made_of_no_more_is_kept_than_their_beginnings() -> None:
+    r = random.Random(1)
+    gate = Gate(RULES, WORDS, tells)
+    lines = [f"{compiler(r)} {word(r) * 400}".encode() for _ in range(SAMPLE - 1)]
+    gate.hits(b"\n".join(lines), lines)
+    assert max(len(text) for sample in gate._samples.values() for text in sample) == SAMPLE_CHARS_MAX
 
 
 def test_a_shortcut_knows_the_lines_of_a_kind_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,6 +138,7 @@ MASKED = [
     ("bar of progress", "12%|█▏        | 12/100", "<num>%|...| <num>"),
     ("process in brackets", "'python' (99)", "'python' (<num>)"),
     ("signs of progress", "..F.E....s.. [ 12%]", "... [<num>%]"),
+    ("a word of the same letters", "session EXPIRED...", "session EXPIRED..."),
     ("ipv6 and port", "[2001:db8::1]:8080", "<ip>:<num>"),
     (
         "a version that is missing",

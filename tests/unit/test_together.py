@@ -66,6 +66,19 @@ APART = {
     "a called function": ("loop got stuck within read_all() again", "loop got stuck within write_all() again"),
     "states": ("pool started is the last word here", "pool failed is the last word here"),
     "a key that says what happened": ("unit web.a ended early, reason=late", "unit web.a ended early, reason=full"),
+    "a key whose parts say so": (
+        "sent the archive of a/b to store, errorCode=AccessDenied",
+        "sent the archive of a/b to store, errorCode=NoSuchBucket",
+    ),
+    "and in the other order": ("sent the archive of a/b, err_kind=late", "sent the archive of a/b, err_kind=full"),
+    "codes in camel case": (
+        "one part of it waits for good: imagePullBackOff",
+        "one part of it waits for good: crashLoopBackOff",
+    ),
+    "two dotted names that nothing announces": (
+        "storage.list went well and storage.objects.get was out of reach",
+        "storage.list went well and storage.objects.delete was out of reach",
+    ),
     "a kept number": ("drain of a/b gave exit code 3", "drain of a/b gave exit code 4"),
     "two files": ("wrote part of <path:a.cfg> to disk", "wrote part of <path:b.cfg> to disk"),
     "a quoted name that nothing announces": ("gave up on 'a.b' for good now", "gave up on 'c.d' for good now"),

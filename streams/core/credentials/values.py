@@ -37,15 +37,16 @@ _SYLLABLES: Final = re.compile(r"[a-z]{5}|[A-Z]{5}")
 _SMALL: Final = re.compile(r"[a-z]{9}")
 _MEASURE: Final = re.compile(r"[0-9][0-9.,:%/+-]*[A-Za-z%]{0,8}")
 _VARIABLE: Final = re.compile(
-    r"\$[{(].*|\$env:\w+|@[A-Za-z_][\w.]{1,64}|\$[A-Za-z_]\w*|\{\{.*|\{[A-Za-z_][\w.]*\}?|%[A-Za-z_]\w*%|%\(.*|%"
+    r"\$[{(].*|\$env:\w+|@[A-Za-z_.]{2,64}|\$[A-Za-z_]\w*|\{\{.*|\{[A-Za-z_][\w.]*\}?|%[A-Za-z_]\w*%|%\(.*|%"
     r"[sdvqr@]|<.*|\*{3}.*|\[.*"
     r"|!{1,2}[A-Za-z]{2,16}"
-    r"|[•·x.*]{4}.*|\.\*.*"
+    r"|(?-i:[•·x.*]{4}.*)|\.\*.*"
     r"|\((?:hidden|redacted|masked|sensitive|set|unset|none|known after)\b[^)]{0,40}\)?"
-    r"|(?:your|insert|enter|replace)[-_ .A-Za-z]{1,48}|(?:example|sample|placeholder|dummy|replace|change)[-_.]?"
+    r"|(?:your|insert|enter|replace)(?:[-_ .]|(?=api|auth|access|client|key|new|own|pass|secret|token|user|with))"
+    r"[-_ .A-Za-z]{1,48}|(?:example|sample|placeholder|dummy|replace|change)[-_.]?"
     r"(?:me|token|key|secret|password|value)"
     r"|(?:env|vault|file|ssm|op|arn|secretref|keyvault|awssm|gcpsm|ref\+\w{1,16}):[\w.:/@#?=-]{0,256}"
-    r"|(?:os\.environ|process\.env|System\.getenv|os\.getenv|getenv|ENV)\b.*|\w{1,64}\(\)|=?v?\d{1,4}(?:\.\d{1,6}){1,3}",
+    r"|(?:os\.environ|process\.env|System\.getenv|os\.getenv|getenv|ENV)(?:[.\[(].*)?|\w{1,64}\(\)|=?v?\d{1,4}(?:\.\d{1,6}){1,3}",
     re.DOTALL | re.IGNORECASE,
 )
 """What stands for a value: a variable, a template, stars, a tag."""

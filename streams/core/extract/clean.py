@@ -44,7 +44,8 @@ def last_drawn(line: str) -> str:
 
 
 _OBJECTS: Final = ('{"Time":"', '{"Action":"', '{"reason":"')
-_QUOTES: Final = re.compile(r'\{"(?:Time":"[^"]{0,40}","Action":"|Action":"|reason":"compiler-message")')
+_ACTIONS: Final = "run|pause|cont|pass|bench|fail|output|skip|start|attr|artifacts|build-(?:output|fail)"
+_QUOTES: Final = re.compile(rf'\{{"(?:(?:Time":"[^"]{{0,40}}",")?Action":"(?:{_ACTIONS})"|reason":"compiler-message")')
 _SAID: Final = re.compile(r'"(?:Output|rendered)":"((?:[^"\\]|\\.)*)"')
 """What a tool said, in an object of `go test -json` or of cargo."""
 

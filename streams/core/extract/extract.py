@@ -110,7 +110,8 @@ class Pass:
             next_place = place + 1
             if hit.hash not in self._known or not hit.is_idle or reader.wants_next or sections.wants_next:
                 self._look(at, hit)
-                next_place = skim.goes_on_at(place)
+                if not sections.wants_next:  # what is open there takes every line
+                    next_place = skim.goes_on_at(place)
             if next_place > place + 1:
                 at = numbers.start + places[next_place] - 1
             place = next_place

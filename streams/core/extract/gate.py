@@ -33,6 +33,8 @@ LINES_MIN: Final = 100
 SHORTCUTS_MAX: Final = 6
 SAMPLE: Final = 256
 """So many lines of one kind are looked at in full before there is a shortcut for them."""
+SAMPLE_CHARS_MAX: Final = 500
+"""Of each of them that are kept; what stands only behind that is taken for rare."""
 SAMPLED: Final = 64
 """So many of them tell what stands in most."""
 NEEDLES_MAX: Final = 500
@@ -291,7 +293,7 @@ class Gate:
                     break
             meant = frozenset(marks) if marks and self._means(raw, text, frozenset(marks)) else _NO_MARKS
             if not (tried or marks or told) and len(sample := self._samples.setdefault(place, [])) < SAMPLE:
-                sample.append(text)
+                sample.append(text[:SAMPLE_CHARS_MAX])
             if found is not None or tried or meant or told:
                 said[number] = _Said(Hit(hashed(text), found, tuple(told), meant), tuple(tried))
         return said

@@ -47,8 +47,10 @@ _COUNTED = re.compile(
 )
 """What is counted, in the singular: one of them is the same problem as many."""
 
-_PROGRESS = re.compile(r"(?<!\S)(?=[FEsSxXIRWDPN*]{0,500}\.\.)[.FEsSxXIRWDPN*]{3,2000}(?!\S)")
-"""A sign for each test that ran, as test runners print them."""
+_PROGRESS = re.compile(
+    r"(?<!\S)(?![A-Z]{3,80}\.{2,3}(?!\S))(?=[FEsSxXIRWDPN*]{0,500}\.\.)[.FEsSxXIRWDPN*]{3,2000}(?!\S)"
+)
+"""A sign for each test that ran, as test runners print them; `EXPIRED...` is a word."""
 
 _BAR = re.compile(r"(?<=%)\|[^|<>\w]{0,200}\|")
 """What a progress bar draws between its ends."""
