@@ -181,3 +181,36 @@ def test_a_count_of_none_is_no_trouble(text: str) -> None:
 )
 def test_a_trouble_that_was_not_the_end(text: str) -> None:
     assert is_tried_again(text)
+
+
+STACK = ["Traceback (most recent call last):", '  File "ci/out.py", line 31, in main', "    out(name)"]
+SIDE = {
+    "python": [*STACK, "ValueError: failed to upload dist.tar.gz: AccessDenied"],
+    "node": [
+        "/ci/out.js:9",
+        "    ^",
+        "",
+        "TypeError: could not notify",
+        "    at f (/ci/out.js:9:1)",
+        "",
+        "Node.js v22.9.0",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", SIDE)
+def test_an_error_that_nobody_caught_ends_the_log_whatever_service_it_tells_of(name: str) -> None:
+    says = next(line for line in SIDE[name] if "Error: " in line)
+    for end in ([], ["make: *** [Makefile:3: out] Error 1"], ["", "ERROR: Job failed: exit code 1"]):
+        log = ["packing", *SIDE[name], *end]
+        assert [log[block.evidence - 1] for block in findings(log).blocks] == [says], end
+    assert findings([*SIDE[name], "going on", "packed 3 files"]).blocks == ()
+
+
+def test_a_chained_error_of_a_service_beside_the_work_does_not_hide_the_first_one() -> None:
+    between = ["", "During handling of the above exception, another exception occurred:", ""]
+    sides = [*between, *STACK, "ConnectionError: could not notify the channel: 503"]
+    log = ["packing", *STACK, "OSError: [Errno 28] No space left on device", *sides, *sides]
+    for end in ([], ["Exited with code exit status 1"]):
+        (block,) = findings([*log, *end]).blocks
+        assert (block.first, block.evidence, block.last) == (2, 5, len(log) + len(end))

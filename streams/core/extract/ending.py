@@ -70,6 +70,7 @@ _WRAPS = re.compile(
     r"\b(?:exit|return|status|code)(?:ed)?(?: with)?(?: code| status| value)?[:= '(]{1,3}[1-9]\d{0,2}\b[).'\"]{0,3}$"
     r"|^exit(?:ed)?(?: with)? (?:code|status)(?: exit status)?[:= ]+[1-9]\d{0,2}$"
     r"|\bCalledProcessError: |^(?:Error|ERROR): Command failed: |\bKeyboardInterrupt$"
+    r"|^Node\.js v\d[\w.]*$"  # what it says last, below the error
 )
 _SUMS = re.compile(
     r"(?i)(?:^\W{0,9}(?:error:? )?|[:,(] *|\b(?:found|with|has|had) )[1-9]\d* (?:of \d+ )?(?:[a-z()]+ ){0,2}?"
@@ -142,7 +143,12 @@ def is_wrapper(text: str) -> bool:
     """Whether a line says no more than that a command which something else ran has failed: why stands above it."""
     folded = text.lower()  # the quick test
     told = (
-        "exit" in folded or "status" in folded or "fail" in folded or "return" in folded or folded.endswith("interrupt")
+        "exit" in folded
+        or "status" in folded
+        or "fail" in folded
+        or "return" in folded
+        or folded.endswith("interrupt")
+        or folded.startswith("node.js v")
     )
     return told and _WRAPS.search(text) is not None
 

@@ -75,6 +75,7 @@ KNOWN: Final = 0.5
 """What a candidate weighs less whose lines passing runs print, too."""
 
 _LOUD: Final = OF_NO_TOOL | {"memory", "disk", "java", "git", "signal", "process", "assert", "docker", "node"}
+_UNCAUGHT: Final = frozenset({"python.traceback", "python.exception", "js.error", "node.unhandled"})
 _LAST: Final = rule("tail.command", "", "(?!)", LAST_WORDS)
 
 
@@ -142,7 +143,7 @@ def _weigh(reader: Reader, candidate: Candidate, reach: int) -> float:
         return score
     if not candidate.new:
         score -= KNOWN
-    if candidate.aside:
+    if candidate.aside and not _died_of(reader, candidate):
         score -= ASIDE
     if candidate.wraps:
         score -= WRAPS
@@ -162,6 +163,16 @@ def _weigh(reader: Reader, candidate: Candidate, reach: int) -> float:
     elif after is not None and after.at - candidate.last <= NEAR_LINES:
         score += FOLLOWED
     return score
+
+
+def _died_of(reader: Reader, candidate: Candidate) -> bool:
+    """Whether an error that nobody caught is the last that the command, or the log, says."""
+    has_stack = candidate.rule.told_last or candidate.last > candidate.evidence
+    if candidate.rule.id not in _UNCAUGHT or not has_stack:
+        return False
+    after = _consequence_after(reader, candidate)
+    told = reader.commands.last_told(reader.at) if after is None else after.above
+    return 0 < told <= candidate.last
 
 
 def _out_of_place(reader: Reader, candidate: Candidate) -> float:

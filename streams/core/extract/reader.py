@@ -96,6 +96,8 @@ class Candidate:
     """Whether the line that says why says no more than that a command failed."""
     aside: bool = False
     """Whether the line that says why tells of a service beside the work, such as an upload."""
+    root: int = 0
+    """Of a chain of exceptions the line of the last one that tells of no such service; 0 for none."""
     sums: bool = False
     """Whether the line that says why only counts what is told elsewhere."""
     told: bool = False
@@ -295,6 +297,8 @@ class Reader:
         near = candidate.first - between.last <= JOIN_LINES and between.first - before.last <= JOIN_LINES
         if near and before.rule is candidate.rule:
             candidate.first = before.first
+            if candidate.aside and before.root:  # telling of the trouble failed, too
+                candidate.evidence = candidate.root = before.root
             before.dropped = between.dropped = True
 
     def _look_back(self, candidate: Candidate) -> None:
@@ -358,6 +362,7 @@ class Reader:
         block.wraps = not block.rule.fatal and is_wrapper(text)
         block.sums = block.rule.tool in OF_NO_TOOL and is_sum(text)
         block.aside = block.rule.tool in OF_NO_TOOL and is_side(text)
+        block.root = 0 if block.aside else self.at
 
     def is_whole(self, last: int) -> bool:
         """Whether no line that may come makes the block longer that ends with this line so far."""
