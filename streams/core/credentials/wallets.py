@@ -16,7 +16,7 @@ WALLETS: Final[tuple[Format, ...]] = (
         ("mnemonic", "seed", "recovery phrase", "recovery_phrase", "recovery words", "secret phrase", "secret words"),
         r"(?:mnemonic(?: phrase)?|(?:(?:seed|recovery|secret)[ _]?(?:phrase|words)|seed))"
         r"[\"'\\]{0,8}(?:\s?[:=]| is)?\s{0,12}[\"'\\]{0,8}(?P<s>[a-z]{3,8}(?: "
-        r"[a-z]{3,8}){11,23})(?! ?\w)",
+        r"[a-z]{3,8}){11,23})(?! ?\w| <secret:)",
         anchored=True,
     ),
     begins(
