@@ -214,3 +214,9 @@ def test_a_chained_error_of_a_service_beside_the_work_does_not_hide_the_first_on
     for end in ([], ["Exited with code exit status 1"]):
         (block,) = findings([*log, *end]).blocks
         assert (block.first, block.evidence, block.last) == (2, 5, len(log) + len(end))
+
+
+def test_what_is_told_of_a_try_that_failed_belongs_to_it() -> None:
+    """A retry gives way to what stands at the margin, not to its own lines, nor to further retries."""
+    log = ["WARNING: fetch timed out, retrying in 5 s", "  error: reset by peer", "WARNING: error, retrying in 10 s"]
+    assert findings([*log, "fetched"]).blocks == ()

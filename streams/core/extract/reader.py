@@ -222,9 +222,19 @@ class Reader:
             self._conclude()
         if known and not rule.fatal and rule.until is None:
             return
-        if grew and not rule.fatal and not (self.open and rule.score > self.open.rule.score + CLEARLY_BETTER):
+        if grew and not rule.fatal and not (self.open and self._gives_way(self.open, rule, text)):
             return
         self._open(rule, text, hashed(text) if hit.hash is None else hit.hash, new=not known)
+
+    def _gives_way(self, block: Candidate, rule: Rule, text: str) -> bool:
+        """Whether a line of the open block begins one of its own: a better one, or one that is not tried again."""
+        if rule.score > block.rule.score + CLEARLY_BETTER:
+            return True
+        beside = block.tried_again and block.grown <= block.rule.after and not text[:1].isspace()
+        if not beside or rule.consequence or is_tried_again(text) or is_warning(text):
+            return False
+        block.last = min(block.last, self.at - 1)
+        return True
 
     def _conclude(self) -> None:
         """A line right behind a block that says that it failed belongs to it."""
