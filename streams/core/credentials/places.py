@@ -47,7 +47,7 @@ PLACES: Final[tuple[Format, ...]] = (
     Format(
         "tls-secret",
         "A secret of a TLS session, as key logs and clients print it.",
-        ("client_random ", "_secret_0 ", "resumption psk"),
+        ("client_random ", "_secret_0 "),
         r"(?:client_random |_secret_0 )[0-9a-f]{64} (?P<s>[0-9a-f]{48,128})",
         anchored=True,
     ),
