@@ -220,3 +220,36 @@ def test_what_is_told_of_a_try_that_failed_belongs_to_it() -> None:
     """A retry gives way to what stands at the margin, not to its own lines, nor to further retries."""
     log = ["WARNING: fetch timed out, retrying in 5 s", "  error: reset by peer", "WARNING: error, retrying in 10 s"]
     assert findings([*log, "fetched"]).blocks == ()
+
+
+REFUSED = "    client_test.go:12: dial tcp 127.0.0.1:1: connect: connection refused"
+FAILS = ["=== RUN   TestY", "    y_test.go:9: got 3, want 4", "--- FAIL: TestY (0.00s)"]
+GO = {
+    "before its word": ["=== RUN   TestX", REFUSED, "--- PASS: TestX (0.02s)", *FAILS],
+    "below its word": ["=== RUN   TestX", "--- PASS: TestX (0.02s)", REFUSED, *FAILS],
+    "in a part": ["=== RUN   TestX", "=== RUN   TestX/a", REFUSED, "    --- PASS: TestX/a (0s)", *FAILS],
+    "of two at once": ["=== RUN   TestX", "=== RUN   TestY", "=== CONT  TestX", REFUSED, "=== CONT  TestY", FAILS[1],
+                       "--- PASS: TestX (0s)", FAILS[2]],
+    "and nothing said of the other": ["=== RUN   TestX", REFUSED, "--- PASS: TestX (0s)", FAILS[2]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GO)
+def test_what_a_test_printed_that_passed_is_no_cause(name: str) -> None:
+    log = [*GO[name], "FAIL", "FAIL\texample.org/shop\t0.031s", "FAIL"]
+    (block,) = findings(log).blocks
+    assert log[block.evidence - 1] == (FAILS[1] if FAILS[1] in log else FAILS[2])
+
+
+def test_a_place_below_a_warning_of_the_compiler_is_no_error() -> None:
+    warning = [
+        "warning: unused variable: `n`",
+        " --> src/cart.rs:4:9",
+        "  |",
+        "4 |     let n = 3;",
+        "  |         ^",
+        "",
+    ]
+    error = ["error: expected one of `;` or `}`, found `n`", " --> src/cart.rs:9:9", "  |"]
+    assert findings([*warning, "    Finished dev in 1s"]).blocks == ()
+    assert [block.evidence for block in findings([*warning, *error]).blocks] == [7]

@@ -8,7 +8,7 @@ from streams.core.extract.rule import DEEPER, rule
 
 _SOURCE = r"[\w.+@~\-/\\ ()\[\]]{1,300}\.\w{1,10}"
 _SNIPPET = r"^\s+\S|^\s*\^|^\s*\d+ \||^In file included|: note: |^\s*\|"
-_RUST = r"^\s+\S|^\s*\d+ +\||^\s*-->|^\s*=|^\s*\|"
+_RUST = r"^\s+\S|^\.\.\.$|^\s*\d+ +\||^\s*-->|^\s*=|^\s*\|"
 
 RULES: Final = (
     rule("gcc.fatal", "fatal error", rf"^{_SOURCE}:\d+(?::\d+)?: fatal error: ", 0.95, goes_on=_SNIPPET, lines_max=12),

@@ -184,6 +184,8 @@ def concluded(
     if failed is False or (failed is None and reader.failed is False):
         return Findings(())
     found = sections.found
+    if sections.passed:
+        reader.candidates = _outside(reader.candidates, sections.passed)
     if not found:
         blocks, left_out = ranked(reader, limit, failed=failed)
         return Findings(blocks, 0, left_out)
@@ -204,16 +206,21 @@ def _untold(candidates: list[Candidate], sections: Sections) -> list[Candidate]:
     """The candidates that the sections do not tell of: outside of them, and of no rule that finds what they tell."""
     retold = {name for section in sections.found for name in section.runner.retells}
     names = (*retold, *_WORDS_ONLY)
-    spans = sorted([*sections.areas, *((section.first, section.last) for section in sections.found)])
-    starts = [first for first, _ in spans]
-    ends = list(accumulate((last for _, last in spans), max))
-    kept = []
-    for candidate in candidates:
-        before = bisect_right(starts, candidate.evidence)
-        if candidate.rule.id.startswith(names) or (before and ends[before - 1] >= candidate.evidence):
-            continue
-        kept.append(candidate)
-    return kept
+    spans = [*sections.areas, *((section.first, section.last) for section in sections.found)]
+    return [one for one in _outside(candidates, spans) if not one.rule.id.startswith(names)]
+
+
+def _outside(candidates: list[Candidate], spans: list[tuple[int, int]]) -> list[Candidate]:
+    """The candidates whose line that says why stands in none of the spans."""
+    ordered = sorted(spans)
+    starts = [first for first, _ in ordered]
+    ends = list(accumulate((last for _, last in ordered), max))
+
+    def is_inside(at: int) -> bool:
+        before = bisect_right(starts, at)
+        return bool(before) and ends[before - 1] >= at
+
+    return [one for one in candidates if not is_inside(one.evidence)]
 
 
 def _of(section: Section, reader: Reader) -> Block:

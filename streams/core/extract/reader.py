@@ -259,6 +259,8 @@ class Reader:
             self.close()
 
     def _open(self, rule: Rule, text: str, key: int, *, new: bool) -> None:
+        if rule.told_above and self.at > 1 and is_warning(self.window.text(self.at - 1)):
+            return
         self.close()
         self.open = Candidate(rule, self.at, self.at, self.at, self.steps.at, new, key)
         self.open.opened, self.open.shape = self.at, shapes_of(self.window.bytes(self.at))[0]

@@ -35,6 +35,8 @@ _LISTED = re.compile(r"^(?:FAILED|ERROR) ([^\s:]++(?<=\.py)(?:::[^\s\[]++(?:\[.*
 _RULERS: Final = "-=_ "
 """A line of these only ends a section's last line; it tells nothing."""
 _NAMES: Final = ("FAILED ", "ERROR ", "=== ")
+PASSED_MAX: Final = 20_000
+"""Spans of what tests printed that passed that are remembered."""
 _RUN = re.compile(r"^=== (?:RUN|NAME|CONT) +(\S+)")
 _PASS = re.compile(r"^\s*--- (?:PASS|SKIP): (\S+)")
 
@@ -82,6 +84,10 @@ class Sections:
         """Sections that were not kept because there were too many."""
         self.areas: list[tuple[int, int]] = []
         """From and to: what stands there is a runner's report of failed tests and nothing else."""
+        self.passed: list[tuple[int, int]] = []
+        """From and to: what a test printed that passed."""
+        self._passes = 0
+        """The line that said last of a test that it passed, while the next one may be what it printed."""
         self._baseline = baseline
         self._open: _Open | None = None
         self._area: tuple[Runner, int] | None = None
@@ -92,7 +98,7 @@ class Sections:
     @property
     def wants_next(self) -> bool:
         """Whether the next line must be fed, whatever it says; others only if one of WORDS is in them."""
-        return self._open is not None or self._area is not None or bool(self._run)
+        return self._open is not None or self._area is not None or bool(self._run or self._passes)
 
     def feed(self, at: int, line: str, text: str, step: Step, marks: frozenset[str]) -> None:
         """Takes line `at` of a step, as it is and cleaned; `marks` are all of WORDS in it. Lines between have none."""
@@ -130,6 +136,7 @@ class Sections:
 
     def _ran(self, at: int, text: str) -> None:
         """What a Go test prints before it says how it ended, where the run is a talkative one."""
+        passes, self._passes = self._passes, 0
         if text.startswith("=== ") and (match := _RUN.match(text)):
             self._run = match.group(1)
             if self._run not in self._runs and len(self._runs) >= RUNS_MAX:
@@ -138,10 +145,21 @@ class Sections:
         elif text.startswith(("FAIL", "ok ", "PASS")):
             self._run = ""
         elif "--- " in text and (passed := _PASS.match(text)):
-            self._runs.pop(passed.group(1), None)
-            self._run = ""
+            self._pass([at for at, _ in self._runs.pop(passed.group(1), ())])
+            self._run, self._passes = "", at
+        elif passes and text[:1].isspace() and not text.lstrip().startswith("--- "):
+            self._pass([at])
+            self._passes = at
         elif self._open is None and len(run := self._runs.get(self._run, [])) < RUN_LINES_MAX and self._run:
             run.append((at, text))
+
+    def _pass(self, lines: list[int]) -> None:
+        """Takes what a test printed that passed: numbers of lines that ascend."""
+        for at in lines:
+            if self.passed and self.passed[-1][1] == at - 1:
+                self.passed[-1] = self.passed[-1][0], at
+            elif len(self.passed) < PASSED_MAX:
+                self.passed.append((at, at))
 
     def _list(self, node: str, at: int, step: Step) -> None:
         """A test that the summary names, which stands below the sections: it counts when no section told of it."""
@@ -200,7 +218,7 @@ class Sections:
         """A copy to be ended while more lines come; the open section is not in it."""
         other = copy(self)
         other._open = None  # noqa: SLF001 - it is one of its own class
-        other.found, other.areas = list(self.found), list(self.areas)
+        other.found, other.areas, other.passed = list(self.found), list(self.areas), list(self.passed)
         return other
 
     def spans(self) -> Iterator[tuple[int, int]]:
