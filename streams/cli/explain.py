@@ -176,6 +176,8 @@ def _crash(read: Read) -> tuple[str, list[str]]:
 
 
 def _print(read: Read) -> None:
+    from streams.core.parts import is_of_problem
+
     told, found, verdict = _explanation(read), read.fingerprint, read.verdict
     for rule, count in read.secrets:
         say(f"removed      {count} x {rule}, before anything else")
@@ -194,9 +196,15 @@ def _print(read: Read) -> None:
         say("\nkept: numbers that mean something")
         for kept in dict.fromkeys((t.shown, t.rule, t.reason) for t in digits):
             say(f"  {line(kept[0], 60):<20} {kept[1]}: {line(kept[2])}")
-    say("\nparts: what went in, in order")
-    for part in found.parts:
-        say(f"  {part.name:<20} {line(part.value, 120)}  ({line(part.rule)})")
+    beside = [part for part in found.parts if not is_of_problem(part)]
+    for heading, parts in (
+        ("parts: what went into the fingerprint, in order", [part for part in found.parts if is_of_problem(part)]),
+        ("beside it: what tells sorts or call sites apart, or is left out", beside),
+    ):
+        if parts:
+            say(f"\n{heading}")
+        for part in parts:
+            say(f"  {part.name:<20} {line(part.value, 120)}  ({line(part.rule)})")
     if told.frames:
         say("\nframes, innermost first")
         for frame in told.frames[:12]:

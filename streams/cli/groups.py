@@ -138,7 +138,11 @@ def _show(fingerprint: Fingerprint, url: options.Url = URL_DEFAULT, *, as_json: 
         else ("group", ""),
         ("template", group["template"]),
         *(("same", told) for told in members_told(group)),
-        *(("part", f"{part['name']} = {part['value']} ({part['rule']})") for part in group["parts"]),
+        *(
+            # a server of before does not say which parts are the problem's
+            ("part" if part.get("problem", True) else "beside", f"{part['name']} = {part['value']} ({part['rule']})")
+            for part in sorted(group["parts"], key=lambda part: not part.get("problem", True))
+        ),
     ]
     for name, text in rows:
         if text != "":

@@ -196,7 +196,7 @@ def _benchmark(classified: Classified, member: Member) -> Document:
         "failure_id": failure.id,
         "fault_fingerprint": classified.fold.fingerprint.value,
         "fault_class": classified.fold.fingerprint.class_value,
-        "fault_site": classified.fold.fingerprint.site_value,
+        "fault_site": member.site or classified.fold.fingerprint.site_value,
         "own_evidence": member.evidence,
         "received_at": iso(failure.received_at_ms or failure.occurred_at_ms),
     }
@@ -247,7 +247,7 @@ def _ci(classified: Classified, member: Member, number: int, full_text_chars_max
         "@timestamp": at,
         "s_fingerprint": classified.fold.fingerprint.value,
         "s_class": classified.fold.fingerprint.class_value,
-        "s_site": classified.fold.fingerprint.site_value,
+        "s_site": member.site or classified.fold.fingerprint.site_value,
         "s_own_evidence": member.evidence,
         "ts_received_at": iso(failure.received_at_ms or failure.occurred_at_ms),
     }

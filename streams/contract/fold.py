@@ -51,6 +51,8 @@ class Member(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the earlier hot path said of a benchmark failure: its status alone."""
     earlier_message: str = ""
     """The earlier system's normalised message (benchmark failures)."""
+    site: str = ""
+    """The `site_value` of this failure, where it is another than that of the fold's fingerprint."""
 
 
 class Fold(Struct, frozen=True, kw_only=True, omit_defaults=True):

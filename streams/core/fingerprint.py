@@ -2,7 +2,8 @@
 
 Three levels, coarse to fine: `class_value` hashes origin, language, exception type, codes and tool;
 `value` adds the template of the message and is the key of verdicts; `site_value` adds the top frames.
-Frames enter `value` only when the message says nothing: empty, or nothing but placeholders and a type.
+Frames enter `value` only when the message says nothing: empty, nothing but placeholders and a type, or, where there are
+own frames, an assertion that only compares two values.
 An exit code that only says `failed` enters only when there is nothing else.
 Model, provider, repository and time are never inside.
 
@@ -34,6 +35,8 @@ from streams.core.parts import (
     FRAMES_IN_SITE_MAX,
     FROM_TRACE,
     GROUP,
+    IN_SITE,
+    NO_PROBLEM,
     OWN_RULE,
     OWN_WORDS,
     PART_CHARS_MAX,
@@ -41,6 +44,7 @@ from streams.core.parts import (
     TEMPLATE,
     code_parts,
     is_bare,
+    is_comparison,
     keyed,
     own_part,
     site_parts,
@@ -129,7 +133,7 @@ class Fingerprinter:
 
     def _text(self, text: str) -> str:
         found = measured(text)
-        if is_bare(found.template):
+        if is_bare(found.template) or is_comparison(found.template):
             read = _read(Given("ci", text), found)
             self._texts.put(text, None if read.found.frames else found.kept, read.fingerprint.value)
             return read.fingerprint.value
@@ -206,6 +210,8 @@ def _read(given: Given, known: Measured | None = None, rules: OwnRules | None = 
     template = Part("template", found.template, TEMPLATE)
     coded = code_parts(codes.said(found.template), given.tool, given.provider_error_code)
     bare = is_bare(found.template)
+    if not bare and any(part.name == FRAME for part in sites):
+        bare = is_comparison(found.template, given.exception_type or (trace.exception_type if trace else ""))
     if given.exit_code is not None and says_only_failed(given.exit_code) and (sites or not bare):
         # A log that reports the code and one that does not hold the same problem.
         arguments = [Part(p.name, p.value, DROPPED) if p.name == "exit_code" else p for p in arguments]
@@ -213,13 +219,14 @@ def _read(given: Given, known: Measured | None = None, rules: OwnRules | None = 
     # What was read out of the message is in its template already; a bare message needs it to mean anything.
     told = said if bare or (trace and not inside) else []
     problem = [*kind, *told, *(sites if bare else []), template]
+    shown = [part if part in told else Part(part.name, part.value, part.rule + NO_PROBLEM) for part in [*said, *coded]]
     result = Fingerprint(
         value=id_of("value", problem),
         version=VERSION,
         class_value=id_of("class", [*kind, *said, *coded]),
         site_value=id_of("site", [*kind, *said, *coded, template, *sites]),
         template=found.template,
-        parts=(*arguments, *said, *coded, template, *[Part(p.name, p.value, BARE if bare else p.rule) for p in sites]),
+        parts=(*arguments, *shown, template, *[Part(p.name, p.value, BARE if bare else p.rule) for p in sites]),
     )
     if rules is not None:
         own = [own_part(mask) for mask in masked.masks if mask.placeholder in found.template]
@@ -260,6 +267,7 @@ def _under_own(
             problem = [*(part for part in problem if part.name == "origin"), *group]
             keep = {"origin", FRAME, FOREIGN_FRAME}
             told = [part if part.name in keep else Part(part.name, part.value, REPLACED) for part in told]
+            told = [Part(part.name, part.value, IN_SITE) if part.rule == BARE else part for part in told]
         site = [*site, *group]
         told += group
     version = _version(problem)

@@ -96,6 +96,8 @@ def fold_of(group: Sequence[Told], *, fold_id: str) -> Fold:
     where: Counter[str] = Counter()
     members = []
     verdict = group[0].verdict
+    # the site of the earliest, and of several at once the least: not of the one that happened to come first
+    first = min(group, key=lambda one: (one.failure.occurred_at_ms, one.fingerprint.site_value))
     for one in group:
         failure = one.failure
         place = WHERE_SEPARATOR.join(failure.where)
@@ -113,13 +115,12 @@ def fold_of(group: Sequence[Told], *, fold_id: str) -> Fold:
                 earlier_hash=one.earlier_hash,
                 earlier_kind=one.earlier_kind,
                 earlier_message=one.earlier_message,
+                site="" if one.fingerprint.site_value == first.fingerprint.site_value else one.fingerprint.site_value,
             )
         )
     newest = (
         Sample(one.failure.message[:SAMPLE_CHARS_MAX], one.failure.occurred_at_ms, one.failure.id) for one in group
     )
-    # the site of the earliest, and of several at once the least: not of the one that happened to come first
-    first = min(group, key=lambda one: (one.failure.occurred_at_ms, one.fingerprint.site_value))
     return Fold(
         fold_id=fold_id,
         origin=group[0].failure.origin,

@@ -33,6 +33,10 @@ FROM_CODES = "read out of the masked message"
 BARE = "the message says nothing, so frames tell problems apart"
 DROPPED = "not in the key: tools give this exit code for every failure, and the message or the frames say more"
 
+IN_SITE = "in the id of the call site"
+NO_PROBLEM = "; tells sorts and call sites apart, not problems"
+"""Ends the rule of a type, tool or code that is in the class and site ids alone."""
+
 REPLACED = "not in the key: a rule of your own says which group it is"
 OWN_WORDS = {
     "mask": "a mask of your own",
@@ -52,6 +56,18 @@ _TYPE_ONLY = re.compile(
 )
 _NUMBER = re.compile(r"[0-9]+")
 _LETTERS = re.compile(r"[^\W\d_]")
+_PIECE = re.compile(r"<[a-z]{2,5}>|\w+")
+_ASSERTING = re.compile(r"(?:[\w.$<>]{0,200}[.$\\])?(?:\w{0,40}Assert\w{0,40}|ComparisonFailure|Error)")
+_COMPARED = frozenset(
+    "areequal assert asserting assertion equal equality equals expect expected expecting tobe toequal tohavelength "
+    "tostrictequal want wanted".split()
+)
+"""Words that an assertion compares with."""
+_COMPARING = _COMPARED | frozenset(
+    "actual an and are be but compared differ failed failing failure got greater have instead is left less matches not "
+    "object of or received right same than that the to using value values was were".split()
+)
+_LITERALS = frozenset({"true", "false", "none", "null", "nil", "undefined", "nan"})
 
 
 def own_part(rule: OwnRule) -> Part:
@@ -62,6 +78,13 @@ def own_part(rule: OwnRule) -> Part:
 def site_parts(frames: Sequence[Frame]) -> list[Part]:
     """The parts that say where."""
     return [Part(FRAME if f.in_app else FOREIGN_FRAME, _name(f), f.reason or "frame") for f in _top(frames)]
+
+
+def is_of_problem(part: Part) -> bool:
+    """Whether a part went into the id of the problem, not only into the coarser or the finer one, or into none."""
+    if part.name in (FRAME, FOREIGN_FRAME):
+        return part.rule == BARE
+    return part.rule not in TOLD_ONLY and not part.rule.endswith(NO_PROBLEM)
 
 
 def keyed(parts: Sequence[Part]) -> list[Part]:
@@ -108,3 +131,26 @@ def is_bare(template: str) -> bool:
     rest = _PLACEHOLDER.sub(" ", template) if "<" in template else template
     words = [word for word in rest.split() if _LETTERS.search(word)]
     return not words or (len(words) == 1 and bool(_TYPE_ONLY.fullmatch(words[0].strip(":;,.()"))))
+
+
+def is_comparison(template: str, exception_type: str = "") -> bool:
+    """Whether an assertion says nothing but that two values are not alike: `expected:<<num>> but was:<<num>>`.
+
+    A value is what was masked, a number that stayed, or a word such as `true` and `null`; one name, text or file of its
+    own makes it say something. `exception_type`: what is known beside the message; any but an assertion's says more.
+    """
+    if len(template) > BARE_CHARS_MAX or (exception_type and not _ASSERTING.fullmatch(exception_type)):
+        return False
+    opening, colon, rest = template.partition(": ")
+    typed = opening if colon and " " not in opening and _ASSERTING.fullmatch(opening) else ""
+    has_value = has_compared = False
+    for match in _PIECE.finditer(rest if typed else template):
+        piece = match[0].lower()
+        if piece in _COMPARING:
+            has_compared = has_compared or piece in _COMPARED
+        elif piece[0] == "<" or piece.isdigit() or piece in _LITERALS:
+            has_value = True
+        else:
+            return False
+    # `Error` alone is what JavaScript calls everything: then the words have to say that something was compared
+    return has_value and (has_compared or any("Assert" in n or "Comparison" in n for n in (typed, exception_type)))

@@ -13,6 +13,8 @@ from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
 from streams.contract.errors import SinkUnavailable
+from streams.contract.fingerprint import Part
+from streams.core.parts import is_of_problem
 from streams.dashboard.asked import GIVEN_CHARS_MAX, NEW_FOR_MS, BadParameter
 from streams.dashboard.live import totals_json
 from streams.dashboard.view import View
@@ -57,7 +59,10 @@ def detail_json(detail: GroupDetail, *, now_ms: int) -> dict[str, Any]:
         **row_json(detail.row, now_ms=now_ms),
         "class_value": detail.class_value,
         "site_values": detail.site_values,
-        "parts": [{"name": name, "value": value, "rule": rule} for name, value, rule in detail.parts],
+        "parts": [
+            {"name": name, "value": value, "rule": rule, "problem": is_of_problem(Part(name, value, rule))}
+            for name, value, rule in detail.parts
+        ],
         "verdict": msgspec.to_builtins(detail.verdict),
         "samples": [msgspec.to_builtins(sample) for sample in detail.samples],
         "history": [msgspec.to_builtins(verdict) for verdict in detail.history],

@@ -20,7 +20,9 @@ from starlette.responses import RedirectResponse, Response
 from streams.contract.alias import Alias
 from streams.contract.errors import SinkUnavailable
 from streams.contract.failure import Origin
+from streams.contract.fingerprint import Part
 from streams.core.groups import Groups
+from streams.core.parts import is_of_problem
 from streams.dashboard import words
 from streams.dashboard.asked import NEW_FOR_MS, SORTS, STRETCHES, TEXT_CHARS_MAX, BadParameter
 from streams.dashboard.charts import SPARK_HEIGHT, SPARK_WIDTH, sparkline
@@ -119,9 +121,12 @@ class Pages:
             return self._page("missing.html", 404, fingerprint=fingerprint[:200], now_ms=now_ms)
         if detail.row.fingerprint != fingerprint:
             return RedirectResponse(f"/groups/{quote(detail.row.fingerprint, safe='')}", 307)
+        parts = [Part(*part) for part in detail.parts]
         return self._page(
             "group.html",
             group=detail,
+            problem_parts=[part for part in parts if is_of_problem(part)],
+            parts_beside=[part for part in parts if not is_of_problem(part)],
             joined=joined(detail),
             row=detail.row,
             meaning=self._view.kinds.meaning(detail.row.origin, detail.verdict.kind),

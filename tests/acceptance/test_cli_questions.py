@@ -211,6 +211,19 @@ def test_groups_are_a_table_of_plain_text_with_the_filters_asked_of_the_server(f
     assert json.loads(faultline("groups", "--json")[1])["groups"][0]["count"] == 12
 
 
+def test_show_tells_the_parts_of_the_problem_apart_from_those_that_say_where(faultline, server):
+    frame = {"name": "frame", "value": "app.pay:charge", "rule": "own file", "problem": False}
+    parts = [frame, ORIGIN | {"problem": True}, {"name": "tool", "value": "jest", "rule": "of an older server"}]
+    server.answer = lambda asked: (200, {}, DETAIL | {"parts": parts})
+    out = faultline("show", FINGERPRINT)[1]
+    told = [row for row in out.splitlines() if row.startswith(("part ", "beside "))]
+    assert told == [
+        "part         origin = ci (given by the producer)",
+        "part         tool = jest (of an older server)",
+        "beside       frame = app.pay:charge (own file)",
+    ]
+
+
 def test_show_takes_the_beginning_of_a_fingerprint(faultline, server):
     status, out, _ = faultline("show", "fp1.kkk")
     assert status == 0

@@ -69,7 +69,7 @@ def test_one_group_is_told_whole():
     told = client(one).get(f"/api/groups/{one.detail.row.fingerprint}").json()
     assert told["verdict"]["rule_id"] == "deadline-passed"
     assert told["samples"] == [{"text": "no answer after 30 s", "at_ms": NOW_MS - 60_000, "failure_id": "0" * 32}]
-    assert told["parts"][0] == {"name": "type", "value": "TimeoutError", "rule": "exception type"}
+    assert told["parts"][0] == {"name": "type", "value": "TimeoutError", "rule": "exception type", "problem": True}
     assert told["documents"] == [{"s_error_id": "0" * 32, "s_repo": "acme/api", "l_run_attempt": 1}]
     assert len(told["history"]) == 1
 

@@ -19,6 +19,7 @@ from streams.contract.failure import Origin
 from streams.contract.fold import Sample
 from streams.contract.taxonomy import default_taxonomy
 from streams.contract.verdict import VerdictSource
+from streams.core.parts import BARE
 from streams.dashboard.pages import Hint, commands
 from streams.dashboard.words import explainable
 from streams.sinks.base import GroupDetail
@@ -286,6 +287,16 @@ def test_the_kind_is_explained_in_the_taxonomys_own_words():
     one = group()
     text = parsed(browser(one), f"/groups/{one.detail.row.fingerprint}").text
     assert default_taxonomy().kind(Origin.CI, "timeout").definition in text
+
+
+def test_a_frame_is_told_as_a_reason_only_where_it_went_into_the_fingerprint():
+    beside = "Beside it, in no fingerprint"
+    for rule, is_beside in (("own file", True), (BARE, False)):
+        one = group(parts=(("frame", "cart.CartTest:counts", rule), ("template", "no stock", "masked message")))
+        text = parsed(browser(one), f"/groups/{one.detail.row.fingerprint}").text
+        reasons, _, rest = text[text.index("What went into the fingerprint") :].partition(beside)
+        assert ("cart.CartTest:counts" in reasons, "cart.CartTest:counts" in rest) == (not is_beside, is_beside)
+        assert "no stock" in reasons
 
 
 def test_a_beginning_of_a_fingerprint_leads_to_the_whole():

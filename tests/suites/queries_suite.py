@@ -52,6 +52,17 @@ class QueriesSuite:
         assert store.queries.group("", now_ms=AT_MS) is None
         assert store.queries.group("fp1.%", now_ms=AT_MS) is None
 
+    def test_every_call_site_of_failures_that_came_together_counts(self, store: FedStore) -> None:
+        trace = (
+            'Traceback (most recent call last):\n  File "/srv/app/pay.py", line 3, in {}\n    g()\nE: no stock left\n'
+        )
+        failures = [ci_failure(trace.format(name), job=name) for name in ("buy", "pay", "ship", "hold")]
+        feed(store, *failures[:3])
+        records = feed(store, *failures[3:])
+        detail = store.queries.group(records[-1].fingerprint, now_ms=AT_MS)  # type: ignore[union-attr]  # a rollup
+        assert detail is not None
+        assert (detail.row.count, detail.site_values) == (4, 4)
+
     def test_groups_that_differ_in_one_slot_are_told_of_each_other(self, store: FedStore) -> None:
         names = "checkout basket invoice mailer search pricing stock ledger export sync audit billing mirror".split()
         records = feed(store, *(ci_failure(f"the service {name} did not answer the probe in time") for name in names))

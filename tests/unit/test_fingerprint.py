@@ -10,8 +10,8 @@ from suites.table import each
 
 from streams.core.alias import grouped
 from streams.core.fingerprint import Fingerprinter, explain, fingerprint
-from streams.core.ids import VERSION
-from streams.core.parts import DROPPED
+from streams.core.ids import VERSION, id_of
+from streams.core.parts import DROPPED, is_of_problem
 from streams.core.why import compared
 
 TRACE = """Traceback (most recent call last):
@@ -117,6 +117,84 @@ def test_frames_enter_the_value_when_the_message_says_nothing(error: str) -> Non
     one = fingerprint(origin="ci", message=trace(error, "submit"))
     other = fingerprint(origin="ci", message=trace(error, "refund"))
     assert one.value != other.value
+
+
+def jvm(error: str, frame: str) -> str:
+    return f"{error}\n\tat org.junit.Assert.fail(Assert.java:88)\n\tat {frame}(File.java:17)"
+
+
+_COMPARED = {
+    "junit 4": "java.lang.AssertionError: expected:<3> but was:<4>",
+    "junit 5": "org.opentest4j.AssertionFailedError: expected: <true> but was: <false>",
+    "pytest": "assert 500 == 200",
+    "unittest": "AssertionError: False is not true",
+    "chai": "AssertionError: expected 3 to equal 4",
+    "jest": "Error: expect(received).toBe(expected) // Object.is equality\n\nExpected: 3\nReceived: 4",
+    "nunit": "Expected: 3\n  But was:  4",
+}
+
+
+@each("said", _COMPARED.values())
+def test_an_assertion_that_only_compares_two_values_is_one_problem_in_one_place_only(said: str) -> None:
+    frames = ("com.acme.cart.CartTest.countsItems", "shipping.ZoneTest.zoneOfPostcode")
+    one, other, again = (
+        fingerprint(origin="ci", message=message, traceback=jvm("java.lang.AssertionError", frame))
+        for message, frame in ((said, frames[0]), (said, frames[1]), (said.replace("3", "8"), frames[0]))
+    )
+    assert len({one.value, other.value}) == 2
+    assert one.value == again.value
+    assert len(set(grouped([one, other, again]))) == 2
+    assert [(part.value, is_of_problem(part)) for part in one.parts if part.name == "frame"] == [
+        ("com.acme.cart.CartTest:countsItems", True)
+    ]
+    alone = fingerprint(origin="ci", message=said)
+    assert alone.value == fingerprint(origin="ci", message=said, exit_code=1).value == Fingerprinter().text(said)
+
+
+def test_assertions_of_tests_in_two_files_are_two_problems_as_pytest_prints_them() -> None:
+    printed = "def test_{0}():\n>       assert f() == {2}\nE       assert {1} == {2}\n\ntest_{0}.py:5: AssertionError"
+    one, other = (
+        fingerprint(origin="ci", message=f"assert {x} == {y}", traceback=printed.format(name, x, y))
+        for name, x, y in (("api", 500, 200), ("math", 5, 4))
+    )
+    assert one.value != other.value
+
+
+@each(
+    "said",
+    [
+        "AssertionError: expected status 3 but was 4",
+        "assert 'blue' == 'red'",
+        "assert total == 3",
+        "ValueError: expected 3, got 4",
+        "AssertionError: expected:</etc/app.conf> but was:<4>",
+        "AssertionError: not equal",
+        "Error: 404 not found",
+        "Error: 500 received",
+    ],
+)
+def test_an_assertion_that_names_anything_is_one_problem_wherever_it_fails(said: str) -> None:
+    one, other = (fingerprint(origin="ci", message=jvm(said, frame)) for frame in ("a.CartTest.f", "b.ZoneTest.g"))
+    assert one.value == other.value
+    assert one.site_value != other.site_value
+    typed = fingerprint(origin="ci", message="got 3, want 4", traceback=jvm("a.QuotaError: x", "a.CartTest.f"))
+    assert "frame" not in [part.name for part in typed.parts if is_of_problem(part)]
+
+
+def test_the_parts_that_are_told_as_the_problems_make_its_id_and_no_other_part_does() -> None:
+    for message in (
+        "disk full",
+        trace("ValueError: nope"),
+        trace("AssertionError"),
+        "error TS2345: no",
+        "assert 3 == 4",
+    ):
+        for traceback in ("", trace("ValueError: 7")):
+            for code in (None, 1, 137):
+                found = fingerprint(origin="ci", message=message, traceback=traceback, exit_code=code)
+                own = [part for part in found.parts if is_of_problem(part)]
+                own.sort(key=lambda part: part.name == "template")
+                assert id_of("value", own) == found.value
 
 
 def test_the_type_that_opens_a_message_is_part_of_its_class() -> None:
