@@ -39,7 +39,7 @@ _NAMED_WILD = re.compile(r"(?:[A-Za-z][\w.-]{0,63}:)?[A-Za-z][\w.-]{1,63}=[^\w\s
 _UNIT = re.compile(
     r"\S{1,128}(\.(?:service|socket|device|mount|automount|swap|target|path|timer|slice|scope)[^\w\s]{0,4})"
 )
-_KEY = re.compile(r"([^\w<]{0,3}[A-Za-z_][\w.-]{0,63}[=:(\[])(.*)")
+_KEY = re.compile(r"([^\w<:]{0,3}[A-Za-z_][\w.-]{0,63}[=:(\[])(.*)")
 
 
 def constant_words(words: Iterable[str]) -> int:

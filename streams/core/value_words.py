@@ -42,6 +42,10 @@ _SHAPE = re.compile(
 # Codes have these shapes, too: `imagePullBackOff`, `storage.objects.get`, `amqp:internal-error`.
 _DOTTED = re.compile(r"[\w<>*-]{1,64}(?:[.:]{1,2}[\w<>*-]{1,64}){1,24}")
 _CAMEL = re.compile(r"[a-z]{1,64}[A-Z]\w{0,64}")
+_TASK = re.compile(r"\W{0,2}:[a-z]\w{0,64}")
+"""Of a build, by its path: `:app:lint`."""
+_CODE = re.compile(r"[a-z]{2,40}/[a-z]{2,40}(?:-[a-z]{2,40}){1,5}")
+"""Of an error: `storage/quota-exceeded`."""
 _WORD = re.compile(r"[A-Za-z][\w$.-]{0,63}")
 _KEY = re.compile(r"[^\w=]{0,8}([A-Za-z][\w.-]{0,63})[^\w=]{0,8}")
 
@@ -60,21 +64,21 @@ _ABOUT_A_NAME = re.compile(
 )
 
 _ANNOUNCING_WORDS = """
-user users username principal host node pod container service task job queue topic table database db volume disk device
+user users username principal host node pod container service job queue topic table database db volume disk device
 interface session collection namespace ns partition broker group peer member thread plugin cluster region
-zone replica instance image repository repo project frontend backend pool account role tenant owner comm command
-process program daemon server controller unit channel stream stage worker executor agent bucket dataset store index
+zone replica instance image repository repo project frontend backend pool account role tenant owner
+daemon server controller unit stream worker executor agent bucket dataset store index
 tag label caller package pkg app application component manufacturer product config profile policy
 assertion flavor network activity sensor bundle bookie
 """
 _ANNOUNCING = frozenset(_ANNOUNCING_WORDS.split())
-"""Words with a name behind them."""
+"""Words with a name behind them. A task, a stage or a command that failed is a problem of its own by its name."""
 
 _BETWEEN = frozenset("=:")
 """What may stand between such a word and the name."""
 
 _CLOSING = frozenset(
-    "controller plugin zone thread daemon partition service worker user job task queue node cluster pool".split()
+    "controller plugin zone thread daemon partition service worker user job queue node cluster pool".split()
 )
 """Words with a name before them."""
 
@@ -142,7 +146,7 @@ def _value(word: str, *, announced: bool) -> Value | None:
     if WILD in word:
         wide = f"{WILD}:" if word.endswith(":") else WILD
         return Value(wide, SHAPED_VALUES_MIN) if ".." not in word else None
-    if _names_problem(word):
+    if _names_problem(word) or (_CODE.fullmatch(core) and not announced):
         return None
     at = word.find(core)
     quoted = at > 0 and word[at - 1] in _QUOTES
@@ -158,9 +162,7 @@ def _value(word: str, *, announced: bool) -> Value | None:
 def may_be_value(word: str) -> bool:
     """Whether nothing speaks against a word being a value."""
     core = word.strip(_AROUND)
-    return not (
-        is_state(word) or is_kept(word) or _is_prose(core) or _NAMES_PROBLEM.search(word.strip("\"'[]{}<>,.:;"))
-    )
+    return not (is_state(word) or is_kept(word) or _is_prose(core) or _names_problem(word))
 
 
 def may_be_name(word: str) -> bool:
@@ -191,7 +193,7 @@ def _is_meaning(key: str) -> bool:
 
 
 def _names_problem(word: str) -> bool:
-    return _NAMES_PROBLEM.search(word.strip("\"'[]{}<>,.:;")) is not None
+    return _TASK.match(word) is not None or _NAMES_PROBLEM.search(word.strip("\"'[]{}<>,.:;")) is not None
 
 
 def _is_prose(core: str) -> bool:

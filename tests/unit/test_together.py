@@ -79,6 +79,17 @@ APART = {
         "storage.list went well and storage.objects.get was out of reach",
         "storage.list went well and storage.objects.delete was out of reach",
     ),
+    "tasks of a build": (
+        "Execution failed for task ':app:compileJava' of the build",
+        "Execution failed for task ':app:lint' of the build",
+        "Execution failed for task ':app:bundle' of the build",
+    ),
+    "and without quotes": ("gave up on task :app:compileJava too late", "gave up on task :app:lint too late"),
+    "commands": tuple(f"command {name} went down in the end" for name in ["git", "make", "cc"]),
+    "codes of a service": (
+        "request ended in the backend with storage/quota-exceeded",
+        "request ended in the backend with storage/object-gone",
+    ),
     "a kept number": ("drain of a/b gave exit code 3", "drain of a/b gave exit code 4"),
     "two files": ("wrote part of <path:a.cfg> to disk", "wrote part of <path:b.cfg> to disk"),
     "a quoted name that nothing announces": ("gave up on 'a.b' for good now", "gave up on 'c.d' for good now"),
