@@ -117,11 +117,12 @@ def _read(
 ) -> Iterator[Failure]:
     found, held = blocks_in(log, notes, baseline=baseline, limits=limits, failed=failed)
     ordinals: dict[tuple[str, str], int] = {}
-    messages = {block: _message(block, held) for block in found.blocks}
+    told = [block for block in found.blocks if not block.retold] or found.blocks
+    messages = {block: _message(block, held) for block in told}
     labels: dict[Block, dict[str, str]] = {}
-    own = {messages[block]: block for block in reversed(found.blocks) if not _is_build(block)}
+    own = {messages[block]: block for block in reversed(told) if not _is_build(block)}
     seen: set[str] = set()
-    for block in filter(_is_build, found.blocks):
+    for block in filter(_is_build, told):
         lines = held.cut(block.first, block.last)
         if len(lines) <= block.last - block.first:  # there was no room to hold them
             continue

@@ -200,3 +200,46 @@ def test_a_log_longer_than_what_is_held_keeps_its_line_numbers(monkeypatch: pyte
     assert first.ci.log_lines is not None
     assert first.ci.log_lines[0] == 5004
     assert first.message.startswith("a.c:3:5: error")
+
+
+PLACE = "[ERROR] /ci/shop/Cart.java:[12,9] cannot find symbol"
+GOAL = "[ERROR] Failed to execute goal org.apache.maven.plugins:maven-{} on project shop: {}"
+WENT_WRONG = ["FAILURE: Build failed with an exception.", "", "* What went wrong:"]
+RETOLD = {
+    "maven, a compiler": [
+        "[ERROR] COMPILATION ERROR : ", "[INFO] ----", f"§{PLACE}", "  symbol:   class Money", "[INFO] 1 error",
+        "[INFO] BUILD FAILURE", GOAL.format("compiler-plugin:3.1:compile (default-compile)", "Compilation failure"),
+        PLACE, "[ERROR]   symbol:   class Money", "[ERROR] -> [Help 1]",
+    ],
+    "maven, a linter": [
+        "§[ERROR] src/Cart.java:[3,1] (imports) UnusedImports: Unused import.", "[INFO] BUILD FAILURE",
+        GOAL.format("checkstyle-plugin:3.1:check (default)", "You have 1 Checkstyle violation. -> [Help 1]"),
+    ],
+    "gradle, a test": [
+        "CartTest > addsItems() FAILED", "    §org.opentest4j.AssertionFailedError: expected: <3> but was: <4>",
+        "        at app//org.shop.CartTest.addsItems(CartTest.java:21)", "", "12 tests completed, 1 failed", "",
+        "> Task :x:test FAILED", "", *WENT_WRONG, "Execution failed for task ':x:test'.",
+        "> There were failing tests. See the report at: file:///ci/index.html", "", "* Try:", "BUILD FAILED in 9s",
+    ],
+    "gradle, a compiler": [
+        "> Task :app:compileJava FAILED", "§/ci/app/Cart.java:12: error: cannot find symbol", "        Money total;",
+        "        ^", "1 error", "", *WENT_WRONG, "Execution failed for task ':app:compileJava'.",
+        "> Compilation failed; see the compiler error output for details.", "", "* Try:", "BUILD FAILED in 3s",
+    ],
+    "gradle, a reason of its own": [
+        *WENT_WRONG, "Execution failed for task ':app:jar'.", "> §Cannot expand ZIP '/ci/a.zip' as it does not exist.",
+        "", "* Try:", "BUILD FAILED in 3s",
+    ],
+    "maven, nothing else": [
+        "[INFO] BUILD FAILURE", "§" + GOAL.format("compiler-plugin:3.1:compile (default)", "Compilation failure"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RETOLD)
+@pytest.mark.parametrize("end", [[], ["ERROR: Job failed: exit code 1"]])
+def test_what_says_only_that_a_part_failed_is_no_failure_beside_the_one_it_failed_for(
+    name: str, end: list[str]
+) -> None:
+    (one,) = read([*(line.replace("§", "") for line in RETOLD[name]), *end])
+    assert one.message in next(line for line in RETOLD[name] if "§" in line)

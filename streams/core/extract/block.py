@@ -27,5 +27,7 @@ class Block:
     """The job of a log of several jobs."""
     test: str = ""
     """The failed test that the block is about, as its runner names it, where a runner's section says so."""
+    retold: bool = False
+    """Whether it says only that a part of the job failed for the reason that another block, or a test, tells."""
     opening: int = 0
     """The line that names the test, where it does not stand in the block; else 0."""

@@ -207,7 +207,11 @@ def _untold(candidates: list[Candidate], sections: Sections) -> list[Candidate]:
     retold = {name for section in sections.found for name in section.runner.retells}
     names = (*retold, *_WORDS_ONLY)
     spans = [*sections.areas, *((section.first, section.last) for section in sections.found)]
-    return [one for one in _outside(candidates, spans) if not one.rule.id.startswith(names)]
+    tested = {section.step for section in sections.found}
+    kept = [one for one in _outside(candidates, spans) if not one.rule.id.startswith(names)]
+    for one in kept:
+        one.retold = one.retells and one.step in tested
+    return kept
 
 
 def _outside(candidates: list[Candidate], spans: list[tuple[int, int]]) -> list[Candidate]:

@@ -56,6 +56,7 @@ RULES: Final = (
         r"(?<!Exception: )Failed to execute goal ",  # in its stack it says the same again
         0.78,
         fatal=True,
+        retells=r": (?:Compilation failure|There are test failures|You have [1-9]\d* )",
         goes_on=r"^\[ERROR\]|^\s+\S|^Caused by: |^[\w.$]+(?:Exception|Error|Failure)",
         lines_max=100,
     ),
@@ -84,6 +85,7 @@ RULES: Final = (
         "[error]",
         r"^\[ERROR\] +(?!Tests run:|Re-run|To see|For more|\[Help|After correcting)\S",
         0.7,
+        retells=r"^\[ERROR\] COMPILATION ERROR\b",
         goes_on=r"^\[ERROR\]|^\s+\S",
         lines_max=60,
     ),
@@ -96,6 +98,7 @@ RULES: Final = (
         back=r"^FAILURE: |^\s*$|^\* Where|^(?:Build|Script) file",
         until=r"^\* Try:|^\* Exception is",
         says=_WHY,
+        retells=r"^\* What went wrong:$",
         says_last=True,
         lines_max=25,
     ),

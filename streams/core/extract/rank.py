@@ -64,6 +64,8 @@ TOLD: Final = 0.45
 """What a candidate of the command that failed weighs at least, or else the command's last lines tell, too."""
 CLEARLY_TOLD: Final = 0.55
 """What a candidate weighs at least that makes needless what only says below it that a command failed."""
+SURELY_TOLD: Final = 0.65
+"""What a candidate weighs at least that is the reason for what says only that a part of its step failed."""
 LAST_WORDS: Final = 0.6
 """What these weigh."""
 LAST_LINES: Final = 6
@@ -210,13 +212,19 @@ def _hush(reader: Reader) -> None:
 
 
 def _drop_wrappers(reader: Reader) -> None:
-    """What says only that a command failed, where the same step says above it why."""
+    """What says only that a command failed, where the same step says above it why; marks what only tells again."""
     told: set[Step] = set()
+    known: set[Step] = set()
+    """In which a tool says why, not some loud word."""
     for candidate in sorted(reader.candidates, key=lambda one: one.evidence):
         if candidate.wraps:
             candidate.dropped = candidate.dropped or candidate.step in told
         elif candidate.score >= CLEARLY_TOLD and not candidate.dropped:
             told.add(candidate.step)
+            if candidate.score >= SURELY_TOLD and not candidate.retells and candidate.rule.tool not in _LOUD:
+                known.add(candidate.step)
+    for candidate in reader.candidates:
+        candidate.retold = candidate.retold or (candidate.retells and candidate.step in known)
 
 
 def _last_words(reader: Reader) -> list[Candidate]:
@@ -272,6 +280,7 @@ def _block(reader: Reader, candidate: Candidate) -> Block:
         step=candidate.step.name,
         step_number=candidate.step.number,
         job=candidate.step.job,
+        retold=candidate.retold,
     )
 
 
@@ -288,6 +297,7 @@ def _place(candidate: Candidate, chosen: list[Candidate], room: int) -> int | No
             more = (last - first) - (other.last - other.first)
             if more <= room:
                 other.first, other.last = first, last
+                other.retold = other.retold and candidate.retold
                 return more
             return 0
     size = candidate.last - candidate.first + 1

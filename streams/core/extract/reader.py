@@ -96,6 +96,10 @@ class Candidate:
     """Whether the line that says why says no more than that a command failed."""
     aside: bool = False
     """Whether the line that says why tells of a service beside the work, such as an upload."""
+    retells: bool = False
+    """Whether it says only that a part failed for the reason that is told above."""
+    retold: bool = False
+    """Whether it does, and something else in its step tells why."""
     root: int = 0
     """Of a chain of exceptions the line of the last one that tells of no such service; 0 for none."""
     sums: bool = False
@@ -372,6 +376,7 @@ class Reader:
         """Takes the line that says why."""
         block.evidence = self.at
         block.wraps = not block.rule.fatal and is_wrapper(text)
+        block.retells = block.rule.retells is not None and block.rule.retells.search(text) is not None
         block.sums = block.rule.tool in OF_NO_TOOL and is_sum(text)
         block.aside = block.rule.tool in OF_NO_TOOL and is_side(text)
         block.root = 0 if block.aside else self.at

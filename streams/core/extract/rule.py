@@ -56,6 +56,8 @@ class Rule:
     """The line above the one that matches says why."""
     joins: bool = False
     """Stands between two blocks of one rule which are one: a chain of exceptions."""
+    retells: re.Pattern[str] | None = None
+    """When the line that says why matches, it says only that a part failed for the reason that is told above."""
     lines_max: int = BLOCK_LINES_MAX
 
     @property
@@ -85,6 +87,7 @@ def rule(
     says_last: bool = False,
     told_above: bool = False,
     joins: bool = False,
+    retells: str = "",
     lines_max: int = BLOCK_LINES_MAX,
 ) -> Rule:
     """A Rule from expressions as text; `words` are separated by `|`; for a digit in them any digit counts."""
@@ -113,6 +116,7 @@ def rule(
         says_last=says_last,
         told_above=told_above,
         joins=joins,
+        retells=compiled(retells),
         lines_max=lines_max,
     )
 
