@@ -133,7 +133,7 @@ class Fingerprinter:
 
     def _text(self, text: str) -> str:
         found = measured(text)
-        if is_bare(found.template) or is_comparison(found.template):
+        if is_bare(found.template) or ((found.frames or tracked.may_hold(text)) and is_comparison(found.template)):
             read = _read(Given("ci", text), found)
             self._texts.put(text, None if read.found.frames else found.kept, read.fingerprint.value)
             return read.fingerprint.value

@@ -251,6 +251,9 @@ _PARTS = [
     "E0308",
     "oom1",
     ": ",
+    "assert 3 == 4\n",
+    "AssertionError: 3 != 4",
+    "\n\tat a.CartTest.f(File.java:17)\n\tat a.Main.main(Main.java:3)",
 ]
 _TRACES = [trace("AssertionError"), trace("ValueError: 4", "refund"), '  File "/a/b.py", line 3, in f\n    g()\n']
 _MESSAGES = some_of(_PARTS + _TRACES, most=12).map("".join)
