@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Final
 
 from streams.cli.baselines import BaselineOf
 from streams.cli.delivery import Loss
@@ -12,9 +13,13 @@ from streams.cli.screen import line, tell
 from streams.contract.errors import UnreadableInput
 from streams.contract.failure import Ci, Failure
 from streams.producers.contents import Contents
-from streams.producers.formats import Records
+from streams.producers.formats import NOTHING_FOUND, Records
 from streams.producers.joblog import read_log
 from streams.producers.packed import Part, head_of
+
+SEE_MORE: Final = (
+    "`faultline extract --failed` shows what it said last, and `faultline publish event` sends what you know"
+)
 
 
 def of_log(one: Input, context: Ci, baseline_of: BaselineOf) -> Iterator[Failure | Loss]:
@@ -35,6 +40,7 @@ def of_log(one: Input, context: Ci, baseline_of: BaselineOf) -> Iterator[Failure
         found = Contents(stream, context, read)
         yield from found
     for note in found.notes:
-        tell(f"{line(one.name)}: {line(note)}")
+        way_out = f"; if it did fail, {SEE_MORE}" if note == NOTHING_FOUND else ""
+        tell(f"{line(one.name)}: {line(note)}{way_out}")
     for note in found.damage:
         yield Loss("unreadable", one.name, f"in part: {note}")

@@ -289,6 +289,7 @@ def _of_report(one: Input, context: Ci) -> Iterator[Failure | Loss]:
 
 def _of_any_report(one: Input, context: Ci) -> Iterator[Failure | Loss]:
     from streams.cli.delivery import Loss
+    from streams.cli.job_log import SEE_MORE
     from streams.cli.screen import line, tell
     from streams.producers.contents import Contents, read_any
     from streams.producers.formats import NOTHING_FOUND
@@ -300,7 +301,7 @@ def _of_any_report(one: Input, context: Ci) -> Iterator[Failure | Loss]:
     tell(f"{line(one.name)}: read as {found.form}")
     for note in (*found.notes, *found.damage):
         if note == NOTHING_FOUND:
-            tell(f"{line(one.name)}: {note}")
+            tell(f"{line(one.name)}: {note}; if it did fail, {SEE_MORE}")
         else:
             yield Loss("unreadable", one.name, f"in part: {note}")
 

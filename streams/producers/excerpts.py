@@ -6,7 +6,7 @@ from everything that we print: the output of a job's step ends in a log, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -22,7 +22,7 @@ from streams.producers.fitting import Fitting
 from streams.producers.formats import Records
 from streams.producers.github_logs import Steps
 from streams.producers.held import Held
-from streams.producers.joblog import LOG_BYTES_MAX, blocks_in, left_out, said
+from streams.producers.joblog import LOG_BYTES_MAX, blocks_in, evidence_of, left_out, said
 
 LINES_MAX: Final = 1_000
 """Of one excerpt: around the line that says why, most of them below it."""
@@ -120,7 +120,7 @@ class Watch:
         if self._fitting is not None:
             self._decided(self._fitting, ())
         found = self._following.end(failed=failed)
-        return _excerpts(found, self._held, self._place), [*self._notes, *left_out(found, self._held)]
+        return _excerpts(found, self._held, self._place, self._blocks), [*self._notes, *left_out(found, self._held)]
 
     def _decided(self, fitting: Fitting, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
         self._fitting = None
@@ -154,15 +154,26 @@ def of_report(records: Records, place: Place) -> Iterator[Excerpt]:
         yield _reported(failure, records.form, place, rank)
 
 
-def _excerpts(found: Findings, held: Held, place: Place) -> list[Excerpt]:
-    return [_excerpt(block, held, place, rank) for rank, block in enumerate(found.blocks, 1)]
+def _excerpts(found: Findings, held: Held, place: Place, told: Sequence[Block] = ()) -> list[Excerpt]:
+    """What was told is not left out, though a builder of images tells the end of a step twice."""
+    kept = {block.evidence for block in told}
+    seen: set[str] = set()
+    blocks = []
+    for block in found.blocks:
+        error = evidence_of(block, held)[1]
+        if error not in seen or block.evidence in kept:
+            blocks.append(block)
+        if error:
+            seen.add(error)
+    return [_excerpt(block, held, place, rank) for rank, block in enumerate(blocks, 1)]
 
 
 def _excerpt(block: Block, held: Held, place: Place, rank: int) -> Excerpt:
     numbered = held.numbered(block.first, block.last)
     if block.opening:
         numbered = [*held.numbered(block.opening, block.opening), *numbered]
-    shown = _around(numbered, block.evidence)
+    evidence = evidence_of(block, held)[0]
+    shown = _around(numbered, evidence)
     texts = _safe(said([line for _, line in shown], block))
     lines = tuple(Line(number, text) for (number, _), text in zip(shown, texts, strict=True))
     steps = place.steps if place.steps is not None and place.steps.lines == len(held) else None
@@ -171,8 +182,8 @@ def _excerpt(block: Block, held: Held, place: Place, rank: int) -> Excerpt:
         rank=rank,
         first=block.first,
         last=block.last,
-        evidence_line=block.evidence,
-        evidence=next((line.text for line in lines if line.line == block.evidence), ""),
+        evidence_line=evidence,
+        evidence=next((line.text for line in lines if line.line == evidence), ""),
         score=block.score,
         rule=block.reason,
         tool=block.tool,

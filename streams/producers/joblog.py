@@ -127,7 +127,7 @@ def _read(
         if len(lines) <= block.last - block.first:  # there was no room to hold them
             continue
         word = word_in(lines, block.evidence - block.first)
-        inner = _inner(word.printed)
+        inner = _inner(word.printed)[1]
         if inner in own:  # the builder only tells it again
             labels.setdefault(own[inner], {}).update(word.labels)
             del messages[block]
@@ -182,12 +182,22 @@ def _is_build(block: Block) -> bool:
     return _BY_TOOL.get(block.tool) is Source.BUILDKIT
 
 
-def _inner(lines: Sequence[str]) -> str:
-    """The error of a tool inside of what a step printed; "" where no tool's rule knows one."""
+def evidence_of(block: Block, held: Held) -> tuple[int, str]:
+    """The line that says why, and where it is a tool's inside of what a step of an image printed, its error."""
+    lines = held.cut(block.first, block.last) if _is_build(block) else []
+    if len(lines) <= block.last - block.first:  # no builder's, or there was no room to hold them
+        return block.evidence, ""
+    word = word_in(lines, block.evidence - block.first)
+    at, error = _inner(word.printed)
+    return (block.first + word.printed_at + at, error) if error else (block.evidence, "")
+
+
+def _inner(lines: Sequence[str]) -> tuple[int, str]:
+    """The error of a tool inside of what a step printed, and its line from 0; "" where no tool's rule knows one."""
     for inner in extract(lines, limit=INNER_MAX, failed=True):
         if not _is_build(inner) and inner.tool not in {"tail", "generic"}:
-            return error_of(lines[inner.evidence - 1 : inner.last])
-    return ""
+            return inner.evidence - 1, error_of(lines[inner.evidence - 1 : inner.last])
+    return 0, ""
 
 
 def left_out(found: Findings, held: Held) -> Iterator[str]:

@@ -115,3 +115,30 @@ def test_steps_name_the_step_only_of_the_log_whose_they_are() -> None:
     assert (found.step_number, found.step) == (3, "tests")
     (found,), _, _ = of_log([*LOG, "more"], Place(steps=steps))
     assert (found.step_number, found.step) == (None, "")
+
+
+STEP = "[2/3] RUN apt-get update && apt-get install -y libfoo-dev"
+SAID = (
+    'process "/bin/sh -c apt-get update && apt-get install -y libfoo-dev" did not complete successfully: exit code: 100'
+)
+PRINTED = [
+    *[f"{n}.412 Get:{n} bookworm InRelease [151 kB]" for n in range(9)],
+    "9.6 E: Unable to locate package libfoo",
+]
+BUILD = [f"#5 {STEP}", *[f"#5 {line}" for line in PRINTED], f"#5 ERROR: {SAID}", "------"]
+RECAP = [f" > {STEP}:", *PRINTED, "------", "Dockerfile:3", "--------------------", "   3 | >>> RUN apt-get update"]
+
+
+def test_the_error_that_a_step_of_an_image_printed_is_marked_and_told_once() -> None:
+    log = ["#1 DONE 0.0s", "", *BUILD, *RECAP, "--------------------", f"ERROR: failed to solve: {SAID}"]
+    (one,) = of_log(log, Place())[0]
+    assert (one.evidence, one.evidence_line) == (
+        "E: Unable to locate package libfoo",
+        3 + BUILD.index(f"#5 {PRINTED[-1]}"),
+    )
+    quiet = ["#5 [2/3] RUN sh ci.sh", "#5 0.1 hello", f"#5 ERROR: {SAID}"]
+    assert of_log(quiet, Place())[0][0].evidence_line == 3
+    (alone, *_) = of_log([*RECAP, "--------------------", f"ERROR: failed to solve: {SAID}"], Place())[0]
+    assert alone.evidence_line == 11
+    watch = watched(log)
+    assert {told.evidence_line for told in watch.told} <= {every.evidence_line for every in watch.end()[0]}

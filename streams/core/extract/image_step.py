@@ -71,6 +71,8 @@ class Word:
     name: str
     printed: tuple[str, ...]
     """What the step printed, as far as it stands beside."""
+    printed_at: int
+    """Where that begins among the lines, from 0."""
     message: str
     """The last line of that, and the builder's own."""
     labels: dict[str, str]
@@ -86,17 +88,18 @@ def word_in(lines: Sequence[str], at: int) -> Word:
         at = next((n for n in range(at, -1, -1) if _RECAP.match(cleaned[n])), at)
     named = _RECAP.match(cleaned[at]) or _TTY_ERROR.match(cleaned[at])
     if named is not None:
-        name = named.group(1)
+        name, printed_at = named.group(1), at + 1
         ends = next((n for n in range(at + 1, len(cleaned)) if _RULER.match(cleaned[n])), len(cleaned))
         printed = tuple(_SECONDS.sub("", line) for line in cleaned[at + 1 : ends]) if _RECAP.match(cleaned[at]) else ()
     else:
         begins = next((n for n in range(at - 1, -1, -1) if _HEADER.match(cleaned[n])), None)
         name = "" if begins is None else cleaned[begins]
-        printed = tuple(cleaned[0 if begins is None else begins + 1 : at])
+        printed_at = 0 if begins is None else begins + 1
+        printed = tuple(cleaned[printed_at:at])
     process = next((found for line in cleaned[at:] if (found := _PROCESS.search(line)) is not None), None)
     error = f"ERROR: {process.group()}" if process is not None else ""
     last = next((line.strip() for line in reversed(printed) if line.strip()), "")
     labels = step_of(name).labels() if name else {}
     if (code := exit_code_of(error or cleaned[at])) is not None:
         labels["exit_code"] = str(code)
-    return Word(name, printed, f"{last}\n{error}".strip() if error else "", labels)
+    return Word(name, printed, printed_at, f"{last}\n{error}".strip() if error else "", labels)
