@@ -253,3 +253,7 @@ def test_a_place_below_a_warning_of_the_compiler_is_no_error() -> None:
     error = ["error: expected one of `;` or `}`, found `n`", " --> src/cart.rs:9:9", "  |"]
     assert findings([*warning, "    Finished dev in 1s"]).blocks == ()
     assert [block.evidence for block in findings([*warning, *error]).blocks] == [7]
+
+
+def test_a_bare_word_at_the_end_that_it_failed_is_told_where_nothing_else_is() -> None:
+    assert [block.evidence for block in findings(["checking", "total is 3, not 4", "FAIL"]).blocks] == [3]

@@ -21,7 +21,7 @@ RULES: Final = (
     ),
     rule("go.race", "data race", r"WARNING: DATA RACE", 0.96, until=r"^={10,}$", lines_max=50),
     rule("go.package", "fail", r"^FAIL\s+\S+/\S+\s+(?:[\d.]+s|\[(?:build|setup) failed\])", 0.35),
-    rule("go.end", "fail", r"^FAIL$", 0.15, consequence=True),
+    rule("go.end", "fail", r"^FAIL$", 0.5, retells=r"^FAIL$"),
     rule("go.build", "build failed|setup failed", r"\[build failed\]|\[setup failed\]", 0.4, before=3),
     rule(
         "go.module",

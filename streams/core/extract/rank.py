@@ -225,6 +225,7 @@ def _drop_wrappers(reader: Reader) -> None:
                 known.add(candidate.step)
     for candidate in reader.candidates:
         candidate.retold = candidate.retold or (candidate.retells and candidate.step in known)
+        candidate.dropped = candidate.dropped or (candidate.retold and candidate.score < SURELY_TOLD)
 
 
 def _last_words(reader: Reader) -> list[Candidate]:

@@ -86,7 +86,7 @@ RUNNERS: Final = (
         ends=re.compile(r"^(?:=== |DONE |\s*--- (?:PASS|SKIP): |FAIL\b|ok\s|PASS$|\?\s|exit status )"),
         says=go_says,
         may_be_empty=True,
-        retells=("go.test", "go.package", "go.panic"),
+        retells=("go.test", "go.package", "go.panic", "go.end"),
     ),
     Runner(
         name="gtest",
