@@ -16,6 +16,7 @@ import ipaddress
 import logging
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -53,6 +54,10 @@ of the CI job that runs us."""
 # What a shell says about bytecode goes with the rest of its environment: without it, each worker compiles the tests
 # anew in every run, which takes longer than a third of them.
 sys.dont_write_bytecode = False
+
+# A shell's `&` starts us with Ctrl-C ignored, and so all that tests start: what they ask of it would not be seen.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Examples are few by default, so that the suite stays quick, and others in every run; CI draws many, and the same ones
 # every time. `--hypothesis-profile=ci` has them on a desk.

@@ -37,14 +37,14 @@ def test_a_deadline_ends_what_does_not_end_and_keeps_what_came(said, capsys):
 
 
 @pytest.fixture
-def interruptible():
-    """Ctrl-C is an exception, also where this run was started with the signal ignored, as a shell's `&` does."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def interrupts():
+    """What the test makes of Ctrl-C is undone."""
+    before = signal.getsignal(signal.SIGINT)
     yield
     signal.signal(signal.SIGINT, before)
 
 
-def test_the_first_interrupt_is_a_reason_and_the_second_an_exception(interruptible, capsys):
+def test_the_first_interrupt_is_a_reason_and_the_second_an_exception(interrupts, capsys):
     before = signal.getsignal(signal.SIGINT)
     stop = Stop()
     with reading(io.BytesIO(b"a\nb\n"), stop) as stream:
@@ -59,7 +59,7 @@ def test_the_first_interrupt_is_a_reason_and_the_second_an_exception(interruptib
     assert capsys.readouterr().err.count("reading stopped (Ctrl-C)") == 1
 
 
-def test_where_interrupts_are_ignored_reading_goes_on(interruptible):
+def test_where_interrupts_are_ignored_reading_goes_on(interrupts):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = Stop()
     with reading(io.BytesIO(b"a\nb\n"), stop) as stream:
