@@ -86,7 +86,8 @@ def test_what_is_passed_over_changes_nothing(*, seed: int, mixed: bool, is_known
     quick = findings(lines, baseline=baseline)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Skim, "goes_on_at", lambda _, place: place + 1)
-        patch.setattr(extracting, "_GATE", Gate(RULES, WORDS, tells))
+        gate = Gate(RULES, WORDS, tells)
+        patch.setattr(extracting, "_gate", lambda: gate)
         patch.setattr("streams.core.extract.gate.SHORTCUTS_MAX", 0)
         assert asdict(quick) == asdict(findings(lines, baseline=baseline))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 from typing import Final
 
@@ -122,9 +123,9 @@ class Pass:
         """The lines of the chunk that are to be looked at, from 0."""
         rest = self._floods.rest(chunk.data, chunk.lines)
         if rest is None:
-            return _GATE.hits(chunk.data, chunk.lines)
+            return _gate().hits(chunk.data, chunk.lines)
         lines = [chunk.lines[at] for at in rest]
-        return {rest[at]: hit for at, hit in _GATE.hits(b"\n".join(lines), lines).items()}
+        return {rest[at]: hit for at, hit in _gate().hits(b"\n".join(lines), lines).items()}
 
     def _learn(self, chunk: Chunk, first: int) -> None:
         """Tells the floods which blocks were found that say no more than that something failed, and why."""
@@ -146,7 +147,7 @@ class Pass:
             if (line := reader.steps.each(raw := window.raw(at))) is not raw:
                 window.put(at, line)
                 data = window.bytes(at)
-                hit = _GATE.hits(data, (data,)).get(0)
+                hit = _gate().hits(data, (data,)).get(0)
             reader.enter_step()
         reader.feed(at, hit)
         if sections.wants_next or (hit is not None and not hit.marks.isdisjoint(_OPENS)):
@@ -198,8 +199,12 @@ def concluded(
 
 _NO_MARKS: Final = frozenset[str]()
 _OPENS: Final = frozenset(WORDS)
-_GATE: Final = Gate(RULES, WORDS, tells)
-"""Shared by all passes: what it remembers is true for every log."""
+
+
+@cache
+def _gate() -> Gate:
+    """Shared by all passes: what it remembers is true for every log. Made with the first of them."""
+    return Gate(RULES, WORDS, tells)
 
 
 def _untold(candidates: list[Candidate], sections: Sections) -> list[Candidate]:

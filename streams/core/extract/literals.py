@@ -50,6 +50,7 @@ def least(texts: Iterable[str]) -> _Texts:
     return frozenset(found)
 
 
+@cache
 def tells_digits(pattern: re.Pattern[str]) -> bool:
     """Whether the expression may find something in a line, and nothing in one that has other digits from 0 to 9."""
     return any(map(_tells_digits, parser.parse(pattern.pattern)))
